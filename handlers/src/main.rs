@@ -1,0 +1,2 @@
+//! Handlers.
+fn main() {}
