@@ -1,0 +1,167 @@
+//! A private Redis.
+
+use std::{net::Ipv4Addr, path::Path, time::Duration};
+
+use anyhow::{Context, bail};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{Home, TEST_REDIS_URL, on_a_port, shared_url, unique};
+use crate::process::{Process, Program, START_PATIENCE};
+
+/// A running Redis that keeps nothing on disk, as Heat's needs to: all of it comes back with one refresh.
+///
+/// It starts as a stock Redis does, without keyspace notifications; setting them is the binaries' duty.
+#[derive(Debug)]
+pub struct Redis {
+    url: String,
+    prefix: String,
+    /// None for a server that belongs to somebody else.
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+struct Own {
+    port: u16,
+    // Before the home, so that the server has ended when its directory is removed.
+    process: Process,
+    home: Home,
+    args: Vec<String>,
+}
+
+impl Redis {
+    /// Starts a throw-away server.
+    ///
+    /// # Errors
+    /// If it does not start; the message ends with its log.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::with_args(&[]).await
+    }
+
+    /// Starts a throw-away server with additional arguments, as `["--rename-command", "CONFIG", ""]` for one
+    /// that lets nobody set notifications.
+    ///
+    /// # Errors
+    /// As [`Redis::start`].
+    pub async fn with_args(args: &[&str]) -> anyhow::Result<Self> {
+        Self::launch(Home::temporary("redis", "redis")?, None, args).await
+    }
+
+    /// Starts a server for the local stack in `dir`, on `port` or on a free one.
+    ///
+    /// # Errors
+    /// As [`Redis::start`].
+    pub async fn start_in(dir: &Path, port: Option<u16>) -> anyhow::Result<Self> {
+        Self::launch(Home::kept(dir, "redis")?, port, &[]).await
+    }
+
+    /// The tests' common server if there is one, else a throw-away one.
+    ///
+    /// # Errors
+    /// As [`Redis::start`].
+    pub async fn shared() -> anyhow::Result<Self> {
+        match shared_url(TEST_REDIS_URL) {
+            Some(url) => Ok(Self { url, prefix: unique_prefix(), own: None }),
+            None => Self::start().await,
+        }
+    }
+
+    /// `redis://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A key prefix nobody else uses, in braces as Redis' hash tags are: `{heat-5f0c…}`.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Its port on 127.0.0.1.
+    ///
+    /// # Errors
+    /// If it is shared.
+    pub fn port(&self) -> anyhow::Result<u16> {
+        Ok(self.own.as_ref().context(SHARED)?.port)
+    }
+
+    /// Its process, to freeze it, or to watch it.
+    ///
+    /// # Errors
+    /// If it is shared.
+    pub fn process(&mut self) -> anyhow::Result<&mut Process> {
+        Ok(&mut self.own.as_mut().context(SHARED)?.process)
+    }
+
+    /// `kill -9`. Everything in it is lost.
+    ///
+    /// # Errors
+    /// If it is shared.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.process()?.kill9()
+    }
+
+    /// Starts it again on the same port after [`Redis::kill`], empty and with its settings of the first start.
+    ///
+    /// # Errors
+    /// If it is shared, or does not start.
+    pub async fn start_again_empty(&mut self) -> anyhow::Result<()> {
+        let own = self.own.as_mut().context(SHARED)?;
+        own.process = spawn(&own.home, own.port, &own.args).await?;
+        Ok(())
+    }
+
+    async fn launch(home: Home, port: Option<u16>, args: &[&str]) -> anyhow::Result<Self> {
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        let (port, process) = on_a_port(port, async |port| spawn(&home, port, &args).await).await?;
+        Ok(Self {
+            url: format!("redis://127.0.0.1:{port}"),
+            prefix: unique_prefix(),
+            own: Some(Own { port, process, home, args }),
+        })
+    }
+}
+
+const SHARED: &str = "this Redis is shared with other tests; use Redis::start for one of your own";
+
+fn unique_prefix() -> String {
+    format!("{{{}}}", unique("heat-"))
+}
+
+async fn spawn(home: &Home, port: u16, args: &[String]) -> anyhow::Result<Process> {
+    let mut process = Program::new("redis-server", "redis-server")
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
+        .arg(port.to_string())
+        .arg("--dir")
+        .arg(home.data())
+        .args(args)
+        .unprivileged(home.user)
+        .log(home.log("redis"))
+        .spawn()?;
+    let pid = process.pid();
+    process
+        .ready(&format!("127.0.0.1:{port}"), START_PATIENCE, async || answers_as(port, pid).await.is_ok())
+        .await
+        .context("cannot start a private Redis (Debian's package redis-server)")?;
+    Ok(process)
+}
+
+/// Asks whoever listens for its pid: a Redis that was quicker to take the port is not ours.
+async fn answers_as(port: u16, pid: u32) -> anyhow::Result<()> {
+    let ask = async {
+        let mut wire = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        wire.write_all(b"INFO server\r\nQUIT\r\n").await?;
+        let mut answer = String::new();
+        wire.read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    };
+    let answer = timeout(Duration::from_secs(2), ask).await??;
+    if answer.lines().any(|line| line.trim_end() == format!("process_id:{pid}")) {
+        return Ok(());
+    }
+    bail!("another Redis answers on {port}")
+}

@@ -1,0 +1,23 @@
+//! What Heat is tried against, on one machine and on loopback only: private stores, simulated upstreams,
+//! scenarios, a proxy that cuts and delays, and the local stack that `heat-dev` runs.
+//!
+//! The tests of every crate and the local stack start their servers through the same code, so a test that
+//! passes and a demonstration that works mean the same thing. Nothing here goes into a production image, and
+//! this crate depends on none of Heat's own: they use it in their tests.
+//!
+//! - [`backends`]: Redis, PostgreSQL and MariaDB, private to the caller.
+//! - [`process`]: any program as a child that cannot outlive its parent.
+//! - [`proxy`]: a TCP proxy for outages.
+//! - [`eventually`]: waiting for a condition instead of sleeping.
+
+pub mod backends;
+pub mod process;
+pub mod proxy;
+pub mod racktables;
+pub mod scenario;
+pub mod sim;
+pub mod world;
+
+mod wait;
+
+pub use wait::eventually;
