@@ -226,7 +226,14 @@ impl Inventory {
         let locations: HashSet<_> = self.locations.iter().map(|l| l.id).collect();
         for location in &mut self.locations {
             trim(&mut location.name);
-            drop_dangling(&mut location.parent_id, &locations, "location", location.id, "parent", &mut damage);
+            drop_dangling(
+                &mut location.parent_id,
+                &locations,
+                "location",
+                location.id,
+                "parent",
+                &mut damage,
+            );
             sort_tags(&mut location.tags);
         }
         let parents = self.locations.iter().filter_map(|l| Some((l.id, l.parent_id?))).collect();
@@ -273,7 +280,11 @@ impl Inventory {
             let id = device.id;
             device.mounts.retain_mut(|mount| match heights.get(&mount.rack_id) {
                 None => {
-                    damage.push(Damage::new("device", id, format!("is in rack {}, which does not exist", mount.rack_id)));
+                    damage.push(Damage::new(
+                        "device",
+                        id,
+                        format!("is in rack {}, which does not exist", mount.rack_id),
+                    ));
                     false
                 }
                 Some(&height) => fits(mount, height, id, damage),
@@ -376,7 +387,10 @@ fn fits(mount: &mut Mount, rack_height: u32, device: DeviceId, damage: &mut Vec<
         damage.push(Damage::new(
             "device",
             device,
-            format!("is at unit {unit} of rack {}, which has units 1 to {rack_height}; ignored", mount.rack_id),
+            format!(
+                "is at unit {unit} of rack {}, which has units 1 to {rack_height}; ignored",
+                mount.rack_id
+            ),
         ));
         return false;
     }
@@ -449,7 +463,10 @@ mod tests {
         let mount = |unit, height| Mount { rack_id: 1, unit: Some(unit), height, atoms: 7 };
         let mut inventory = Inventory {
             racks: vec![rack(1, 10)],
-            devices: vec![device(5, vec![mount(9, 4), mount(11, 1), Mount { rack_id: 2, ..Mount::default() }])],
+            devices: vec![device(
+                5,
+                vec![mount(9, 4), mount(11, 1), Mount { rack_id: 2, ..Mount::default() }],
+            )],
             ..Inventory::default()
         };
         let damage = inventory.normalise();

@@ -3,8 +3,12 @@
 //! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`])
 //! is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
+pub mod comment;
 pub mod event;
+pub mod handled;
 pub mod inventory;
+pub mod packed;
 pub mod placement;
 pub mod severity;
+pub mod snapshot;
 pub mod time;

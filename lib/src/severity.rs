@@ -28,7 +28,9 @@ pub enum Severity {
 
 /// A severity nobody knows.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown severity {0:?}: it is 0 to 5, or one of not_classified, information, warning, average, high, disaster")]
+#[error(
+    "unknown severity {0:?}: it is 0 to 5, or one of not_classified, information, warning, average, high, disaster"
+)]
 pub struct UnknownSeverity(String);
 
 impl Severity {

@@ -1,0 +1,700 @@
+//! The snapshot: one document that holds everything a screen shows, the same for everybody.
+//!
+//! [`build`] joins what the sources reported with where it stands and what people said. It keeps one promise above all:
+//! every active event of every source is in the snapshot exactly once, in a rack or visibly in none.
+//!
+//! The same content gives the same bytes: events are sorted by key and opening, and absent values are left out. What
+//! changes without being news (times, counts per hour, what leaves `cleared`) is wrapped in [`NotNews`] and does not take
+//! part in [`Snapshot::news`].
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+use crate::comment::{Comment, Threads};
+use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
+use crate::handled::{Facts, Handled, handled};
+use crate::inventory::{DeviceId, RackId};
+use crate::placement::{Place, Places, Unplaced};
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+/// How long a cleared event stays in `cleared`, in seconds.
+pub const CLEARED_FOR_S: u64 = 300;
+
+/// How many cleared events are kept at most; the latest win.
+pub const CLEARED_AT_MOST: usize = 500;
+
+/// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
+pub const COMMENTS: &str = "comments";
+
+/// The name of the pseudo-source that stands for the inventory.
+pub const INVENTORY: &str = "inventory";
+
+/// A value that may change without the snapshot being sent again: it has no part in hashing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NotNews<T>(pub T);
+
+impl<T> Hash for NotNews<T> {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl<T: Default + PartialEq> NotNews<T> {
+    fn is_default(&self) -> bool {
+        self.0 == T::default()
+    }
+}
+
+/// The document. Borrowed from its parts when built, owned when read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot<'a> {
+    /// Grows with each snapshot; `max(last + 1, Unix milliseconds)`. To be compared, never subtracted.
+    pub revision: NotNews<u64>,
+    /// When it was built, by the updater's clock.
+    pub generated_at: NotNews<Timestamp>,
+    /// Of the inventory it was placed on.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub inventory_version: Cow<'a, str>,
+    /// Of the coverage that goes with it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub coverage_version: Cow<'a, str>,
+    /// The active commit of the templates.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub templates_version: Cow<'a, str>,
+    /// Every source and the pseudo-sources, by name.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub sources: Vec<Source<'a>>,
+    /// Devices whose monitoring is silent.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub no_data: Vec<DeviceId>,
+    /// Racks whose devices fell together.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub incidents: Vec<Incident<'a>>,
+    /// Every active event, by key and id.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub events: Vec<ActiveEvent<'a>>,
+    /// What was active within the last [`CLEARED_FOR_S`], latest first. An event that enters it leaves `events`, and
+    /// that is the news.
+    #[serde(default, skip_serializing_if = "NotNews::is_default")]
+    pub cleared: NotNews<Vec<Cleared<'a>>>,
+    /// Notes on places.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: Vec<Note<'a>>,
+}
+
+/// How a source is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its last sweep was complete.
+    Ok,
+    /// Its last sweep did not get to its end: it may have added and worsened, not removed.
+    Partial,
+    /// Its last sweep failed; what is shown is the last good answer.
+    Failed,
+    /// It has never been read.
+    #[default]
+    Unknown,
+}
+
+impl Status {
+    /// As JSON and metrics write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = UnknownStatus;
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        [Self::Ok, Self::Partial, Self::Failed, Self::Unknown]
+            .into_iter()
+            .find(|status| status.name() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// A word that is no [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown status: it is ok, partial, failed or unknown")]
+pub struct UnknownStatus;
+
+/// A source and its health.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Source<'a> {
+    /// Its configured name.
+    pub name: Cow<'a, str>,
+    /// `zabbix`, `juggler`, `inventory` or `comments`.
+    pub kind: Cow<'a, str>,
+    /// How its last sweep went.
+    pub status: Status,
+    /// When it last answered completely.
+    #[serde(default, skip_serializing_if = "NotNews::is_default")]
+    pub fetched_at: NotNews<Option<Timestamp>>,
+    /// Its age from which it counts as late, in seconds: three intervals.
+    #[serde(default, skip_serializing_if = "NotNews::is_default")]
+    pub late_after_s: NotNews<u64>,
+    /// Its age from which it counts as stale, in seconds: five intervals, at least two minutes.
+    #[serde(default, skip_serializing_if = "NotNews::is_default")]
+    pub stale_after_s: NotNews<u64>,
+    /// What went wrong last, for an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Cow<'a, str>>,
+    /// URL template of an event's page, filled from the event's `ref`.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub link: Cow<'a, str>,
+    /// Distinct problems as the source counts them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub problems: u64,
+}
+
+/// An event that is active now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ActiveEvent<'a> {
+    /// [`Event::id`].
+    pub id: Cow<'a, str>,
+    /// [`Event::key`].
+    pub key: Cow<'a, str>,
+    /// The source's configured name.
+    pub source: Cow<'a, str>,
+    /// The host as the source names it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub host: Cow<'a, str>,
+    /// The device it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<DeviceId>,
+    /// The rack where that one stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rack_id: Option<RackId>,
+    /// Why it stands in no rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unplaced: Option<Unplaced>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub name: Cow<'a, str>,
+    /// More words, at most [`TEXT_IN_SNAPSHOT`] characters.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub text: Cow<'a, str>,
+    /// The measured value.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub opdata: Cow<'a, str>,
+    /// The source's labels.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub tags: Cow<'a, [Tag]>,
+    /// Values for the source's `link`.
+    #[serde(default, rename = "ref", skip_serializing_if = "map_is_empty")]
+    pub reference: Cow<'a, BTreeMap<String, String>>,
+    /// When it began.
+    pub since: Timestamp,
+    /// Under maintenance or a downtime.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub suppressed: bool,
+    /// Depends on another active problem.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dependent: bool,
+    /// Seen in an unfinished sweep.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
+    /// Why it is handled, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled: Option<Handled>,
+    /// Who acknowledged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement<'a>>,
+    /// The ticket that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket<'a>>,
+    /// The last comments on its key, oldest first.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub comments: Cow<'a, [Comment]>,
+    /// How many there are in all.
+    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    pub comment_count: u32,
+    /// How often its key opened within the last hour.
+    #[serde(default, skip_serializing_if = "NotNews::is_default")]
+    pub openings_1h: NotNews<u32>,
+    /// The incident it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Cow<'a, str>>,
+    /// The opening before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_time: Option<LastTime<'a>>,
+}
+
+/// An acknowledgement as the snapshot shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Acknowledgement<'a> {
+    /// Who.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub by: Cow<'a, str>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// In what words.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub text: Cow<'a, str>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Or until the event worsens.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub until_worsens: bool,
+    /// `heat`, or the source whose flag it is.
+    pub origin: Cow<'a, str>,
+}
+
+/// A ticket as the snapshot shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ticket<'a> {
+    /// Heat's id.
+    pub id: i64,
+    /// The tracker's key, once it has one.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub key: Cow<'a, str>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub url: Cow<'a, str>,
+    /// Heat's state of it: pending, created, failed, closed.
+    pub state: Cow<'a, str>,
+    /// The tracker's own status.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub status: Cow<'a, str>,
+}
+
+/// What was known of the opening before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LastTime<'a> {
+    /// When it cleared.
+    pub cleared_at: Timestamp,
+    /// Its last comment.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub comment: Cow<'a, str>,
+    /// Its ticket's key.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub ticket: Cow<'a, str>,
+}
+
+/// A rack whose devices fell together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Incident<'a> {
+    /// Its key; members carry it in `incident`.
+    pub key: Cow<'a, str>,
+    /// The rack.
+    pub rack_id: RackId,
+    /// How many events belong to it.
+    pub members: u32,
+    /// What happened, "37 of 40 devices unreachable".
+    pub reason: Cow<'a, str>,
+    /// When the first of them opened.
+    pub since: Timestamp,
+    /// The worst severity among them.
+    pub worst: Severity,
+}
+
+/// A note on a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Note<'a> {
+    /// Its id.
+    pub id: i64,
+    /// `rack:7`, `row:3`, `location:1` or `device:513`.
+    pub place: Cow<'a, str>,
+    /// Who wrote it.
+    pub author: Cow<'a, str>,
+    /// When.
+    pub at: Timestamp,
+    /// The words.
+    pub text: Cow<'a, str>,
+    /// Until when it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// It handles what opens beneath it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub quiet: bool,
+}
+
+/// An event that is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cleared<'a> {
+    /// As it was in `events`.
+    pub id: Cow<'a, str>,
+    /// As it was in `events`.
+    pub key: Cow<'a, str>,
+    /// As it was in `events`.
+    pub source: Cow<'a, str>,
+    /// As it was in `events`.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub host: Cow<'a, str>,
+    /// As it was in `events`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<DeviceId>,
+    /// As it was in `events`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rack_id: Option<RackId>,
+    /// As it was last.
+    pub severity: Severity,
+    /// As it was in `events`.
+    pub name: Cow<'a, str>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When Heat first saw it gone.
+    pub cleared_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero_u32(number: &u32) -> bool {
+    *number == 0
+}
+fn map_is_empty(map: &Cow<'_, BTreeMap<String, String>>) -> bool {
+    map.is_empty()
+}
+
+/// One source's part in a snapshot.
+#[derive(Clone, Debug)]
+pub struct Reported<'a> {
+    /// Its health.
+    pub source: Source<'a>,
+    /// Its active events, each opening once.
+    pub events: &'a [Event],
+    /// Hosts behind a dead proxy.
+    pub silent: &'a BTreeSet<String>,
+}
+
+/// All that a snapshot is made from.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The moment it is made for: acknowledgements end by it.
+    pub now: Timestamp,
+    /// The sources.
+    pub sources: Vec<Reported<'a>>,
+    /// Postgres and the inventory, as sources.
+    pub pseudo_sources: Vec<Source<'a>>,
+    /// The inventory's names.
+    pub places: &'a Places,
+    /// Version of that inventory.
+    pub inventory_version: &'a str,
+    /// Version of the coverage.
+    pub coverage_version: &'a str,
+    /// Comments by event key.
+    pub threads: &'a Threads,
+}
+
+/// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
+pub fn build<'a>(parts: Parts<'a>) -> Snapshot<'a> {
+    let mut snapshot = Snapshot {
+        inventory_version: parts.inventory_version.into(),
+        coverage_version: parts.coverage_version.into(),
+        ..Snapshot::default()
+    };
+    snapshot.events.reserve_exact(parts.sources.iter().map(|s| s.events.len()).sum());
+    let mut no_data = BTreeSet::new();
+    for Reported { source, events, silent } in &parts.sources {
+        no_data.extend(silent.iter().filter_map(|host| parts.places.find(host).device()));
+        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts)));
+    }
+    // Sources keep their events sorted, so this is a merge of runs rather than a sort.
+    snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+    snapshot.no_data = no_data.into_iter().collect();
+    snapshot.sources = parts.sources.into_iter().map(|s| s.source).chain(parts.pseudo_sources).collect();
+    snapshot.sources.sort_by(|a, b| a.name.cmp(&b.name));
+    snapshot
+}
+
+fn active<'a>(event: &'a Event, source: &Cow<'a, str>, parts: &Parts<'a>) -> ActiveEvent<'a> {
+    let place = if event.host_pending { Place::UnknownHost } else { parts.places.find(&event.host) };
+    let unplaced = if event.host_pending { Some(Unplaced::HostPending) } else { place.unplaced() };
+    let thread = parts.threads.get(&event.key);
+    let facts = Facts {
+        severity: event.severity,
+        suppressed: event.suppressed,
+        dependent: event.dependent,
+        acknowledged_at_source: event.acknowledged,
+        ..Facts::default()
+    };
+    let acknowledged =
+        event.acknowledged.then(|| Acknowledgement { origin: source.clone(), ..Acknowledgement::default() });
+    ActiveEvent {
+        id: event.id.as_str().into(),
+        key: event.key.as_str().into(),
+        source: source.clone(),
+        host: event.host.as_str().into(),
+        device_id: place.device(),
+        rack_id: place.rack(),
+        unplaced,
+        severity: event.severity,
+        name: event.name.as_str().into(),
+        text: at_most(&event.text, TEXT_IN_SNAPSHOT).into(),
+        opdata: event.opdata.as_str().into(),
+        tags: event.tags.as_slice().into(),
+        reference: Cow::Borrowed(&event.reference),
+        since: event.since,
+        suppressed: event.suppressed,
+        dependent: event.dependent,
+        partial: event.partial,
+        handled: handled(&facts, parts.now),
+        acknowledged,
+        comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
+        comment_count: thread.map_or(0, |t| t.count),
+        ..ActiveEvent::default()
+    }
+}
+
+impl Snapshot<'_> {
+    /// A digest of everything that is news: equal for snapshots that need not be sent one after the other.
+    pub fn news(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Serialises the document.
+    ///
+    /// # Errors
+    /// Only if memory cannot be written, which does not happen.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        // Near the size of an event with two tags; saves growing a large buffer over and over.
+        let mut json = Vec::with_capacity(4096 + self.events.len() * 420);
+        serde_json::to_writer(&mut json, self)?;
+        Ok(json)
+    }
+}
+
+/// The events of `before` whose openings are not in `after`; both sorted by key and id, as sources keep them.
+pub fn gone<'a>(before: &'a [Event], after: &[Event]) -> Vec<&'a Event> {
+    let mut after = after.iter().peekable();
+    before
+        .iter()
+        .filter(|event| {
+            let at =
+                |e: &Event| (e.key.as_str(), e.id.as_str()).cmp(&(event.key.as_str(), event.id.as_str()));
+            while after.next_if(|next| at(next).is_lt()).is_some() {}
+            after.peek().is_none_or(|next| at(next).is_ne())
+        })
+        .collect()
+}
+
+impl Cleared<'static> {
+    /// Of an event that was active until `now`. None for one whose host was never known: it cannot be told from one
+    /// that has just got its host, and under another id is active still.
+    pub fn of(event: &Event, source: &str, place: Place, now: Timestamp) -> Option<Self> {
+        (!event.host_pending).then(|| Self {
+            id: event.id.clone().into(),
+            key: event.key.clone().into(),
+            source: source.to_owned().into(),
+            host: event.host.clone().into(),
+            device_id: place.device(),
+            rack_id: place.rack(),
+            severity: event.severity,
+            name: event.name.clone().into(),
+            since: event.since,
+            cleared_at: now,
+        })
+    }
+}
+
+/// Brings `cleared` into its order and its limits, without what is active again.
+pub fn prune(cleared: &mut Vec<Cleared<'static>>, is_active: impl Fn(&str) -> bool, now: Timestamp) {
+    cleared.retain(|c| now.since(c.cleared_at).as_secs() < CLEARED_FOR_S && !is_active(&c.id));
+    cleared.sort_by(|a, b| b.cleared_at.cmp(&a.cleared_at).then_with(|| a.id.cmp(&b.id)));
+    let mut seen = HashSet::new();
+    cleared.retain(|c| seen.insert(c.id.clone()));
+    cleared.truncate(CLEARED_AT_MOST);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{event_key, opening_id};
+    use crate::inventory::{Device, Inventory, Mount, Rack};
+    use crate::placement::MatchedBy;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
+
+    fn event(source: &str, number: u32, host: &str) -> Event {
+        Event {
+            id: opening_id(source, &number.to_string(), host),
+            key: event_key(source, &(number % 7).to_string(), host),
+            host: host.into(),
+            name: format!("problem {number}"),
+            since: NOW,
+            host_pending: host.is_empty(),
+            ..Event::default()
+        }
+    }
+
+    fn sorted(mut events: Vec<Event>) -> Vec<Event> {
+        events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+        events.dedup_by(|a, b| a.id == b.id);
+        events
+    }
+
+    fn places() -> Places {
+        let device = |id, name: &str, rack: Option<u64>| Device {
+            id,
+            name: name.into(),
+            mounts: rack
+                .map(|rack_id| Mount { rack_id, height: 1, ..Mount::default() })
+                .into_iter()
+                .collect(),
+            ..Device::default()
+        };
+        let mut inventory = Inventory {
+            racks: vec![Rack { id: 1, height: 42, ..Rack::default() }],
+            devices: vec![
+                device(11, "h1", Some(1)),
+                device(12, "h2", None),
+                device(13, "h3.a", Some(1)),
+                device(14, "h3.b", Some(1)),
+            ],
+            ..Inventory::default()
+        };
+        inventory.normalise();
+        Places::new(&inventory)
+    }
+
+    fn parts<'a>(
+        sources: &'a [(String, Vec<Event>)],
+        places: &'a Places,
+        threads: &'a Threads,
+        silent: &'a BTreeSet<String>,
+    ) -> Parts<'a> {
+        let reported = |(name, events): &'a (String, Vec<Event>)| Reported {
+            source: Source { name: name.as_str().into(), kind: "zabbix".into(), ..Source::default() },
+            events,
+            silent,
+        };
+        Parts {
+            now: NOW,
+            sources: sources.iter().map(reported).collect(),
+            pseudo_sources: vec![],
+            places,
+            inventory_version: "i",
+            coverage_version: "c",
+            threads,
+        }
+    }
+
+    fn some_sources() -> impl Strategy<Value = Vec<(String, Vec<Event>)>> {
+        let host = prop::sample::select(vec!["h1", "h2", "h3", "h9", "H1.", ""]);
+        let events = prop::collection::vec((0_u32..40, host), 0..40);
+        prop::collection::vec(events, 0..4).prop_map(|all| {
+            let source = |(n, events): (usize, Vec<(u32, &str)>)| {
+                let name = format!("s{n}");
+                let events = events.into_iter().map(|(number, host)| event(&name, number, host)).collect();
+                (name, sorted(events))
+            };
+            all.into_iter().enumerate().map(source).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_active_event_of_every_source_is_in_the_snapshot_exactly_once(sources in some_sources()) {
+            let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+            let snapshot = build(parts(&sources, &places, &threads, &silent));
+            let mut expected: Vec<_> = sources.iter().flat_map(|(_, e)| e).map(|e| e.id.as_str()).collect();
+            let mut shown: Vec<_> = snapshot.events.iter().map(|e| e.id.as_ref()).collect();
+            expected.sort_unstable();
+            shown.sort_unstable();
+            prop_assert_eq!(shown, expected);
+            for event in &snapshot.events {
+                prop_assert_eq!(event.rack_id.is_none(), event.unplaced.is_some(), "in a rack or visibly in none");
+            }
+        }
+
+        #[test]
+        fn the_order_of_the_sources_does_not_change_a_byte(mut sources in some_sources()) {
+            let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+            let one = build(parts(&sources, &places, &threads, &silent)).to_json().unwrap();
+            sources.reverse();
+            let other = build(parts(&sources, &places, &threads, &silent));
+            prop_assert_eq!(&other.to_json().unwrap(), &one);
+            let read: Snapshot<'_> = serde_json::from_slice(&one).unwrap();
+            prop_assert_eq!(read.news(), other.news());
+            prop_assert_eq!(read, other);
+        }
+
+        #[test]
+        fn what_is_gone_and_what_is_left_make_up_what_was(
+            before in prop::collection::vec(0_u32..30, 0..30), after in prop::collection::vec(0_u32..30, 0..30),
+        ) {
+            let events = |numbers: &[u32]| sorted(numbers.iter().map(|&n| event("s", n, "h1")).collect());
+            let (before, after) = (events(&before), events(&after));
+            let gone: BTreeSet<_> = gone(&before, &after).into_iter().map(|e| &e.id).collect();
+            let after: BTreeSet<_> = after.iter().map(|e| &e.id).collect();
+            let before: BTreeSet<_> = before.iter().map(|e| &e.id).collect();
+            prop_assert_eq!(gone, before.difference(&after).copied().collect());
+        }
+    }
+
+    #[test]
+    fn times_and_what_leaves_cleared_are_no_news_but_a_status_is() {
+        let mut snapshot = Snapshot {
+            sources: vec![Source { name: "z".into(), ..Source::default() }],
+            ..Snapshot::default()
+        };
+        let news = snapshot.news();
+        snapshot.revision = NotNews(7);
+        snapshot.generated_at = NotNews(NOW);
+        snapshot.sources[0].fetched_at = NotNews(Some(NOW));
+        snapshot.cleared.0.push(Cleared::default());
+        assert_eq!(snapshot.news(), news);
+        snapshot.sources[0].status = Status::Failed;
+        assert_ne!(snapshot.news(), news);
+    }
+
+    #[test]
+    fn a_source_behind_a_dead_proxy_marks_its_devices_as_without_data() {
+        let (places, threads) = (places(), Threads::default());
+        let silent = BTreeSet::from(["h1".to_owned(), "h9".to_owned()]);
+        let sources = [("z".to_owned(), vec![])];
+        assert_eq!(build(parts(&sources, &places, &threads, &silent)).no_data, vec![11]);
+    }
+
+    #[test]
+    fn an_event_carries_the_comments_of_its_key() {
+        let (places, silent) = (places(), BTreeSet::new());
+        let sources = [("z".to_owned(), vec![event("z", 1, "h1")])];
+        let comment =
+            Comment { id: 1, author: "a".into(), at: NOW, edited_at: None, text: "on my way".into() };
+        let thread = crate::comment::Thread { count: 4, last: vec![comment.clone()] };
+        let threads = Threads::from([(sources[0].1[0].key.clone(), thread)]);
+        let snapshot = build(parts(&sources, &places, &threads, &silent));
+        assert_eq!(snapshot.events[0].comments.as_ref(), [comment]);
+        assert_eq!(snapshot.events[0].comment_count, 4);
+    }
+
+    #[test]
+    fn cleared_keeps_the_latest_for_five_minutes_and_drops_what_is_active_again() {
+        let of = |n, age| Cleared {
+            cleared_at: NOW - std::time::Duration::from_secs(age),
+            ..Cleared::of(&event("z", n, "h1"), "z", Place::Rack(11, 1, MatchedBy::Name), NOW).unwrap()
+        };
+        let mut cleared = vec![of(1, 10), of(2, 300), of(3, 5), of(1, 20), of(4, 1)];
+        prune(&mut cleared, |id| id == "z:4:h1", NOW);
+        assert_eq!(cleared, vec![of(3, 5), of(1, 10)]);
+        assert_eq!(Cleared::of(&event("z", 1, ""), "z", Place::UnknownHost, NOW), None);
+    }
+
+    #[test]
+    fn the_example_that_both_suites_read_is_a_snapshot_in_canonical_form() {
+        let text = include_str!("../examples/snapshot.json");
+        let snapshot: Snapshot<'_> = serde_json::from_str(text).unwrap();
+        let value: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&snapshot).unwrap(), value, "nothing is lost, nothing added");
+        assert!(snapshot.events.is_sorted_by_key(|e| (e.key.clone(), e.id.clone())));
+    }
+}
