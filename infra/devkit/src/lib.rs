@@ -5,7 +5,7 @@
 //! passes and a demonstration that works mean the same thing. Nothing here goes into a production image, and
 //! this crate depends on none of Heat's own: they use it in their tests.
 //!
-//! - [`backends`]: Redis, PostgreSQL and MariaDB, private to the caller.
+//! - [`backends`]: Redis, PostgreSQL, MariaDB and nginx, private to the caller.
 //! - [`process`]: any program as a child that cannot outlive its parent.
 //! - [`proxy`]: a TCP proxy for outages.
 //! - [`eventually`]: waiting for a condition instead of sleeping.

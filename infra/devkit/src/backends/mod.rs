@@ -1,4 +1,4 @@
-//! Private Redis, PostgreSQL and MariaDB on loopback, each in a directory of its own.
+//! Private Redis, PostgreSQL, MariaDB and nginx on loopback, each in a directory of its own.
 //!
 //! `start` makes a throw-away server: a free port, a temporary directory, durability off. `start_in` keeps its
 //! data in the given directory, for the local stack. `shared` is for tests that neither kill their server nor
@@ -9,6 +9,7 @@
 //! The servers are those of Debian 12's packages. As root each runs as its package's user.
 
 mod mariadb;
+mod nginx;
 mod postgres;
 mod redis;
 
@@ -21,6 +22,7 @@ use std::{
 use anyhow::{Context, bail};
 
 pub use mariadb::MariaDb;
+pub use nginx::{Nginx, Site};
 pub use postgres::Postgres;
 pub use redis::Redis;
 
