@@ -3,12 +3,18 @@
 //! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`])
 //! is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
+pub mod cache;
 pub mod comment;
+pub mod config;
+pub mod coverage;
+pub mod db;
 pub mod event;
 pub mod handled;
 pub mod inventory;
 pub mod packed;
 pub mod placement;
+pub mod serve;
 pub mod severity;
 pub mod snapshot;
+pub mod telemetry;
 pub mod time;

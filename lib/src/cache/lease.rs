@@ -1,0 +1,97 @@
+//! The lease: of several updaters exactly one works, and one that was deposed can write nothing.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::Script;
+
+use super::{Cache, CacheError};
+
+/// How long a lease holds without being renewed.
+pub const LEASE_FOR: Duration = Duration::from_secs(10);
+
+/// How often it is renewed.
+pub const RENEW_EVERY: Duration = Duration::from_secs(3);
+
+/// The number a working updater got with its lease. It grows with every taking; Redis and Postgres refuse writes that
+/// carry an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fence(i64);
+
+impl Fence {
+    /// The number itself.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
+    /// A fence by its number; for tests of what a fence protects.
+    pub fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+/// `TIME` keeps the fence growing even when Redis comes back empty.
+const TAKE: &str = r"
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stored = tonumber(redis.call('GET', KEYS[2]) or '0') or 0
+local fence = math.max(stored + 1, now)
+redis.call('SET', KEYS[2], string.format('%.0f', fence))
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return fence";
+
+const RENEW: &str = r"
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1";
+
+const RELEASE: &str = r"
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0";
+
+impl Cache {
+    /// Takes the lease for `owner` if nobody holds it.
+    pub async fn take_lease(&self, owner: &str) -> Result<Option<Fence>, CacheError> {
+        let mut connection = self.connection().await?;
+        let fence: i64 = Script::new(TAKE)
+            .key(self.keys.lease())
+            .key(self.keys.fence())
+            .arg(owner)
+            .arg(milliseconds(LEASE_FOR))
+            .invoke_async(&mut connection)
+            .await?;
+        Ok((fence > 0).then_some(Fence(fence)))
+    }
+
+    /// Renews it. False means that it is lost: another has it, or Redis was emptied.
+    pub async fn renew_lease(&self, owner: &str, fence: Fence) -> Result<bool, CacheError> {
+        let mut connection = self.connection().await?;
+        let renewed: u8 = Script::new(RENEW)
+            .key(self.keys.lease())
+            .key(self.keys.fence())
+            .arg(owner)
+            .arg(milliseconds(LEASE_FOR))
+            .arg(fence.number())
+            .invoke_async(&mut connection)
+            .await?;
+        Ok(renewed == 1)
+    }
+
+    /// Gives it back, so that another need not wait for its end.
+    pub async fn release_lease(&self, owner: &str) -> Result<(), CacheError> {
+        let mut connection = self.connection().await?;
+        let _: u8 =
+            Script::new(RELEASE).key(self.keys.lease()).arg(owner).invoke_async(&mut connection).await?;
+        Ok(())
+    }
+
+    /// Who holds it now.
+    pub async fn lease_owner(&self) -> Result<Option<String>, CacheError> {
+        let mut connection = self.connection().await?;
+        Ok(deadpool_redis::redis::cmd("GET").arg(self.keys.lease()).query_async(&mut connection).await?)
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,157 @@
+//! Configuration that both binaries share: secrets, and where the stores are.
+//!
+//! Every scalar is a flag and an environment variable; `--help` is the reference. What is a table by nature lives in the
+//! TOML file named by `HEAT_CONFIG`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// A value that is never printed: a password, a token, a URL that holds one.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self(value.to_owned()))
+    }
+}
+
+/// A setting that cannot be used. The start stops with it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Neither the value nor the file is given.
+    #[error("{name} is not set; set it, or {name}_FILE to a file that holds it")]
+    Missing {
+        /// The environment variable.
+        name: &'static str,
+    },
+    /// Both are given.
+    #[error("{name} and {name}_FILE are both set; keep one")]
+    Both {
+        /// The environment variable.
+        name: &'static str,
+    },
+    /// The file cannot be read.
+    #[error("{name}_FILE = {path}: {error}")]
+    File {
+        /// The environment variable.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The value is not what it must be.
+    #[error("{name} = {value:?}: {expected}")]
+    Invalid {
+        /// The environment variable or the key in the TOML file.
+        name: String,
+        /// What it is set to.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+}
+
+impl ConfigError {
+    /// A value that is not what it must be.
+    pub fn invalid(name: &str, value: impl fmt::Display, expected: impl Into<String>) -> Self {
+        Self::Invalid { name: name.to_owned(), value: value.to_string(), expected: expected.into() }
+    }
+}
+
+/// A secret given directly or by a file, as container platforms mount them. The file's last line end is not part of it.
+pub fn secret(
+    name: &'static str,
+    value: Option<&Secret>,
+    file: Option<&PathBuf>,
+) -> Result<Option<Secret>, ConfigError> {
+    match (value, file) {
+        (Some(_), Some(_)) => Err(ConfigError::Both { name }),
+        (None, None) => Ok(None),
+        (Some(value), None) => Ok(Some(value.clone())),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
+            Err(error) => Err(ConfigError::File { name, path: path.clone(), error }),
+        },
+    }
+}
+
+/// Where the stores are.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Stores")]
+pub struct StoreArgs {
+    /// Redis, redis://[:password@]host[:port][/database]
+    #[arg(long, env = "HEAT_REDIS_URL", hide_env_values = true)]
+    redis_url: Option<Secret>,
+    /// File that holds HEAT_REDIS_URL
+    #[arg(long, env = "HEAT_REDIS_URL_FILE")]
+    redis_url_file: Option<PathBuf>,
+    /// Prefix of every key in Redis; becomes the hash tag {heat}
+    #[arg(long, env = "HEAT_REDIS_PREFIX", default_value = "heat")]
+    pub redis_prefix: String,
+    /// Postgres, postgres://user:password@host[:port]/database
+    #[arg(long, env = "HEAT_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    /// File that holds HEAT_DATABASE_URL
+    #[arg(long, env = "HEAT_DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// Redis' URL.
+    pub fn redis_url(&self) -> Result<Secret, ConfigError> {
+        let name = "HEAT_REDIS_URL";
+        secret(name, self.redis_url.as_ref(), self.redis_url_file.as_ref())?
+            .ok_or(ConfigError::Missing { name })
+    }
+
+    /// Postgres' URL.
+    pub fn database_url(&self) -> Result<Secret, ConfigError> {
+        let name = "HEAT_DATABASE_URL";
+        secret(name, self.database_url.as_ref(), self.database_url_file.as_ref())?
+            .ok_or(ConfigError::Missing { name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "[secret]");
+    }
+
+    #[test]
+    fn a_secret_given_twice_or_in_a_missing_file_is_refused_by_name() {
+        let (value, path) = (Secret::new("x"), PathBuf::from("/nowhere/at/all"));
+        let both = secret("HEAT_X", Some(&value), Some(&path)).unwrap_err();
+        assert!(both.to_string().contains("HEAT_X_FILE"), "{both}");
+        let missing = secret("HEAT_X", None, Some(&path)).unwrap_err();
+        assert!(missing.to_string().contains("/nowhere/at/all"), "{missing}");
+    }
+}

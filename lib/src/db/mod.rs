@@ -1,0 +1,160 @@
+//! Postgres: what people wrote, and the history of events. One file of queries for each thing kept.
+
+pub mod audit;
+pub mod comments;
+pub mod fence;
+pub mod openings;
+mod schema;
+
+use std::time::Duration;
+
+use diesel::result::Error as QueryError;
+use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use url::Url;
+
+use crate::config::{ConfigError, Secret};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
+
+/// Any number that nothing else in the database locks on.
+const MIGRATION_LOCK: i64 = 0x0068_6561_7400_0001;
+
+/// How long a request waits for a connection before it says that Postgres is away.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(2);
+
+/// What went wrong with Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// Not reached, or no connection came free in time.
+    #[error("Postgres cannot be reached: {0}")]
+    Unreachable(String),
+    /// A query failed.
+    #[error("Postgres: {0}")]
+    Query(#[from] QueryError),
+    /// The schema could not be brought up to date.
+    #[error("the migrations of the database failed: {0}")]
+    Migration(String),
+    /// Another updater has taken over; nothing was written.
+    #[error("another updater has taken over; this one may not write any more")]
+    Deposed,
+}
+
+impl DbError {
+    /// Whether it is the database that is away or read-only, rather than the request that is wrong: worth another try
+    /// later.
+    pub fn is_outage(&self) -> bool {
+        use diesel::result::DatabaseErrorKind as Kind;
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Query(QueryError::DatabaseError(kind, _)) => matches!(
+                kind,
+                Kind::ClosedConnection | Kind::ReadOnlyTransaction | Kind::UnableToSendCommand | Kind::Unknown
+            ),
+            Self::Query(QueryError::BrokenTransactionManager) => true,
+            Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
+        }
+    }
+}
+
+impl From<PoolError> for DbError {
+    fn from(error: PoolError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+/// A handle on Postgres. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<AsyncPgConnection>,
+}
+
+/// A connection out of the pool.
+pub type Connection = Object<AsyncPgConnection>;
+
+impl Db {
+    /// Prepares a pool of `size` connections; the first is made when it is needed.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] if the URL is none of Postgres'.
+    pub fn new(url: &Secret, size: usize) -> Result<Self, ConfigError> {
+        let url = with_limits(url)?;
+        let mut config = ManagerConfig::default();
+        // A connection that was idle through a restart of Postgres looks whole; a query finds out before its user does.
+        config.recycling_method = RecyclingMethod::Verified;
+        config.custom_setup = Box::new(|url| {
+            let url = url.to_owned();
+            Box::pin(async move {
+                let mut connection = AsyncPgConnection::establish(&url).await?;
+                connection
+                    .batch_execute("set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '30s'")
+                    .await
+                    .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                Ok(connection)
+            })
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url.reveal(), config);
+        let pool = Pool::builder(manager)
+            .max_size(size)
+            .runtime(deadpool_redis::Runtime::Tokio1)
+            .wait_timeout(Some(CONNECTION_WITHIN))
+            .create_timeout(Some(CONNECTION_WITHIN))
+            .recycle_timeout(Some(CONNECTION_WITHIN))
+            .build()
+            .map_err(|error| ConfigError::invalid("HEAT_DATABASE_URL", "[secret]", error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// A connection.
+    pub async fn connection(&self) -> Result<Connection, DbError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Brings the schema up to date. Several may do so at once: one works, the others wait and find it done.
+    ///
+    /// Must run on a multi-threaded runtime, outside `select!` and `join!`: the migrations block their thread.
+    pub async fn migrate(&self) -> Result<Vec<String>, DbError> {
+        let mut connection = self.connection().await?;
+        // A session lock, not one of a transaction: some migrations cannot run in one.
+        connection
+            .batch_execute(&format!("set statement_timeout = 0; select pg_advisory_lock({MIGRATION_LOCK})"))
+            .await?;
+        let mut harness = AsyncMigrationHarness::new(connection);
+        let applied = harness
+            .run_pending_migrations(MIGRATIONS)
+            .map(|versions| versions.iter().map(ToString::to_string).collect())
+            .map_err(|error| DbError::Migration(error.to_string()));
+        // Dropping the connection releases the lock whatever happened.
+        drop(Object::take(harness.into_inner()));
+        applied
+    }
+
+    /// Takes every migration back; for tests of the migrations.
+    pub async fn revert(&self) -> Result<(), DbError> {
+        let mut harness = AsyncMigrationHarness::new(self.connection().await?);
+        harness.revert_all_migrations(MIGRATIONS).map_err(|error| DbError::Migration(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Whether Postgres answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        Ok(self.connection().await?.batch_execute("select 1").await?)
+    }
+}
+
+/// Adds time limits to the URL where it sets none, so that a dead database is noticed in seconds.
+fn with_limits(url: &Secret) -> Result<Secret, ConfigError> {
+    let expected = "a URL such as postgres://user:password@host:5432/heat";
+    let mut parsed = Url::parse(url.reveal())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+        .ok_or_else(|| ConfigError::invalid("HEAT_DATABASE_URL", "[secret]", expected))?;
+    for (name, value) in [("application_name", "heat"), ("connect_timeout", "2"), ("tcp_user_timeout", "10")] {
+        if !parsed.query_pairs().any(|(known, _)| known == name) {
+            parsed.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    Ok(Secret::new(parsed.as_str()))
+}

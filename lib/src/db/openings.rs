@@ -1,0 +1,151 @@
+//! Openings: the history of events.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text, Timestamptz};
+use diesel_async::{AsyncConnection, RunQueryDsl};
+
+use super::schema::openings;
+use super::{Db, DbError, fence};
+use crate::cache::Fence;
+use crate::inventory::{DeviceId, RackId};
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+/// How many rows one statement carries.
+const BATCH: usize = 5000;
+
+/// An opening that history has as not closed.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct OpenOpening {
+    /// Its id.
+    pub id: String,
+    /// Its key.
+    pub event_key: String,
+    /// Its source.
+    pub source: String,
+    /// The worst severity entered so far.
+    pub severity_peak: i16,
+    /// When it began.
+    pub opened_at: DateTime<Utc>,
+}
+
+/// An active event as history takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its id.
+    pub id: String,
+    /// Its key.
+    pub key: String,
+    /// Its source.
+    pub source: String,
+    /// The host.
+    pub host: String,
+    /// What is wrong.
+    pub name: String,
+    /// The device.
+    pub device_id: Option<DeviceId>,
+    /// The rack.
+    pub rack_id: Option<RackId>,
+    /// Now.
+    pub severity: Severity,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+impl Db {
+    /// Every opening that is not closed.
+    pub async fn open_openings(&self) -> Result<Vec<OpenOpening>, DbError> {
+        let mut connection = self.connection().await?;
+        Ok(openings::table
+            .filter(openings::closed_at.is_null())
+            .select((
+                openings::id,
+                openings::event_key,
+                openings::source,
+                openings::severity_peak,
+                openings::opened_at,
+            ))
+            .load(&mut connection)
+            .await?)
+    }
+
+    /// Enters what opened or worsened and what is over, in one fenced transaction. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`DbError::Deposed`] if another updater has taken over.
+    pub async fn record_openings(
+        &self,
+        ours: Fence,
+        opened: &[Opening],
+        closed: &[&str],
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let mut connection = self.connection().await?;
+        connection
+            .transaction(async |connection| {
+                fence::pass(connection, ours).await?;
+                for batch in opened.chunks(BATCH) {
+                    enter(batch).execute(connection).await?;
+                }
+                for batch in closed.chunks(BATCH) {
+                    diesel::sql_query(
+                        "update openings set closed_at = greatest(opened_at, $2)
+                         where id = any($1) and closed_at is null",
+                    )
+                    .bind::<Array<Text>, _>(batch)
+                    .bind::<Timestamptz, _>(DateTime::<Utc>::from(now))
+                    .execute(connection)
+                    .await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Deletes openings that closed before `until`, at most so many as one statement carries. Returns how many.
+    pub async fn forget_openings(&self, ours: Fence, until: Timestamp) -> Result<usize, DbError> {
+        let mut connection = self.connection().await?;
+        connection
+            .transaction(async |connection| {
+                fence::pass(connection, ours).await?;
+                Ok(diesel::sql_query(
+                    "delete from openings where id in
+                     (select id from openings where closed_at < $1 limit $2)",
+                )
+                .bind::<Timestamptz, _>(DateTime::<Utc>::from(until))
+                .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(i64::MAX))
+                .execute(connection)
+                .await?)
+            })
+            .await
+    }
+}
+
+/// An opening that is there already keeps what it first was; its peak grows, and if it was closed by mistake it is open
+/// again.
+fn enter(batch: &[Opening]) -> impl RunQueryDsl<diesel_async::AsyncPgConnection> + diesel::query_builder::QueryFragment<diesel::pg::Pg> + diesel::query_builder::QueryId + Send + use<'_> {
+    let texts = |field: fn(&Opening) -> &str| batch.iter().map(field).collect::<Vec<_>>();
+    let ids = |field: fn(&Opening) -> Option<u64>| {
+        batch.iter().map(|o| field(o).and_then(|id| i64::try_from(id).ok())).collect::<Vec<_>>()
+    };
+    diesel::sql_query(
+        "insert into openings as o
+             (id, event_key, source, host, name, device_id, rack_id, severity_first, severity_peak, opened_at)
+         select id, key, source, host, name, device, rack, severity, severity, opened
+         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             as new(id, key, source, host, name, device, rack, severity, opened)
+         on conflict (id) do update
+             set severity_peak = greatest(o.severity_peak, excluded.severity_peak), closed_at = null
+             where o.severity_peak < excluded.severity_peak or o.closed_at is not null",
+    )
+    .bind::<Array<Text>, _>(texts(|o| &o.id))
+    .bind::<Array<Text>, _>(texts(|o| &o.key))
+    .bind::<Array<Text>, _>(texts(|o| &o.source))
+    .bind::<Array<Text>, _>(texts(|o| &o.host))
+    .bind::<Array<Text>, _>(texts(|o| &o.name))
+    .bind::<Array<Nullable<BigInt>>, _>(ids(|o| o.device_id))
+    .bind::<Array<Nullable<BigInt>>, _>(ids(|o| o.rack_id))
+    .bind::<Array<SmallInt>, _>(batch.iter().map(|o| i16::from(o.severity.level())).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(batch.iter().map(|o| DateTime::<Utc>::from(o.since)).collect::<Vec<_>>())
+}
