@@ -8,6 +8,7 @@
 //! - [`backends`]: Redis, PostgreSQL, MariaDB and nginx, private to the caller.
 //! - [`process`]: any program as a child that cannot outlive its parent.
 //! - [`proxy`]: a TCP proxy for outages.
+//! - [`stack`]: all of Heat on one machine.
 //! - [`eventually`]: waiting for a condition instead of sleeping.
 
 pub mod backends;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod racktables;
 pub mod scenario;
 pub mod sim;
+pub mod stack;
 pub mod world;
 
 mod wait;

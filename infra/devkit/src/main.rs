@@ -1,0 +1,145 @@
+//! `heat-dev`: the local stack, and stores for tests.
+
+use std::{
+    io::{IsTerminal as _, stdout},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use heat_devkit::{
+    backends::{MariaDb, Postgres, Redis, TEST_DATABASE_URL, TEST_MARIADB_URL, TEST_REDIS_URL},
+    stack::{Options, Stack},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    try_join,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Heat's workbench: everything it needs, on loopback and for this moment only
+#[derive(Debug, Parser)]
+#[command(name = "heat-dev", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole stack, and keep it until Ctrl-C
+    ///
+    /// PostgreSQL, Redis, MariaDB, the simulated upstreams, one updater, API replicas and nginx. Given
+    /// HEAT_ZABBIX_URL, HEAT_JUGGLER_URL or HEAT_INVENTORY_URL, that system is used instead of its simulator;
+    /// given HEAT_ZABBIX_URL and HEAT_ZABBIX_TOKEN alone, the map shows that Zabbix' own hosts.
+    Up(Options),
+    /// Run a command with throw-away stores: HEAT_TEST_REDIS_URL, HEAT_TEST_DATABASE_URL, HEAT_TEST_MARIADB_URL
+    TestStores {
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome = match Cli::parse().command {
+        Command::Up(options) => up(&options).await.map(|()| ExitCode::SUCCESS),
+        Command::TestStores { command } => with_stores(&command).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("heat-dev: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Returns when the user, or whoever runs us, wants an end.
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .into_iter()
+        .map(signal)
+        .collect::<Result<Vec<_>, _>>()
+        .context("cannot listen for signals")?;
+    let any = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures_util::future::select_all(any).await;
+    Ok(())
+}
+
+async fn up(options: &Options) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let report = |step: &str| println!("[{:5.1} s] {step}", start.elapsed().as_secs_f32());
+    report("starting the stores");
+    let mut stack = tokio::select! {
+        stack = Stack::up(options, &report) => stack?,
+        stop = told_to_stop() => return stop,
+    };
+    invite(&stack);
+    tokio::select! {
+        stop = told_to_stop() => stop?,
+        () = mourn(&mut stack) => {}
+    }
+    println!("\nstopping");
+    stack.down().await?;
+    println!("stopped, after {:.0} s", start.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn invite(stack: &Stack) {
+    let url = stack.url();
+    let (bold, plain) = if stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    println!(
+        "
+{bold}Heat is up: {url}/{plain}
+
+  Three things to try:
+  1. Open the page and click a burning rack; write a comment on a problem, with the page open twice.
+  2. Make something happen at {url}/demo/
+  3. Kill a replica (kill -9 {replica}) and look: the page stays live.
+
+  Logs and data are in {dir}. Ctrl-C stops everything.
+",
+        replica = stack.replicas[0].process.pid(),
+        dir = stack.dir().display(),
+    );
+}
+
+/// Says loudly and once of each process that it ended, and never returns: what remains may still serve.
+async fn mourn(stack: &mut Stack) {
+    let mut known = Vec::new();
+    loop {
+        for (name, status, log) in stack.casualties() {
+            if !known.contains(&name) {
+                eprintln!(
+                    "\n!!! {name} ended by itself ({status}). It is not started again. It last said:\n{log}\n"
+                );
+                known.push(name);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+async fn with_stores(command: &[String]) -> anyhow::Result<ExitCode> {
+    let (redis, postgres, mariadb) = try_join!(Redis::start(), Postgres::start(), MariaDb::start())?;
+    let [program, args @ ..] = command else { anyhow::bail!("name a command") };
+    let mut child = tokio::process::Command::new(program)
+        .args(args)
+        .env(TEST_REDIS_URL, redis.url())
+        .env(TEST_DATABASE_URL, postgres.url("postgres"))
+        .env(TEST_MARIADB_URL, mariadb.url(""))
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot run {program}"))?;
+    let status = tokio::select! {
+        status = child.wait() => status?,
+        stop = told_to_stop() => {
+            stop?;
+            // Ctrl-C reached the command too. Let it end by itself, and drop it, the stores too, if it does not.
+            tokio::time::timeout(Duration::from_secs(10), child.wait()).await.context("the command did not stop")??
+        }
+    };
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,441 @@
+//! The local stack: private stores, simulated upstreams, one updater, API replicas and nginx, all on loopback and
+//! under one folder. Nothing of it outlives this process.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use tokio::try_join;
+
+use crate::{
+    backends::{MariaDb, Nginx, Postgres, Redis, Site},
+    eventually,
+    process::{Process, Program, can_enter, free_port, is_free, is_root},
+};
+
+/// How long the updater and the replicas may take until every replica shows a snapshot.
+const FIRST_SNAPSHOT: Duration = Duration::from_mins(2);
+
+/// What can be chosen about a local stack.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The port of 127.0.0.1 where the page and the API are served; every other port is chosen among free ones
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// The folder of everything the stack writes: data, configuration, logs
+    #[arg(long, value_name = "FOLDER", default_value = ".heat")]
+    pub dir: PathBuf,
+    /// The built page
+    #[arg(long, value_name = "FOLDER", default_value = "static/dist")]
+    pub page: PathBuf,
+    /// The folder with heat-api and heat-updater [default: where heat-dev lies]
+    #[arg(long, value_name = "FOLDER")]
+    pub bin: Option<PathBuf>,
+    /// How many API replicas stand behind nginx
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub replicas: u16,
+}
+
+/// Where the events and the inventory come from: a system of the user's own, or its simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Upstreams {
+    zabbix: Source,
+    juggler: Source,
+    inventory: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Simulated,
+    /// The variables of the environment reach the updater as they are.
+    Given,
+    /// A stranger's Zabbix stands alone: simulated hosts beside real ones would only confuse.
+    Absent,
+    /// Only for the inventory: read from that Zabbix too.
+    FromZabbix,
+}
+
+impl Upstreams {
+    /// Decided by which variables are set.
+    fn from_env(is_set: impl Fn(&str) -> bool) -> Self {
+        let given = |name: &str| if is_set(name) { Source::Given } else { Source::Simulated };
+        let zabbix = given("HEAT_ZABBIX_URL");
+        let juggler = given("HEAT_JUGGLER_URL");
+        let inventory =
+            if is_set("HEAT_RACKTABLES_URL") { Source::Given } else { given("HEAT_INVENTORY_URL") };
+        match (zabbix, juggler, inventory) {
+            (Source::Given, Source::Simulated, Source::Simulated) => {
+                Self { zabbix, juggler: Source::Absent, inventory: Source::FromZabbix }
+            }
+            _ => Self { zabbix, juggler, inventory },
+        }
+    }
+}
+
+/// A running stack.
+///
+/// The fields are in the order in which they are to end: who is served before who serves.
+#[derive(Debug)]
+pub struct Stack {
+    /// In front of everything.
+    pub nginx: Nginx,
+    /// The API replicas.
+    pub replicas: Vec<Service>,
+    /// The one updater.
+    pub updater: Service,
+    /// RackTables' database, unless another inventory was given.
+    pub mariadb: Option<MariaDb>,
+    /// Heat's cache.
+    pub redis: Redis,
+    /// Heat's database.
+    pub postgres: Postgres,
+    dir: PathBuf,
+    _lock: fs::File,
+}
+
+/// One of Heat's own programs, which can be started again as it was.
+#[derive(Debug)]
+pub struct Service {
+    program: Program,
+    /// The process itself, to kill it, to freeze it, or to watch it.
+    pub process: Process,
+    addr: SocketAddr,
+}
+
+impl Service {
+    fn start(program: Program, addr: SocketAddr) -> anyhow::Result<Self> {
+        let process = program.spawn()?;
+        Ok(Self { program, process, addr })
+    }
+
+    /// Where it listens: a replica for the API, the updater for its health and metrics.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Starts it anew after it ended.
+    ///
+    /// # Errors
+    /// As [`Program::spawn`].
+    pub fn start_again(&mut self) -> anyhow::Result<()> {
+        self.process = self.program.spawn()?;
+        Ok(())
+    }
+}
+
+impl Stack {
+    /// Starts everything and returns when every replica shows a snapshot. `report` is told of each step done.
+    ///
+    /// # Errors
+    /// If a port or the folder is taken, or a part does not start; the message ends with that part's log.
+    pub async fn up(options: &Options, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
+        if !is_free(options.port) {
+            bail!("port {} of 127.0.0.1 is taken; choose another with --port", options.port);
+        }
+        let (dir, lock) = claim(&options.dir, report)?;
+        let bin = match &options.bin {
+            Some(bin) => bin.clone(),
+            None => std::env::current_exe()?.parent().context("heat-dev lies in no folder")?.to_owned(),
+        };
+        for name in ["heat-api", "heat-updater"] {
+            if !bin.join(name).exists() {
+                bail!(
+                    "{name} is not in {}: build it (cargo build), or name its folder with --bin",
+                    bin.display()
+                );
+            }
+        }
+        let mut ports = Ports::load(&dir);
+        let upstreams =
+            Upstreams::from_env(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+
+        let [redis_port, postgres_port, mariadb_port] =
+            ["redis", "postgres", "mariadb"].map(|name| ports.stable(name));
+        let (redis_dir, postgres_dir, mariadb_dir) =
+            (dir.join("redis"), dir.join("postgres"), dir.join("mariadb"));
+        let (redis, postgres, mariadb) = try_join!(
+            async {
+                let redis = Redis::start_in(&redis_dir, redis_port).await?;
+                report(&format!("Redis at {}", redis.url()));
+                Ok(redis)
+            },
+            async {
+                let postgres = Postgres::start_in(&postgres_dir, postgres_port).await?;
+                postgres.database("heat").await?;
+                report(&format!("PostgreSQL at {}", postgres.url("heat")));
+                Ok(postgres)
+            },
+            async {
+                if upstreams.inventory != Source::Simulated {
+                    return Ok(None);
+                }
+                let mariadb = MariaDb::start_in(&mariadb_dir, mariadb_port).await?;
+                report(&format!("MariaDB at {}", mariadb.url("")));
+                anyhow::Ok(Some(mariadb))
+            },
+        )?;
+
+        ports.keep("redis", redis.port()?);
+        ports.keep("postgres", postgres.port()?);
+        if let Some(mariadb) = &mariadb {
+            ports.keep("mariadb", mariadb.port()?);
+        }
+
+        let logs = dir.join("logs");
+        fs::create_dir_all(&logs)?;
+        let heat = |name: &str, program: &str| {
+            let log = logs.join(format!("{name}.log"));
+            // A log tells of this run; the one before is kept beside it.
+            let _ = fs::rename(&log, logs.join(format!("{name}.before.log")));
+            Program::new(name, bin.join(program))
+                .env("HEAT_REDIS_URL", redis.url())
+                .env("HEAT_DATABASE_URL", postgres.url("heat"))
+                .log(log)
+        };
+
+        let addr = ports.address("updater")?;
+        let updater = Service::start(
+            heat("heat-updater", "heat-updater").env("HEAT_METRICS_LISTEN", addr.to_string()),
+            addr,
+        )?;
+        let replicas = (1..=options.replicas)
+            .map(|number| {
+                let name = format!("heat-api-{number}");
+                let addr = ports.address(&name)?;
+                let metrics = ports.address(&format!("{name}-metrics"))?;
+                let program = heat(&name, "heat-api")
+                    .env("HEAT_LISTEN", addr.to_string())
+                    .env("HEAT_METRICS_LISTEN", metrics.to_string())
+                    .env("HEAT_AUTH", "off")
+                    .env("HEAT_PUBLIC_URL", format!("http://127.0.0.1:{}", options.port));
+                Service::start(program, addr)
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        ports.save()?;
+        let site = Site {
+            replicas: replicas.iter().map(Service::addr).collect(),
+            page: options.page.clone(),
+            demo: None,
+        };
+        let nginx = Nginx::start_in(&dir.join("nginx"), options.port, &site).await?;
+        let mut stack = Self { nginx, replicas, updater, mariadb, redis, postgres, dir, _lock: lock };
+        stack.show_a_snapshot().await?;
+        report(&format!("heat-updater and {} replicas of heat-api behind nginx", stack.replicas.len()));
+        Ok(stack)
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.nginx.url()
+    }
+
+    /// The folder of everything it writes.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Waits until every replica shows a snapshot.
+    async fn show_a_snapshot(&mut self) -> anyhow::Result<()> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+        let start = Instant::now();
+        for number in 0..self.replicas.len() {
+            let what = format!("{} to show a first snapshot", self.replicas[number].process.name());
+            let url = format!("http://{}/readyz", self.replicas[number].addr);
+            let patience = FIRST_SNAPSHOT.saturating_sub(start.elapsed());
+            let ready = eventually(&what, patience, async || {
+                // Without the updater no replica ever has anything to show.
+                let alive = self
+                    .updater
+                    .process
+                    .still_runs()
+                    .and_then(|()| self.replicas[number].process.still_runs());
+                if let Err(ended) = alive {
+                    return Some(Err(ended));
+                }
+                http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()).then_some(Ok(()))
+            })
+            .await;
+            match ready {
+                Ok(outcome) => outcome?,
+                Err(late) => bail!("{late}; heat-updater last said:\n{}", self.updater.process.log_tail(12)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Every process of the stack.
+    fn processes(&mut self) -> Vec<&mut Process> {
+        let mut all = vec![self.nginx.process()];
+        all.extend(self.replicas.iter_mut().map(|replica| &mut replica.process));
+        all.push(&mut self.updater.process);
+        // They are the stack's own, so they have a process.
+        all.extend(self.mariadb.as_mut().and_then(|mariadb| mariadb.process().ok()));
+        all.extend(self.redis.process().ok());
+        all.extend(self.postgres.process().ok());
+        all
+    }
+
+    /// Those that have ended, with how, and the end of their log.
+    pub fn casualties(&mut self) -> Vec<(String, ExitStatus, String)> {
+        self.processes()
+            .into_iter()
+            .filter_map(|process| Some((process.name().to_owned(), process.exited()?, process.log_tail(15))))
+            .collect()
+    }
+
+    /// Stops everything, who is served before who serves, each as gently as it can be stopped. Whatever remains
+    /// is killed.
+    ///
+    /// # Errors
+    /// Names each part that had to be killed.
+    pub async fn down(mut self) -> anyhow::Result<()> {
+        let mut trouble = Vec::new();
+        for process in self.processes() {
+            if process.exited().is_none()
+                && let Err(error) = process.stop().await
+            {
+                trouble.push(format!("{error:#}"));
+            }
+        }
+        if trouble.is_empty() { Ok(()) } else { bail!(trouble.join("\n")) }
+    }
+}
+
+/// The folder, made if need be, reachable for the servers' users, and ours alone until we end.
+fn claim(dir: &Path, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<(PathBuf, fs::File)> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let mut dir = fs::canonicalize(dir)?;
+    // PostgreSQL refuses root, and a clone in root's home is closed to every other user.
+    if is_root() && !can_enter(&dir, "postgres") {
+        let name: String =
+            dir.to_string_lossy().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let elsewhere = Path::new("/var/lib/heat-dev").join(name.trim_matches('-'));
+        report(&format!("{} is closed to PostgreSQL's user: using {}", dir.display(), elsewhere.display()));
+        fs::create_dir_all(&elsewhere).with_context(|| format!("cannot create {}", elsewhere.display()))?;
+        dir = elsewhere;
+    }
+    let owner = fs::metadata(&dir)?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        bail!("{} belongs to another user (uid {owner}); choose another folder with --dir", dir.display());
+    }
+    let lock = fs::File::create(dir.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok((dir, lock)),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!("another heat-dev runs in {}; stop it, or choose another folder with --dir", dir.display())
+        }
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", dir.display()))
+        }
+    }
+}
+
+/// The ports of the run before, kept where they are still free: a `psql` left open finds its server again.
+#[derive(Debug)]
+struct Ports {
+    file: PathBuf,
+    known: BTreeMap<String, u16>,
+}
+
+impl Ports {
+    fn load(dir: &Path) -> Self {
+        let file = dir.join("ports.json");
+        // Without the file, or with a damaged one, every port is chosen anew.
+        let known =
+            fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        Self { file, known }
+    }
+
+    /// The port of last time if it is free.
+    fn stable(&self, name: &str) -> Option<u16> {
+        self.known.get(name).copied().filter(|&port| is_free(port))
+    }
+
+    /// An address on loopback: that of last time if it is free.
+    fn address(&mut self, name: &str) -> anyhow::Result<SocketAddr> {
+        let port = match self.stable(name) {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        self.keep(name, port);
+        Ok((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    fn keep(&mut self, name: &str, port: u16) {
+        self.known.insert(name.to_owned(), port);
+    }
+
+    fn save(&self) -> anyhow::Result<()> {
+        fs::write(&self.file, serde_json::to_vec_pretty(&self.known)?)
+            .with_context(|| format!("cannot write {}", self.file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[&str]) -> Upstreams {
+        Upstreams::from_env(|name| variables.contains(&name))
+    }
+
+    #[test]
+    fn everything_is_simulated_until_a_system_is_given() {
+        let all =
+            Upstreams { zabbix: Source::Simulated, juggler: Source::Simulated, inventory: Source::Simulated };
+        assert_eq!(with(&[]), all);
+        assert_eq!(with(&["HEAT_JUGGLER_URL"]), Upstreams { juggler: Source::Given, ..all });
+        assert_eq!(with(&["HEAT_INVENTORY_URL"]), Upstreams { inventory: Source::Given, ..all });
+        assert_eq!(with(&["HEAT_RACKTABLES_URL"]), Upstreams { inventory: Source::Given, ..all });
+    }
+
+    #[test]
+    fn a_zabbix_alone_is_its_own_inventory_and_has_no_simulated_company() {
+        let alone = with(&["HEAT_ZABBIX_URL", "HEAT_ZABBIX_TOKEN"]);
+        assert_eq!(
+            alone,
+            Upstreams { zabbix: Source::Given, juggler: Source::Absent, inventory: Source::FromZabbix }
+        );
+    }
+
+    #[test]
+    fn a_zabbix_with_an_inventory_keeps_both() {
+        let both = with(&["HEAT_ZABBIX_URL", "HEAT_INVENTORY_URL"]);
+        assert_eq!((both.zabbix, both.inventory), (Source::Given, Source::Given));
+    }
+
+    #[test]
+    fn a_folder_serves_one_stack_at_a_time() -> anyhow::Result<()> {
+        let dir = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()?;
+        let first = claim(dir.path(), &|_| ())?;
+        let error = claim(dir.path(), &|_| ()).unwrap_err().to_string();
+        assert!(error.contains("another heat-dev runs in"), "{error}");
+        drop(first);
+        claim(dir.path(), &|_| ())?;
+        Ok(())
+    }
+
+    #[test]
+    fn ports_stay_the_same_as_long_as_they_are_free() -> anyhow::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let mut ports = Ports::load(dir.path());
+        let first = ports.address("redis")?;
+        ports.save()?;
+        assert_eq!(Ports::load(dir.path()).address("redis")?, first);
+        let _taken = std::net::TcpListener::bind(first)?;
+        assert_ne!(Ports::load(dir.path()).address("redis")?, first);
+        Ok(())
+    }
+}
