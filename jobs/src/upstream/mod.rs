@@ -1,6 +1,7 @@
 //! The systems Heat reads from, one client file each. An upstream's wire shapes stay in its file; what comes out is
 //! [`heat::event::Event`]s or a [`heat::inventory::Inventory`].
 
+pub mod http;
 pub mod juggler;
 pub mod zabbix;
 

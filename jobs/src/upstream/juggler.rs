@@ -1,0 +1,1 @@
+//! Juggler. Being written.
