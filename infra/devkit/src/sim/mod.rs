@@ -1,1 +1,10 @@
-//! Being written.
+//! Simulated upstream systems: servers in this process that answer as the real ones do, misbehave on demand, and
+//! remember what they were asked.
+
+mod fault;
+mod http;
+mod json;
+pub mod zabbix;
+
+pub use fault::{Asked, Fault, Rule};
+pub use zabbix::{Access, OpenProblem, Options as ZabbixOptions, Raise, Version, Zabbix};
