@@ -1,0 +1,143 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use heat::cache::{Cache, CacheError, CachedSnapshot, Hint, Notifications, SourceHealth};
+use heat::config::Secret;
+use heat::coverage::Watched;
+use heat::event::Event;
+use heat::packed::Packed;
+use heat::snapshot::Status;
+use heat::time::Timestamp;
+use heat_devkit::backends::Redis;
+
+fn cache(redis: &Redis) -> Cache {
+    Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap()
+}
+
+fn snapshot(revision: u64) -> CachedSnapshot {
+    CachedSnapshot { revision, body: Packed::new(format!("{{\"revision\":{revision}}}").as_bytes()).unwrap() }
+}
+
+const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
+
+#[tokio::test]
+async fn of_two_updaters_one_gets_the_lease_and_the_deposed_one_can_write_nothing() {
+    let redis = Redis::shared().await.unwrap();
+    let cache = cache(&redis);
+    let first = cache.take_lease("one").await.unwrap().expect("nobody holds it");
+    assert_eq!(cache.take_lease("two").await.unwrap(), None);
+    assert!(cache.renew_lease("one", first).await.unwrap());
+    assert!(!cache.renew_lease("two", first).await.unwrap());
+    cache.write_snapshot(first, NOW, &snapshot(1)).await.unwrap();
+
+    cache.release_lease("two").await.unwrap();
+    assert_eq!(cache.lease_owner().await.unwrap().as_deref(), Some("one"), "another's lease is not released");
+    cache.release_lease("one").await.unwrap();
+    let second = cache.take_lease("two").await.unwrap().expect("it was given back");
+    assert!(second > first);
+    assert!(matches!(cache.write_snapshot(first, NOW, &snapshot(2)).await, Err(CacheError::Deposed)));
+    assert_eq!(cache.snapshot().await.unwrap().unwrap(), snapshot(1), "nothing was written");
+    cache.write_snapshot(second, NOW, &snapshot(3)).await.unwrap();
+    assert_eq!(cache.revision().await.unwrap(), Some(3));
+}
+
+#[tokio::test]
+async fn the_fence_grows_even_when_redis_comes_back_empty() {
+    let mut redis = Redis::start().await.unwrap();
+    let cache = cache(&redis);
+    let before = cache.take_lease("one").await.unwrap().unwrap();
+    redis.kill().unwrap();
+    redis.start_again_empty().await.unwrap();
+    assert!(!cache.renew_lease("one", before).await.unwrap(), "the lease went with the memory");
+    assert!(cache.take_lease("one").await.unwrap().unwrap() > before);
+}
+
+#[tokio::test]
+async fn a_failing_source_keeps_its_last_good_events() {
+    let redis = Redis::shared().await.unwrap();
+    let cache = cache(&redis);
+    let fence = cache.take_lease("one").await.unwrap().unwrap();
+    assert_eq!(cache.source("zabbix").await.unwrap(), None);
+    let good = SourceHealth {
+        kind: "zabbix".into(),
+        status: Status::Ok,
+        fetched_at: Some(NOW),
+        problems: 1,
+        ..SourceHealth::default()
+    };
+    let events = [Event { id: "z:1:a".into(), key: "z:9:a".into(), since: NOW, ..Event::default() }];
+    let watched = Watched::Hosts(BTreeSet::from(["a".to_owned()]));
+    let silent = BTreeSet::from(["b".to_owned()]);
+    cache.write_source(fence, "zabbix", &good, Some(&events), Some(&watched), Some(&silent)).await.unwrap();
+    let bad = SourceHealth { status: Status::Failed, error: Some("no route to host".into()), ..good };
+    cache.write_source(fence, "zabbix", &bad, None, None, None).await.unwrap();
+    let read = cache.source("zabbix").await.unwrap().unwrap();
+    assert_eq!(read.health, bad);
+    assert_eq!(read.events, events);
+    assert_eq!(read.watched, Some(watched));
+    assert_eq!(read.silent, silent);
+    assert_eq!(cache.source_names().await.unwrap(), ["zabbix"]);
+}
+
+#[tokio::test]
+async fn one_write_is_one_hint_and_the_missing_flags_are_added() {
+    let redis = Redis::start().await.unwrap();
+    let cache = cache(&redis);
+    let mut follow = cache.follow(cache.keys().snapshot());
+    assert_eq!(follow.next().await, Hint::Look, "after connecting");
+    assert_eq!(*follow.notifications().borrow(), Notifications::On);
+    let fence = cache.take_lease("one").await.unwrap().unwrap();
+    for revision in 1..=3 {
+        cache.write_snapshot(fence, NOW, &snapshot(revision)).await.unwrap();
+        assert_eq!(follow.next().await, Hint::Changed);
+        assert_eq!(cache.snapshot().await.unwrap().unwrap().revision, revision);
+    }
+}
+
+#[tokio::test]
+async fn following_heals_after_redis_was_killed_and_came_back_empty() {
+    let mut redis = Redis::start().await.unwrap();
+    let cache = cache(&redis);
+    let mut follow = cache.follow(cache.keys().changed());
+    follow.next().await;
+    redis.kill().unwrap();
+    let mut mode = follow.notifications();
+    mode.wait_for(|mode| *mode == Notifications::Away).await.unwrap();
+    redis.start_again_empty().await.unwrap();
+    assert_eq!(follow.next().await, Hint::Look, "after connecting again");
+    assert_eq!(*mode.borrow(), Notifications::On, "the flags went with the memory and were set again");
+    cache.tell_changed().await.unwrap();
+    assert_eq!(follow.next().await, Hint::Changed);
+    assert_eq!(cache.changed().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn where_redis_may_not_be_configured_the_key_is_polled() {
+    let redis = Redis::with_args(&["--rename-command", "CONFIG", ""]).await.unwrap();
+    let cache = cache(&redis);
+    let mut follow = cache.follow(cache.keys().changed());
+    assert_eq!(follow.next().await, Hint::Look);
+    assert_eq!(*follow.notifications().borrow(), Notifications::Polled);
+    for _ in 0..2 {
+        let hint = tokio::time::timeout(Duration::from_secs(10), follow.next()).await.unwrap();
+        assert_eq!(hint, Hint::Look);
+    }
+}
+
+#[tokio::test]
+async fn a_hash_of_an_unknown_form_is_refused_by_its_name() {
+    let redis = Redis::shared().await.unwrap();
+    let cache = cache(&redis);
+    let client = deadpool_redis::redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let key = cache.keys().source("z");
+    let () = deadpool_redis::redis::cmd("HSET")
+        .arg(&key)
+        .arg("format")
+        .arg(99)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    let error = cache.source("z").await.unwrap_err().to_string();
+    assert!(error.contains(&key) && error.contains("99"), "{error}");
+}
