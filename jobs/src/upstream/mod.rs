@@ -2,7 +2,10 @@
 //! [`heat::event::Event`]s or a [`heat::inventory::Inventory`].
 
 pub mod http;
+pub mod inventory;
+pub mod inventory_file;
 pub mod juggler;
+pub mod racktables;
 pub mod zabbix;
 
 use std::collections::BTreeSet;
