@@ -82,7 +82,11 @@ async fn up(options: &Options) -> anyhow::Result<()> {
         () = mourn(&mut stack) => {}
     }
     println!("\nstopping");
-    stack.down().await?;
+    tokio::select! {
+        // Whoever asks a second time does not want to wait.
+        stop = told_to_stop() => stop?,
+        down = stack.down() => down?,
+    }
     println!("stopped, after {:.0} s", start.elapsed().as_secs_f32());
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     net::{Ipv4Addr, SocketAddr},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, mpsc},
@@ -44,6 +45,7 @@ pub struct Program {
     user: Option<String>,
     log: Option<PathBuf>,
     dir: Option<PathBuf>,
+    stop_signal: Signal,
     last_signal: Signal,
 }
 
@@ -58,6 +60,7 @@ impl Program {
             user: None,
             log: None,
             dir: None,
+            stop_signal: Signal::TERM,
             last_signal: Signal::KILL,
         }
     }
@@ -112,6 +115,14 @@ impl Program {
         self
     }
 
+    /// The signal that asks it to stop; [`Signal::TERM`] unless told. PostgreSQL would wait for its clients then,
+    /// and wants `INT`.
+    #[must_use]
+    pub fn stop_signal(mut self, signal: Signal) -> Self {
+        self.stop_signal = signal;
+        self
+    }
+
     /// The signal that ends it when its parent dies or drops it; [`Signal::KILL`] unless told. PostgreSQL wants
     /// `QUIT` (it ends its own children and removes its shared memory), nginx `TERM`.
     #[must_use]
@@ -143,6 +154,8 @@ impl Program {
             command.current_dir(dir);
         }
         command.stdin(Stdio::null());
+        // A terminal's Ctrl-C is for us, who stop our children in order, and not for all of them at once.
+        command.process_group(0);
         match &self.log {
             Some(path) => {
                 let file = OpenOptions::new()
@@ -159,7 +172,13 @@ impl Program {
         let child = in_the_nursery(command).with_context(|| {
             format!("cannot start {} through setpriv (Debian's package util-linux)", self.name)
         })?;
-        Ok(Process { name: self.name.clone(), log: self.log.clone(), child, last_signal: self.last_signal })
+        Ok(Process {
+            name: self.name.clone(),
+            log: self.log.clone(),
+            child,
+            stop_signal: self.stop_signal,
+            last_signal: self.last_signal,
+        })
     }
 }
 
@@ -169,6 +188,7 @@ pub struct Process {
     name: String,
     log: Option<PathBuf>,
     child: Child,
+    stop_signal: Signal,
     last_signal: Signal,
 }
 
@@ -260,12 +280,12 @@ impl Process {
         kill_process(pid, signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
-    /// Asks it to stop (`TERM`), and kills it if it has not after [`STOP_PATIENCE`]. Returns how it ended.
+    /// Asks it to stop, and kills it if it has not after [`STOP_PATIENCE`]. Returns how it ended.
     ///
     /// # Errors
     /// If it had to be killed.
     pub async fn stop(&mut self) -> anyhow::Result<ExitStatus> {
-        self.signal(Signal::TERM)?;
+        self.signal(self.stop_signal)?;
         self.ended(STOP_PATIENCE).await
     }
 

@@ -54,7 +54,15 @@ impl Home {
 
     fn kept(path: &Path, user: &'static str) -> anyhow::Result<Self> {
         fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
-        Self::prepared(fs::canonicalize(path)?, user, None)
+        let path = fs::canonicalize(path)?;
+        // Logs are appended to, and tell of one run.
+        for entry in fs::read_dir(&path)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|extension| extension == "log") {
+                fs::remove_file(file)?;
+            }
+        }
+        Self::prepared(path, user, None)
     }
 
     fn prepared(

@@ -53,6 +53,7 @@ impl Nginx {
     }
 
     /// Starts a server for the local stack with its configuration and logs in `dir`, on `port`.
+    /// The access log of the run before is kept beside the new one.
     ///
     /// # Errors
     /// As [`Nginx::start`].
@@ -78,6 +79,10 @@ impl Nginx {
     }
 
     async fn launch(home: Home, port: Option<u16>, site: &Site) -> anyhow::Result<Self> {
+        let log = access_log(&home);
+        if log.exists() {
+            fs::rename(&log, log.with_extension("before.log"))?;
+        }
         let (port, process) = on_a_port(port, async |port| spawn(&home, port, site).await).await?;
         Ok(Self { port, process, home })
     }

@@ -227,6 +227,7 @@ async fn spawn(home: &Home, port: u16) -> anyhow::Result<Process> {
         .args(["-c", "max_connections=300", "-c", "timezone=UTC"])
         .unprivileged(home.user)
         .current_dir("/")
+        .stop_signal(Signal::INT)
         .last_signal(Signal::QUIT)
         .log(home.log("postgres"));
     if home.is_temporary() {
