@@ -883,7 +883,7 @@ impl<'a> View<'a> {
         fields.extend(match (of_event, self.new) {
             (false, false) => ["eventid"].as_slice(),
             (false, true) => &["suppress_until", "taskid"],
-            (true, false) => &["username", "name", "surname"],
+            (true, false) => &["eventid", "username", "name", "surname"],
             (true, true) => &["suppress_until", "taskid", "username", "name", "surname"],
         });
         let old = if of_event && !self.new { "select_acknowledges" } else { "selectAcknowledges" };
