@@ -23,7 +23,6 @@
 //! - `timeout=60`: seconds that a whole reading may take.
 //!
 //! # What is read how
-//! - Rows without racks are not read: there is nothing to paint in them.
 //! - A device without a name keeps its empty name, so that no host matches it; RackTables shows such an object as
 //!   `[type] #id`, and whoever shows it has both.
 //! - Tags include those above them in the tree, as RackTables has it.

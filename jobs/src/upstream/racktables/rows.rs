@@ -1,8 +1,12 @@
 //! RackTables' tables as Heat reads them: the SELECTs and their rows.
 //!
-//! Base tables and no views: the view `Rack` leaves out racks without a row and drags pictures along. Every name is in
-//! backticks (`Row` is reserved in MySQL 8), and nothing needs more than MySQL 5.5. All of it runs unchanged on the
-//! schemas of 0.20.0 to 0.22.0.
+//! Each reads one base table, and what belongs together is put together afterwards. Joins would be shorter and are
+//! not safe here: `EntityLink` and `AttributeValue` have several indices that begin alike, servers have been seen to
+//! choose the one that makes a join quadratic in the racks, and nobody may add hints that hold for every version.
+//! Views are worse still: `Rack` leaves out racks without a row and drags pictures along.
+//!
+//! Every name of a table is in backticks (`Row` is reserved in MySQL 8), and nothing needs more than MySQL 5.5. All of
+//! these columns are the same from 0.20.0 to 0.22.0.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow, QueryableByName};
 use diesel::mysql::{Mysql, MysqlValue};
@@ -32,76 +36,13 @@ pub(super) fn text(column: Option<Text>) -> String {
     column.unwrap_or_default().0
 }
 
-/// A rack with its row and its row's location; several lines a rack where it has several parents.
-#[derive(Clone, Debug, Default, QueryableByName)]
-pub(super) struct RackRow {
-    #[diesel(sql_type = Uint)]
-    pub(super) rack_id: u32,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) rack_name: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) asset_no: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) has_problems: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) comment: Option<Text>,
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) height_units: Option<u32>,
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) sort_order: Option<u32>,
-    /// What the link says, whether or not there is such a row.
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) row_link: Option<u32>,
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) row_id: Option<u32>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) row_name: Option<Text>,
-    /// What the link says, whether or not there is such a location.
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) location_link: Option<u32>,
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) location_id: Option<u32>,
-}
-
-const RACKS: &str = "\
-SELECT o.id AS rack_id, o.name AS rack_name, o.asset_no, o.has_problems, o.comment,
-       h.uint_value AS height_units, s.uint_value AS sort_order,
-       er.parent_entity_id AS row_link, r.id AS row_id, r.name AS row_name,
-       el.parent_entity_id AS location_link, l.id AS location_id
-FROM `Object` AS o
-LEFT JOIN `AttributeValue` AS h ON h.object_id = o.id AND h.attr_id = 27
-LEFT JOIN `AttributeValue` AS s ON s.object_id = o.id AND s.attr_id = 29
-LEFT JOIN `EntityLink` AS er
-       ON er.parent_entity_type = 'row' AND er.child_entity_type = 'rack' AND er.child_entity_id = o.id
-LEFT JOIN `Object` AS r ON r.id = er.parent_entity_id AND r.objtype_id = 1561
-LEFT JOIN `EntityLink` AS el
-       ON el.parent_entity_type = 'location' AND el.child_entity_type = 'row' AND el.child_entity_id = r.id
-LEFT JOIN `Object` AS l ON l.id = el.parent_entity_id AND l.objtype_id = 1562
-WHERE o.objtype_id = 1560 ORDER BY o.id, row_link, location_link";
-
-/// A location with its parent; several lines where it has several.
-#[derive(Clone, Debug, Default, QueryableByName)]
-pub(super) struct LocationRow {
-    #[diesel(sql_type = Uint)]
-    pub(super) id: u32,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) name: Option<Text>,
-    #[diesel(sql_type = Nullable<Uint>)]
-    pub(super) parent_id: Option<u32>,
-}
-
-const LOCATIONS: &str = "\
-SELECT o.id, o.name, p.parent_entity_id AS parent_id
-FROM `Object` AS o
-LEFT JOIN `EntityLink` AS p
-       ON p.parent_entity_type = 'location' AND p.child_entity_type = 'location' AND p.child_entity_id = o.id
-WHERE o.objtype_id = 1562 ORDER BY o.id, parent_id";
-
-/// An object that is not a rack, row or location.
+/// Anything with a name: a rack, a row, a location, or what RackTables calls an object.
 #[derive(Clone, Debug, Default, QueryableByName)]
 pub(super) struct ObjectRow {
     #[diesel(sql_type = Uint)]
-    pub(super) object_id: u32,
+    pub(super) id: u32,
+    #[diesel(sql_type = Uint)]
+    pub(super) objtype_id: u32,
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) name: Option<Text>,
     #[diesel(sql_type = Nullable<Binary>)]
@@ -110,26 +51,63 @@ pub(super) struct ObjectRow {
     pub(super) asset_no: Option<Text>,
     #[diesel(sql_type = Nullable<Binary>)]
     pub(super) has_problems: Option<Text>,
+    /// Of racks alone; objects' comments are long and not shown.
     #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) type_name: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) hw_type_raw: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) fqdn: Option<Text>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub(super) oem_sn: Option<Text>,
+    pub(super) comment: Option<Text>,
 }
 
 const OBJECTS: &str = "\
-SELECT o.id AS object_id, o.name, o.label, o.asset_no, o.has_problems,
-       t.dict_value AS type_name, hw.dict_value AS hw_type_raw, fq.string_value AS fqdn, sn.string_value AS oem_sn
-FROM `Object` AS o
-LEFT JOIN `Dictionary` AS t ON t.dict_key = o.objtype_id AND t.chapter_id = 1
-LEFT JOIN `AttributeValue` AS hv ON hv.object_id = o.id AND hv.attr_id = 2
-LEFT JOIN `Dictionary` AS hw ON hw.dict_key = hv.uint_value
-LEFT JOIN `AttributeValue` AS fq ON fq.object_id = o.id AND fq.attr_id = 3
-LEFT JOIN `AttributeValue` AS sn ON sn.object_id = o.id AND sn.attr_id = 1
-WHERE o.objtype_id NOT IN (1560, 1561, 1562) AND o.id > ? ORDER BY o.id LIMIT 5000";
+SELECT id, objtype_id, name, label, asset_no, has_problems, IF(objtype_id = 1560, comment, NULL) AS comment
+FROM `Object` WHERE id > ? ORDER BY id LIMIT 5000";
+
+/// An attribute of an object.
+#[derive(Clone, Debug, Default, QueryableByName)]
+pub(super) struct AttributeRow {
+    #[diesel(sql_type = Uint)]
+    pub(super) object_id: u32,
+    #[diesel(sql_type = Uint)]
+    pub(super) attr_id: u32,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) string_value: Option<Text>,
+    #[diesel(sql_type = Nullable<Uint>)]
+    pub(super) uint_value: Option<u32>,
+}
+
+/// Those that [`attribute`] names.
+const ATTRIBUTES: &str = "\
+SELECT object_id, attr_id, string_value, uint_value
+FROM `AttributeValue` WHERE attr_id IN (1, 2, 3, 27, 29) AND object_id > ? AND object_id <= ?";
+
+/// The attributes that are read. Their numbers are RackTables' own and the same at every site.
+pub(super) mod attribute {
+    /// The maker's serial number.
+    pub(in super::super) const SERIAL: u32 = 1;
+    /// The hardware's entry in the dictionary.
+    pub(in super::super) const HARDWARE: u32 = 2;
+    pub(in super::super) const FQDN: u32 = 3;
+    /// A rack's units.
+    pub(in super::super) const HEIGHT: u32 = 27;
+    /// A rack's place in its row, from 1.
+    pub(in super::super) const ORDER: u32 = 29;
+}
+
+/// The types of objects that are not devices.
+pub(super) mod object_type {
+    pub(in super::super) const RACK: u32 = 1560;
+    pub(in super::super) const ROW: u32 = 1561;
+    pub(in super::super) const LOCATION: u32 = 1562;
+}
+
+/// An entry of the dictionary: types of objects (chapter 1), hardware.
+#[derive(Clone, Debug, Default, QueryableByName)]
+pub(super) struct WordRow {
+    #[diesel(sql_type = Uint)]
+    pub(super) dict_key: u32,
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub(super) dict_value: Option<Text>,
+}
+
+const DICTIONARY: &str = "SELECT dict_key, dict_value FROM `Dictionary`";
 
 /// A unit of a rack that an object takes. Units that do not exist or cannot be used are never read.
 #[derive(Clone, Debug, Default, QueryableByName)]
@@ -153,21 +131,21 @@ FROM `RackSpace` AS s
 WHERE s.state = 'T' AND s.object_id IS NOT NULL AND s.rack_id > ? AND s.rack_id <= ?
 GROUP BY s.rack_id, s.unit_no, s.object_id ORDER BY s.rack_id, s.unit_no";
 
-/// What an object hangs on (a rack, zero-U) or is in (another object).
+/// What is in what: locations in locations, rows in locations, racks in rows, objects on racks (zero-U) and in objects.
 #[derive(Clone, Debug, Default, QueryableByName)]
 pub(super) struct LinkRow {
     #[diesel(sql_type = Binary)]
     pub(super) parent_entity_type: Text,
     #[diesel(sql_type = Uint)]
     pub(super) parent_entity_id: u32,
+    #[diesel(sql_type = Binary)]
+    pub(super) child_entity_type: Text,
     #[diesel(sql_type = Uint)]
-    pub(super) object_id: u32,
+    pub(super) child_entity_id: u32,
 }
 
 const LINKS: &str = "\
-SELECT parent_entity_type, parent_entity_id, child_entity_id AS object_id
-FROM `EntityLink` WHERE child_entity_type = 'object' AND parent_entity_type IN ('rack', 'object')
-ORDER BY child_entity_id, parent_entity_id";
+SELECT parent_entity_type, parent_entity_id, child_entity_type, child_entity_id FROM `EntityLink`";
 
 /// A tag that somebody has put on something.
 #[derive(Clone, Debug, Default, QueryableByName)]
@@ -206,11 +184,11 @@ struct ValueRow {
 /// Everything that is read, as it was read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
-    pub(super) racks: Vec<RackRow>,
-    pub(super) locations: Vec<LocationRow>,
     pub(super) objects: Vec<ObjectRow>,
-    pub(super) units: Vec<UnitRow>,
+    pub(super) attributes: Vec<AttributeRow>,
+    pub(super) dictionary: Vec<WordRow>,
     pub(super) links: Vec<LinkRow>,
+    pub(super) units: Vec<UnitRow>,
     pub(super) tagged: Vec<TaggedRow>,
     pub(super) tags: Vec<TagRow>,
 }
@@ -221,34 +199,37 @@ impl Tables {
         connection: &mut AsyncMysqlConnection,
         doing: &mut &'static str,
     ) -> diesel::QueryResult<Self> {
-        *doing = "reading the racks";
-        let racks: Vec<RackRow> = diesel::sql_query(RACKS).load(connection).await?;
-        *doing = "reading the locations";
-        let locations = diesel::sql_query(LOCATIONS).load(connection).await?;
         *doing = "reading the objects";
-        let objects = objects(connection).await?;
-        *doing = "reading the units";
-        let units = units(connection, &racks).await?;
+        let (objects, attributes) = objects(connection).await?;
+        *doing = "reading the dictionary";
+        let dictionary = diesel::sql_query(DICTIONARY).load(connection).await?;
         *doing = "reading what is in what";
         let links = diesel::sql_query(LINKS).load(connection).await?;
+        *doing = "reading the racks' units";
+        let units = units(connection, &objects).await?;
         *doing = "reading the tags";
         let tagged = diesel::sql_query(TAGGED).load(connection).await?;
         let tags = diesel::sql_query(TAGS).load(connection).await?;
-        Ok(Self { racks, locations, objects, units, links, tagged, tags })
+        Ok(Self { objects, attributes, dictionary, links, units, tagged, tags })
     }
 }
 
-async fn objects(connection: &mut AsyncMysqlConnection) -> diesel::QueryResult<Vec<ObjectRow>> {
-    let mut objects: Vec<ObjectRow> = Vec::new();
+async fn objects(
+    connection: &mut AsyncMysqlConnection,
+) -> diesel::QueryResult<(Vec<ObjectRow>, Vec<AttributeRow>)> {
+    let (mut objects, mut attributes) = (Vec::<ObjectRow>::new(), Vec::new());
+    let mut after = 0;
     loop {
-        let last = objects.last().map_or(0, |object| object.object_id);
-        let mut page: Vec<ObjectRow> =
-            diesel::sql_query(OBJECTS).bind::<Uint, _>(last).load(connection).await?;
-        let more = page.len() == OBJECTS_A_PAGE;
+        let mut page = diesel::sql_query(OBJECTS).bind::<Uint, _>(after).load(connection).await?;
+        let read = page.len();
         objects.append(&mut page);
-        if !more {
-            return Ok(objects);
+        let upto = objects.last().map_or(after, |object| object.id);
+        let query = diesel::sql_query(ATTRIBUTES).bind::<Uint, _>(after).bind::<Uint, _>(upto);
+        attributes.append(&mut query.load(connection).await?);
+        if read < OBJECTS_A_PAGE {
+            return Ok((objects, attributes));
         }
+        after = upto;
     }
 }
 
@@ -256,10 +237,11 @@ async fn objects(connection: &mut AsyncMysqlConnection) -> diesel::QueryResult<V
 /// units of racks that do not exist are to be found and reported too.
 async fn units(
     connection: &mut AsyncMysqlConnection,
-    racks: &[RackRow],
+    objects: &[ObjectRow],
 ) -> diesel::QueryResult<Vec<UnitRow>> {
-    let mut ends: Vec<u32> =
-        racks.chunks(RACKS_A_PAGE).filter_map(|page| Some(page.last()?.rack_id)).collect();
+    let racks = objects.iter().filter(|object| object.objtype_id == object_type::RACK);
+    let racks: Vec<u32> = racks.map(|rack| rack.id).collect();
+    let mut ends: Vec<u32> = racks.chunks(RACKS_A_PAGE).filter_map(|page| page.last().copied()).collect();
     ends.pop();
     ends.push(u32::MAX);
     let mut units = Vec::new();
