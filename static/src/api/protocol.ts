@@ -1,0 +1,120 @@
+/**
+ * What the page and its worker say to each other. The worker holds the documents and answers with what is drawn,
+ * so that nothing large is ever parsed or walked on the page's own thread.
+ */
+import type { Cleared, HeatEvent, Me, Mount, Source, TrayReason } from "../core/model.ts";
+import type { Plan } from "../core/plan.ts";
+import type { Cells, Counter, TabSummary } from "../core/rollup.ts";
+import type { Found } from "../core/search.ts";
+import type { Selection } from "../core/url.ts";
+
+/** What the page looks at; the worker sends the details of that, and again whenever they change. */
+export interface Watched {
+  /** Rack id of the open elevation. */
+  readonly rack?: number;
+  readonly selection?: Selection;
+  /** Key of the tab the overview is limited to. */
+  readonly dc?: string;
+  /** Key of the event whose details are open. */
+  readonly event?: string;
+  readonly severities: number;
+}
+
+export type ToWorker =
+  | { readonly type: "watch"; readonly watched: Watched }
+  | { readonly type: "find"; readonly text: string }
+  /** Connect again at once: the network came back, or somebody logged in again. */
+  | { readonly type: "reconnect" };
+
+/** An event as lists show it. */
+export interface Listed {
+  readonly event: HeatEvent;
+  /** Index of its rack, −1: the tray. */
+  readonly rack: number;
+  /** Why it is in the tray. */
+  readonly reason?: TrayReason;
+  readonly link?: string;
+}
+
+export interface List {
+  readonly items: readonly Listed[];
+  /** How many there are; `items` may be cut. */
+  readonly total: number;
+}
+
+export interface RackDevice {
+  readonly id: number;
+  readonly name: string;
+  readonly label?: string;
+  readonly type?: string;
+  readonly hw?: string;
+  /** Its mounts in this rack; none: it is inside `inside`. */
+  readonly mounts: readonly Mount[];
+  readonly inside?: string;
+  /** It is mounted here too, but stands (and is counted) in another rack. */
+  readonly elsewhere: boolean;
+}
+
+export interface RackDetail {
+  /** Index of the rack. */
+  readonly rack: number;
+  readonly comment?: string;
+  readonly tags: readonly string[];
+  readonly devices: readonly RackDevice[];
+  /** By index of the device. */
+  readonly cells: Cells;
+  /** Devices inside others that have no event and are left out of the drawing. */
+  readonly quiet: number;
+}
+
+/** The details of what is watched. */
+export interface Detail {
+  readonly watched: Watched;
+  readonly rack?: RackDetail;
+  /** Events of the selection; of the tray; without a selection what somebody must act on, worst first. */
+  readonly list: List;
+  /** The open event, wherever it is; absent once it cleared. */
+  readonly event?: Listed;
+  readonly cleared: readonly Cleared[];
+}
+
+/** The whole map. Typed arrays: cheap to hand over. */
+export interface Frame {
+  readonly revision: number;
+  /** Milliseconds. */
+  readonly generatedAt: number;
+  readonly templatesVersion?: string;
+  readonly sources: readonly Source[];
+  readonly cells: Cells;
+  readonly tabs: readonly TabSummary[];
+  readonly counters: readonly Counter[];
+  readonly tray: Readonly<Record<TrayReason, number>>;
+  readonly events: number;
+  readonly atLeast: boolean;
+  /** The inventory named by the snapshot is not here yet, or the snapshot names none. */
+  readonly inventory: "here" | "coming" | "none";
+  /** When its message arrived, milliseconds since the epoch by the monotonic clock: for measuring. */
+  readonly arrivedAt: number;
+}
+
+/**
+ * `live`: the socket is up. `polling`: it is not, the picture comes by HTTP. `connecting`: neither has answered
+ * yet. `refused`: the server wants a login.
+ */
+export type Line = "connecting" | "live" | "polling" | "refused";
+
+export interface Tick {
+  /** The server's now in milliseconds, undefined while unknown. */
+  readonly now: number | undefined;
+  readonly line: Line;
+  /** Why the last attempt failed, in the server's words. */
+  readonly trouble?: string;
+}
+
+export type FromWorker =
+  | { readonly type: "plan"; readonly plan: Plan }
+  | { readonly type: "frame"; readonly frame: Frame }
+  | { readonly type: "detail"; readonly detail: Detail }
+  | { readonly type: "tick"; readonly tick: Tick }
+  | { readonly type: "me"; readonly me: Me }
+  | { readonly type: "found"; readonly text: string; readonly found: readonly Found[] };

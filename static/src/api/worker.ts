@@ -1,0 +1,195 @@
+/**
+ * The worker: owns the socket and the documents, parses and rolls up, and hands the page what it draws.
+ */
+import { ServerClock } from "../core/clock.ts";
+import type { Coverage, Inventory, Me, Snapshot } from "../core/model.ts";
+import { keepLine, type Polled, type Socket } from "./live.ts";
+import { Picture } from "./picture.ts";
+import type { FromWorker, Line, ToWorker } from "./protocol.ts";
+import { BASE, refusalOf } from "./rest.ts";
+
+const scope = self as unknown as {
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+  onmessage: ((message: MessageEvent<ToWorker>) => void) | null;
+};
+
+const picture = new Picture();
+const clock = new ServerClock();
+let line: Line = "connecting";
+let trouble: string | undefined;
+
+/** The server's now; before the first answer the machine's own clock is all there is. */
+const now = () => clock.now(performance.now()) ?? Date.now();
+
+const ME_EVERY_MS = 600_000;
+const INVENTORY_JITTER_MS = 10_000;
+const RETRY_MS = 5_000;
+
+// Who am I, and what time is it.
+
+let lastMe = Number.NEGATIVE_INFINITY;
+
+async function askMe(): Promise<void> {
+  lastMe = performance.now();
+  try {
+    const asked = performance.now();
+    const answer = await fetch(`${BASE}/me`, { cache: "no-store" });
+    if (!answer.ok) throw await refusalOf(answer);
+    clock.sync(answer.headers.get("Date"), asked, performance.now());
+    const me = (await answer.json()) as Me;
+    if (picture.configure(me.settings)) sendPlan();
+    scope.postMessage({ type: "me", me });
+    publish();
+  } catch {
+    // Asked again soon; until then the page says that it does not know the time.
+    lastMe = performance.now() - ME_EVERY_MS + RETRY_MS;
+  }
+  tick();
+}
+
+// What the page is told.
+
+function publish(): void {
+  const frame = picture.frame(now());
+  if (frame) scope.postMessage({ type: "frame", frame });
+  scope.postMessage({ type: "detail", detail: picture.detail(now()) });
+}
+
+function sendPlan(): void {
+  if (picture.site) scope.postMessage({ type: "plan", plan: picture.site.plan });
+}
+
+function tick(): void {
+  scope.postMessage({
+    type: "tick",
+    tick: { now: clock.now(performance.now()), line, ...(trouble === undefined ? {} : { trouble }) },
+  });
+}
+
+// The documents.
+
+function deliver(text: string): void {
+  const arrivedAt = performance.timeOrigin + performance.now();
+  let snapshot: Snapshot;
+  try {
+    snapshot = JSON.parse(text) as Snapshot;
+  } catch (error) {
+    trouble = String(error);
+    return;
+  }
+  if (!picture.take(snapshot, arrivedAt)) return;
+  publish();
+  void fetchMissing();
+}
+
+let fetching = false;
+let first = true;
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function fetchDocument<T>(name: string): Promise<T> {
+  const answer = await fetch(`${BASE}/${name}`, { cache: "no-cache" });
+  if (!answer.ok) throw await refusalOf(answer);
+  return (await answer.json()) as T;
+}
+
+/** Fetches the inventory and the coverage that the snapshot names; all pages at once would be a stampede. */
+async function fetchMissing(): Promise<void> {
+  if (fetching) return;
+  fetching = true;
+  try {
+    for (let missing = picture.missing(); missing.inventory || missing.coverage; missing = picture.missing()) {
+      if (!first) await pause(Math.random() * INVENTORY_JITTER_MS);
+      try {
+        const [inventory, coverage] = await Promise.all([
+          missing.inventory ? fetchDocument<Inventory>("inventory") : undefined,
+          missing.coverage ? fetchDocument<Coverage>("coverage") : undefined,
+        ]);
+        if (coverage) picture.takeCoverage(coverage);
+        if (inventory) {
+          picture.takeInventory(inventory);
+          sendPlan();
+        }
+        first = false;
+        publish();
+        // The server may be a moment behind the version the snapshot names.
+        const still = picture.missing();
+        if (still.inventory || still.coverage) await pause(RETRY_MS);
+      } catch {
+        await pause(RETRY_MS);
+      }
+    }
+  } finally {
+    fetching = false;
+  }
+}
+
+// The line.
+
+let etag: string | undefined;
+
+async function poll(): Promise<Polled> {
+  const answer = await fetch(`${BASE}/snapshot`, {
+    cache: "no-store",
+    headers: etag === undefined ? {} : { "If-None-Match": etag },
+  });
+  if (answer.status === 304) return { kind: "same" };
+  if (answer.status === 401 || answer.status === 403) return { kind: "refused" };
+  if (!answer.ok) return { kind: "failed", reason: (await refusalOf(answer)).message };
+  const text = await answer.text();
+  etag = answer.headers.get("ETag") ?? undefined;
+  return { kind: "text", text };
+}
+
+const reconnect = keepLine({
+  open: () => {
+    const address = new URL(`${BASE}/live`, self.location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    return new WebSocket(address) as unknown as Socket;
+  },
+  poll,
+  deliver,
+  connected: () => void askMe(),
+  changed: (next, reason) => {
+    line = next;
+    trouble = reason;
+    tick();
+  },
+  after: (milliseconds, run) => {
+    const timer = setTimeout(run, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+});
+
+// Time.
+
+/** The wall clock less the monotonic one: it jumps when the machine slept or its clock was set. */
+let drift = Date.now() - performance.now();
+
+setInterval(() => {
+  const drifted = Date.now() - performance.now();
+  const slept = Math.abs(drifted - drift) > 2_000;
+  drift = drifted;
+  // The monotonic clock stands still while some machines sleep, so it is set anew.
+  if (slept || performance.now() - lastMe > ME_EVERY_MS) void askMe();
+  if (picture.outdated(now())) publish();
+  tick();
+}, 1000);
+
+void askMe();
+
+scope.onmessage = ({ data }) => {
+  switch (data.type) {
+    case "watch":
+      picture.watch(data.watched);
+      publish();
+      break;
+    case "find":
+      scope.postMessage({ type: "found", text: data.text, found: picture.find(data.text) });
+      break;
+    case "reconnect":
+      reconnect();
+      break;
+  }
+};

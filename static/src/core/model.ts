@@ -1,0 +1,41 @@
+/**
+ * The documents as the server sends them, under the names the rest of the page uses. The shapes are generated
+ * from `lib/openapi.json`, so a field that changes there fails the type check here.
+ */
+import type { components } from "../api/types.ts";
+
+type Schemas = components["schemas"];
+
+export type Snapshot = Schemas["Snapshot"];
+export type HeatEvent = Schemas["Event"];
+export type Cleared = Schemas["ClearedEvent"];
+export type Source = Schemas["Source"];
+export type Inventory = Schemas["Inventory"];
+export type Device = Schemas["Device"];
+export type Mount = Schemas["Mount"];
+export type Rack = Schemas["Rack"];
+export type Coverage = Schemas["Coverage"];
+export type Me = Schemas["Me"];
+export type Comment = Schemas["Comment"];
+export type CommentPage = Schemas["CommentPage"];
+export type Problem = Schemas["Problem"];
+
+/** Zabbix's scale: 0 not classified … 5 disaster. */
+export type Severity = 0 | 1 | 2 | 3 | 4 | 5;
+export const SEVERITIES: readonly Severity[] = [0, 1, 2, 3, 4, 5];
+
+/** In a byte array of severities: there is none. */
+export const NONE = 255;
+
+/**
+ * Why an event stands in the tray. The first four are the server's; `elsewhere`: its rack is not in the inventory
+ * this page holds (a newer inventory is on its way).
+ */
+export type TrayReason = NonNullable<HeatEvent["unplaced"]> | "elsewhere";
+export const TRAY_REASONS: readonly TrayReason[] = [
+  "unknown_host",
+  "ambiguous",
+  "no_rack",
+  "host_pending",
+  "elsewhere",
+];

@@ -1,0 +1,334 @@
+/**
+ * From a snapshot to what each rack's cell shows. One pass over the events puts each of them in exactly one place,
+ * a cell or the tray; everything on the screen is counted from that one assignment.
+ */
+import { at, freshness, isMonitor, mayHide } from "./clock.ts";
+import {
+  type Coverage,
+  type Device,
+  type HeatEvent,
+  NONE,
+  SEVERITIES,
+  type Severity,
+  type Snapshot,
+  TRAY_REASONS,
+  type TrayReason,
+} from "./model.ts";
+import type { Site } from "./plan.ts";
+
+/** What a cell shows beside its colour and number; bits. */
+export const Mark = {
+  /** An unhandled event at or above the map severity is younger than two minutes. */
+  fresh: 1,
+  /** A rack incident that somebody must act on. */
+  incident: 2,
+  /** The monitoring of some of its devices is silent. */
+  partlySilent: 4,
+  /** The monitoring of all of it is silent. */
+  silent: 8,
+  /** Nobody watches any of it. */
+  unwatched: 16,
+  suppressed: 32,
+  dependent: 64,
+  commented: 128,
+  ticketed: 256,
+  noted: 512,
+  /** Nothing in it passes the filter. */
+  filteredOut: 1024,
+} as const;
+
+/** An event is new for this long. */
+const FRESH_FOR_MS = 120_000;
+/** An opening within this time after the same key cleared is as old as its predecessor. */
+const SAME_STORY_MS = 600_000;
+
+/** What all cells show, by rack (or device) index. */
+export interface Cells {
+  /** Worst unhandled severity at or above the map severity, or `NONE`. */
+  readonly fill: Uint8Array;
+  /** Worst severity that was taken on by somebody (acknowledged, ticketed, quiet), or `NONE`. */
+  readonly hatch: Uint8Array;
+  /** Unhandled incidents, and unhandled events outside them, at or above the map severity. */
+  readonly count: Uint32Array;
+  /** All active events. */
+  readonly total: Uint32Array;
+  /** Bits of `Mark`. */
+  readonly marks: Uint16Array;
+}
+
+/** Distinct problems of one severity, as the source itself counts them. */
+export interface Counter {
+  readonly open: number;
+  readonly all: number;
+}
+
+export interface TabSummary {
+  /** Worst unhandled severity at or above the map severity, or `NONE`. */
+  readonly worst: number;
+  readonly count: number;
+}
+
+export interface Rollup {
+  /** By event index: the index of its rack, or −1 for the tray. */
+  readonly where: Int32Array;
+  readonly cells: Cells;
+  readonly tabs: readonly TabSummary[];
+  readonly counters: readonly Counter[];
+  readonly tray: Readonly<Record<TrayReason, number>>;
+  /** Some source may hide problems: every count is a lower bound. */
+  readonly atLeast: boolean;
+  /** When the next cell stops being new, in milliseconds; Infinity: none is. */
+  readonly freshUntil: number;
+}
+
+export interface RollupSettings {
+  /** The server's now in milliseconds. */
+  readonly now: number;
+  readonly mapSeverity: number;
+  /** Severities that pass the filter, as bits; 0: no filter. */
+  readonly filter: number;
+}
+
+export function emptyCells(length: number): Cells {
+  return {
+    fill: new Uint8Array(length).fill(NONE),
+    hatch: new Uint8Array(length).fill(NONE),
+    count: new Uint32Array(length),
+    total: new Uint32Array(length),
+    marks: new Uint16Array(length),
+  };
+}
+
+/** Which problem an opening belongs to: a trigger over several hosts is one problem with several events. */
+export function problemOf(event: HeatEvent): string {
+  const first = event.id.indexOf(":");
+  const second = event.id.indexOf(":", first + 1);
+  return second < 0 ? event.id : event.id.slice(0, second);
+}
+
+/** Whether the event stands for itself in colour: somebody must act on it and it is severe enough. */
+export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
+  return event.handled === undefined && event.severity >= mapSeverity;
+}
+
+function startedAt(event: HeatEvent): number {
+  const since = at(event.since);
+  const before = at(event.last_time?.cleared_at);
+  return since - before < SAME_STORY_MS ? Number.NEGATIVE_INFINITY : since;
+}
+
+/** Adds one event to one cell. */
+function add(cells: Cells, i: number, event: HeatEvent, settings: RollupSettings): void {
+  cells.total[i] = (cells.total[i] ?? 0) + 1;
+  let marks = cells.marks[i] ?? 0;
+  if (event.suppressed) marks |= Mark.suppressed;
+  if (event.dependent) marks |= Mark.dependent;
+  if (event.comment_count) marks |= Mark.commented;
+  if (event.ticket) marks |= Mark.ticketed;
+  if (settings.filter & (1 << event.severity)) marks &= ~Mark.filteredOut;
+  if (isPainted(event, settings.mapSeverity)) {
+    const worst = cells.fill[i] ?? NONE;
+    if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
+    if (startedAt(event) + FRESH_FOR_MS > settings.now) marks |= Mark.fresh;
+  } else if (
+    event.handled !== undefined &&
+    event.handled !== "suppressed" &&
+    event.handled !== "dependent" &&
+    event.severity >= settings.mapSeverity
+  ) {
+    const worst = cells.hatch[i] ?? NONE;
+    if (worst === NONE || event.severity > worst) cells.hatch[i] = event.severity;
+  }
+  cells.marks[i] = marks;
+}
+
+/** The sources by their place in the snapshot, as bits, and which of them are silent now. */
+interface Monitors {
+  readonly bit: ReadonlyMap<string, number>;
+  readonly silent: number;
+}
+
+function monitorsOf(snapshot: Snapshot, now: number): Monitors {
+  const bit = new Map<string, number>();
+  let silent = 0;
+  for (const source of (snapshot.sources ?? []).filter(isMonitor)) {
+    const value = 1 << Math.min(bit.size, 30);
+    bit.set(source.name, value);
+    const fresh = freshness(source, now);
+    if (fresh === "stale" || fresh === "unknown") silent |= value;
+  }
+  return { bit, silent };
+}
+
+/** Which sources watch each device. Undefined: not known yet. */
+export interface Watching {
+  /** Device id → bits by the order of `names`. */
+  readonly byDevice: ReadonlyMap<number, number>;
+  readonly names: readonly string[];
+  /** Bits of the sources that watch everything. */
+  readonly all: number;
+}
+
+export function watchingOf(coverage: Coverage): Watching {
+  const sources = coverage.sources ?? [];
+  const byDevice = new Map<number, number>();
+  let all = 0;
+  sources.forEach((source, i) => {
+    const bit = 1 << Math.min(i, 30);
+    if (source.all) all |= bit;
+    for (const id of source.devices ?? []) byDevice.set(id, (byDevice.get(id) ?? 0) | bit);
+  });
+  return { byDevice, names: sources.map((source) => source.name), all };
+}
+
+/** What can be said about the monitoring of some devices. */
+class Watch {
+  readonly #watching: Watching | undefined;
+  readonly #noData: ReadonlySet<number>;
+  /** Bits, in the order of the coverage, of the sources that speak. */
+  #speaking = 0;
+
+  constructor(watching: Watching | undefined, snapshot: Snapshot, now: number) {
+    this.#watching = watching;
+    this.#noData = new Set(snapshot.no_data);
+    const monitors = monitorsOf(snapshot, now);
+    watching?.names.forEach((name, i) => {
+      const bit = monitors.bit.get(name);
+      // A source that the snapshot no longer names says nothing.
+      if (bit !== undefined && !(monitors.silent & bit)) this.#speaking |= 1 << Math.min(i, 30);
+    });
+  }
+
+  /** Marks of a set of devices; `troubled`: an event proves that somebody watches. */
+  marks(devices: readonly Device[], troubled: boolean): number {
+    // Not knowing who watches must not look like all is fine.
+    if (!this.#watching) return Mark.silent;
+    let watched = 0;
+    let silent = 0;
+    for (const device of devices) {
+      const bits = (this.#watching.byDevice.get(device.id) ?? 0) | this.#watching.all;
+      if (bits === 0) continue;
+      watched++;
+      if (this.#noData.has(device.id) || !(bits & this.#speaking)) silent++;
+    }
+    if (watched === 0) return troubled ? 0 : Mark.unwatched;
+    if (silent === watched) return Mark.silent;
+    return silent > 0 ? Mark.partlySilent : 0;
+  }
+}
+
+/** Rolls a snapshot up to the racks of the plan. */
+export function rollUp(
+  site: Site | undefined,
+  watching: Watching | undefined,
+  snapshot: Snapshot,
+  settings: RollupSettings,
+): Rollup {
+  const events = snapshot.events ?? [];
+  const racks = site?.plan.racks ?? [];
+  const cells = emptyCells(racks.length);
+  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const where = new Int32Array(events.length).fill(-1);
+  const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
+  const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
+  const inIncident = new Set<string>();
+  let freshUntil = Number.POSITIVE_INFINITY;
+
+  events.forEach((event, i) => {
+    const problem = problemOf(event);
+    const counter = problems[event.severity];
+    counter?.all.add(problem);
+    if (event.handled === undefined) counter?.open.add(problem);
+
+    const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
+    if (rack === undefined) {
+      tray[trayReason(event)]++;
+      return;
+    }
+    where[i] = rack;
+    add(cells, rack, event, settings);
+    if (!isPainted(event, settings.mapSeverity)) return;
+    const until = startedAt(event) + FRESH_FOR_MS;
+    if (until > settings.now) freshUntil = Math.min(freshUntil, until);
+    if (event.incident !== undefined) {
+      const once = `${rack} ${event.incident}`;
+      if (inIncident.has(once)) return;
+      inIncident.add(once);
+      cells.marks[rack] = (cells.marks[rack] ?? 0) | Mark.incident;
+    }
+    cells.count[rack] = (cells.count[rack] ?? 0) + 1;
+  });
+
+  if (site) {
+    const watch = new Watch(watching, snapshot, settings.now);
+    racks.forEach((_, i) => {
+      const marks = watch.marks(site.standing[i] ?? [], (cells.total[i] ?? 0) > 0);
+      cells.marks[i] = (cells.marks[i] ?? 0) | marks;
+    });
+    for (const note of snapshot.notes ?? []) {
+      const rack = note.place.startsWith("rack:") ? site.rackOf.get(Number(note.place.slice(5))) : undefined;
+      if (rack !== undefined) cells.marks[rack] = (cells.marks[rack] ?? 0) | Mark.noted;
+    }
+  }
+
+  return {
+    where,
+    cells,
+    tabs: tabSummaries(site, cells),
+    counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
+    tray,
+    atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, settings.now)),
+    freshUntil,
+  };
+}
+
+/** Why an event of the tray is there. */
+export function trayReason(event: HeatEvent): TrayReason {
+  return event.unplaced ?? "elsewhere";
+}
+
+function tabSummaries(site: Site | undefined, cells: Cells): TabSummary[] {
+  return (site?.plan.tabs ?? []).map((tab) => {
+    let worst = NONE;
+    let count = 0;
+    for (const row of tab.rows) {
+      for (const rack of site?.plan.rows[row]?.slots ?? []) {
+        if (rack < 0) continue;
+        const fill = cells.fill[rack] ?? NONE;
+        if (fill !== NONE && (worst === NONE || fill > worst)) worst = fill;
+        count += cells.count[rack] ?? 0;
+      }
+    }
+    return { worst, count };
+  });
+}
+
+/** What the devices of one rack show; `devices` names the index of each. */
+export function rollUpDevices(
+  devices: readonly Device[],
+  watching: Watching | undefined,
+  snapshot: Snapshot,
+  settings: RollupSettings,
+): Cells {
+  const cells = emptyCells(devices.length);
+  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const index = new Map(devices.map((device, i) => [device.id, i]));
+  for (const event of snapshot.events ?? []) {
+    const i = event.device_id === undefined ? undefined : index.get(event.device_id);
+    if (i === undefined) continue;
+    add(cells, i, event, settings);
+    if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
+  }
+  const watch = new Watch(watching, snapshot, settings.now);
+  devices.forEach((device, i) => {
+    cells.marks[i] = (cells.marks[i] ?? 0) | watch.marks([device], (cells.total[i] ?? 0) > 0);
+  });
+  return cells;
+}
+
+/** Severities as filter bits. */
+export function bitsOf(severities: readonly Severity[]): number {
+  let bits = 0;
+  for (const severity of severities) bits |= 1 << severity;
+  return bits;
+}

@@ -1,0 +1,89 @@
+/**
+ * The URL is the state: what is looked at, filtered and selected. Two people with the same address see the same.
+ */
+import { bitsOf } from "./rollup.ts";
+import { SEVERITIES } from "./model.ts";
+
+export type Selection =
+  | { readonly kind: "rack"; readonly id: number }
+  | { readonly kind: "device"; readonly id: number }
+  | { readonly kind: "source"; readonly name: string }
+  | { readonly kind: "tray" };
+
+export interface View {
+  /** Key of the tab; absent: the whole site. */
+  readonly dc?: string;
+  /** The rack that is open (zoom 2); absent: all rows (zoom 0). */
+  readonly rack?: number;
+  readonly selection?: Selection;
+  /** Key of the event whose details and comments are open. */
+  readonly event?: string;
+  /** Severities that pass the filter, as bits; 0: no filter. */
+  readonly severities: number;
+  /** The panel is folded away. */
+  readonly bare: boolean;
+}
+
+export const HOME: View = { severities: 0, bare: false };
+
+function natural(text: string | null): number | undefined {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function readSelection(text: string | null): Selection | undefined {
+  if (text === null) return undefined;
+  if (text === "tray") return { kind: "tray" };
+  const [kind, rest] = [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 1)];
+  const id = natural(rest);
+  if ((kind === "rack" || kind === "device") && id !== undefined) return { kind, id };
+  return kind === "source" && rest !== "" ? { kind, name: rest } : undefined;
+}
+
+function writeSelection(selection: Selection): string {
+  if (selection.kind === "tray") return "tray";
+  return `${selection.kind}:${selection.kind === "source" ? selection.name : selection.id}`;
+}
+
+/** Reads the query of an address. What is not understood is left out: an old link still opens. */
+export function readView(query: string): View {
+  const params = new URLSearchParams(query);
+  const dc = params.get("dc");
+  const rack = natural(params.get("rack"));
+  const selection = readSelection(params.get("sel"));
+  const event = params.get("event");
+  const severities = bitsOf(SEVERITIES.filter((s) => (params.get("sev") ?? "").split(",").includes(String(s))));
+  return {
+    ...(dc ? { dc: dc.toLowerCase() } : {}),
+    ...(rack === undefined ? {} : { rack }),
+    ...(selection ? { selection } : {}),
+    ...(event ? { event } : {}),
+    severities,
+    bare: params.get("panel") === "0",
+  };
+}
+
+/** Writes a view as a query, `""` for the whole site. The shortest form that reads back the same. */
+export function writeView(view: View): string {
+  const parts: [string, string][] = [];
+  if (view.dc) parts.push(["dc", view.dc]);
+  if (view.rack !== undefined) parts.push(["rack", String(view.rack)]);
+  if (view.selection) parts.push(["sel", writeSelection(view.selection)]);
+  if (view.event) parts.push(["event", view.event]);
+  if (view.severities) parts.push(["sev", SEVERITIES.filter((s) => view.severities & (1 << s)).join(",")]);
+  if (view.bare) parts.push(["panel", "0"]);
+  // Colons and commas are allowed in a query; left as they are, people can read and type the address.
+  const plain = (text: string) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2C", ",");
+  return parts.length === 0 ? "" : `?${parts.map(([name, value]) => `${name}=${plain(value)}`).join("&")}`;
+}
+
+/** One step up: event → selection → rack → tab → site. The filter and the panel stay. */
+export function up(view: View): View {
+  const { event, ...selected } = view;
+  if (event !== undefined) return selected;
+  const { selection, ...open } = selected;
+  if (selection && !(selection.kind === "rack" && selection.id === view.rack)) return open;
+  const { rack, ...tab } = open;
+  if (rack !== undefined) return { ...tab, selection: { kind: "rack", id: rack } };
+  const { dc: _, ...site } = tab;
+  return site;
+}

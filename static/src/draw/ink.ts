@@ -1,0 +1,94 @@
+/** What both drawings share: the surface, hatches and text that fits. */
+import { SILENT } from "../core/palette.ts";
+
+/** System fonts only: nothing is fetched, and digits are of one width. */
+export const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Roboto, "DejaVu Sans", sans-serif';
+
+export type Pen = CanvasRenderingContext2D;
+
+/** Sizes a canvas to its box in device pixels and returns a pen that draws in CSS pixels. */
+export function penOf(canvas: HTMLCanvasElement, width: number, height: number): Pen | undefined {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  const pen = canvas.getContext("2d", { alpha: true });
+  if (!pen) return undefined;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  return pen;
+}
+
+/** Draws diagonal lines over a box: `step` apart, rising to the right. */
+export function hatch(pen: Pen, x: number, y: number, w: number, h: number, step: number, colour: string): void {
+  pen.save();
+  pen.beginPath();
+  pen.rect(x, y, w, h);
+  pen.clip();
+  pen.beginPath();
+  for (let offset = -h; offset < w; offset += step) {
+    pen.moveTo(x + offset, y + h);
+    pen.lineTo(x + offset + h, y);
+  }
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.2;
+  pen.stroke();
+  pen.restore();
+}
+
+/** The hatch that says: no data. Wide and grey, dark over a colour, so that the colour stays. */
+export function silence(pen: Pen, x: number, y: number, w: number, h: number, coloured: boolean): void {
+  hatch(pen, x, y, w, h, 5, coloured ? "rgba(0,0,0,.55)" : SILENT);
+}
+
+/** The text, cut with an ellipsis so that it fits a width. */
+export function fit(pen: Pen, text: string, width: number): string {
+  if (pen.measureText(text).width <= width) return text;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (pen.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
+    else high = middle - 1;
+  }
+  return low === 0 ? "" : `${text.slice(0, low)}…`;
+}
+
+/** A count in as few characters as a cell has room for. */
+export function short(count: number): string {
+  return count < 1000 ? String(count) : `${Math.floor(count / 1000)}k`;
+}
+
+/** A wrench: under maintenance. Drawn in a box of the size given. */
+export function wrench(pen: Pen, x: number, y: number, size: number, colour: string): void {
+  pen.save();
+  pen.translate(x, y);
+  pen.scale(size / 10, size / 10);
+  pen.strokeStyle = colour;
+  pen.lineCap = "round";
+  pen.lineWidth = 1.8;
+  pen.beginPath();
+  pen.moveTo(1.6, 8.4);
+  pen.lineTo(5.4, 4.6);
+  pen.stroke();
+  pen.lineWidth = 1.5;
+  pen.beginPath();
+  pen.arc(6.9, 3.1, 2.1, 0.1 * Math.PI, 1.4 * Math.PI);
+  pen.stroke();
+  pen.restore();
+}
+
+/** Two links of a chain: depends on another problem. */
+export function chain(pen: Pen, x: number, y: number, size: number, colour: string): void {
+  pen.save();
+  pen.translate(x, y);
+  pen.scale(size / 10, size / 10);
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.3;
+  pen.beginPath();
+  pen.roundRect(0.8, 3.4, 5, 3.2, 1.6);
+  pen.roundRect(4.2, 3.4, 5, 3.2, 1.6);
+  pen.stroke();
+  pen.restore();
+}

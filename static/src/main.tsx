@@ -1,0 +1,8 @@
+import { render } from "preact";
+import { App } from "./ui/app.tsx";
+import { start } from "./ui/state.ts";
+import "./ui/heat.css";
+
+start();
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,51 @@
+/** The bands that say that the picture cannot be trusted. */
+import { LIVE_FOR_S } from "../core/clock.ts";
+import { age } from "./format.ts";
+import { reconnect, serverNow, type State } from "./state.ts";
+import type { Props } from "./top.tsx";
+
+/** How old the picture is in milliseconds, undefined when nobody can know. */
+function pictureAge(heat: State): number | undefined {
+  const now = serverNow(heat);
+  return now === undefined || !heat.frame ? undefined : now - heat.frame.generatedAt;
+}
+
+/** The page has been asking for the time for long enough. */
+const CLOCK_PATIENCE_MS = 10_000;
+
+export function isLive(heat: State): boolean {
+  if (!heat.frame) return true;
+  const old = pictureAge(heat);
+  // Without the server's clock a picture is not live until proven; at the start that takes a moment.
+  return old === undefined ? heat.beat < CLOCK_PATIENCE_MS : old <= LIVE_FOR_S * 1000;
+}
+
+export function Bands({ heat, words }: Props) {
+  const live = isLive(heat);
+  const old = pictureAge(heat);
+  const refused = heat.tick.line === "refused";
+  if (live && !refused) return null;
+  return (
+    <div class="band" role="alert">
+      {live ? null : (
+        <>
+          <b>{words.band.notLive}</b>
+          <span>{old === undefined ? words.band.clockUnknown : words.band.lastPicture(age(words, old))}</span>
+        </>
+      )}
+      {heat.tick.trouble ? <span class="why">{heat.tick.trouble}</span> : null}
+      {refused ? (
+        <>
+          <span>{words.band.refused}</span>
+          <button type="button" onClick={() => location.reload()}>
+            {words.band.login}
+          </button>
+        </>
+      ) : (
+        <button type="button" onClick={reconnect}>
+          {words.band.reconnect}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,72 @@
+/** The breadcrumb: where the map is, and the way back up. */
+import { tabByKey } from "../core/plan.ts";
+import { go, turn } from "./state.ts";
+import type { Props } from "./top.tsx";
+
+export function Crumbs({ heat, words }: Props) {
+  const { plan, view, detail } = heat;
+  const base = { severities: view.severities, bare: view.bare };
+  const index = plan?.racks.findIndex((rack) => rack.id === view.rack) ?? -1;
+  const rack = plan?.racks[index];
+  const row = rack && plan?.rows[rack.row];
+  const tabIndex = row?.tab ?? (plan && tabByKey(plan, view.dc));
+  const tab = tabIndex === undefined ? undefined : plan?.tabs[tabIndex];
+  const named = plan !== undefined && plan.tabs.length > 1;
+  const here = rack ? 3 : tab && named ? 1 : 0;
+  const racks = plan
+    ? tab && !rack
+      ? tab.rows.reduce((sum, r) => sum + (plan.rows[r]?.slots.filter((slot) => slot >= 0).length ?? 0), 0)
+      : plan.racks.length
+    : 0;
+  const shown = detail?.rack && plan?.racks[detail.rack.rack] === rack ? detail.rack : undefined;
+  return (
+    <nav class="crumbs" aria-label={words.map.crumbs}>
+      <ol>
+        <li>
+          <button type="button" aria-current={here === 0 ? "location" : undefined} onClick={() => go(base)}>
+            {words.map.site}
+          </button>
+        </li>
+        {tab && named ? (
+          <li>
+            <button
+              type="button"
+              aria-current={here === 1 ? "location" : undefined}
+              onClick={() => go({ ...base, dc: tab.key })}
+            >
+              {tab.name || words.top.nowhere}
+            </button>
+          </li>
+        ) : null}
+        {row ? (
+          <li>
+            <button
+              type="button"
+              onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}) })}
+            >
+              {row.name}
+            </button>
+          </li>
+        ) : null}
+        {rack ? (
+          <li>
+            <button
+              type="button"
+              aria-current="location"
+              onClick={() => turn({ selection: { kind: "rack", id: rack.id } })}
+            >
+              {rack.name}
+            </button>
+          </li>
+        ) : null}
+      </ol>
+      <span class="facts">
+        {rack
+          ? [words.units(rack.height), ...(shown ? [words.devices(shown.devices.length + shown.quiet)] : [])].join(" · ")
+          : racks > 0
+            ? words.racks(racks)
+            : ""}
+      </span>
+    </nav>
+  );
+}

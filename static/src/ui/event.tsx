@@ -1,0 +1,256 @@
+/** One event: its line in a list, and its details with the comments. */
+import { useEffect, useState } from "preact/hooks";
+import type { Listed } from "../api/protocol.ts";
+import { wholeText } from "../api/rest.ts";
+import type { HeatEvent } from "../core/model.ts";
+import { PALETTES } from "../core/palette.ts";
+import { pathOf } from "../core/plan.ts";
+import { moment, since } from "./format.ts";
+import { go, serverNow, turn } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
+import { Thread } from "./thread.tsx";
+import type { Props } from "./top.tsx";
+
+/** Texts are cut at this length in the snapshot. */
+const CUT_AT = 500;
+
+export function EventRow({ item, heat, words }: Props & { readonly item: Listed }) {
+  const { event, rack } = item;
+  const palette = PALETTES[heat.taste.palette];
+  const now = serverNow(heat);
+  const place = rack >= 0 && heat.plan ? pathOf(heat.plan, rack).join(" / ") : "";
+  const handled = event.handled !== undefined;
+  return (
+    <button
+      type="button"
+      class={handled ? "event handled" : "event"}
+      data-event={event.key}
+      onClick={() => turn({ event: event.key })}
+    >
+      <Swatch
+        palette={palette}
+        severity={event.severity}
+        handled={handled}
+        title={words.severity[event.severity] ?? ""}
+      />
+      <span class="what">
+        <b>{event.name}</b>
+        <small>
+          {event.host ?? words.event.noHost}
+          {place ? ` · ${place}` : ""}
+        </small>
+        <span class="flags">
+          <HandledFlag event={event} words={words} />
+          {event.ticket?.key ? <i>{event.ticket.key}</i> : null}
+          {event.comment_count ? <i title={event.comments?.at(-1)?.text}>✎ {event.comment_count}</i> : null}
+          {event.partial ? <i title={words.event.partial}>…</i> : null}
+        </span>
+      </span>
+      <time dateTime={event.since}>{since(words, event.since, now)}</time>
+    </button>
+  );
+}
+
+/** Glyph and word, never colour alone. */
+function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
+  if (event.handled === undefined) return null;
+  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", ticketed: "⚑", note: "✉︎" }[event.handled];
+  return (
+    <i>
+      {glyph} {words.event.handled[event.handled]}
+    </i>
+  );
+}
+
+export function EventDetail({ heat, words, eventKey }: Props & { readonly eventKey: string }) {
+  const found = heat.detail?.event?.event.key === eventKey ? heat.detail.event : undefined;
+  // An event that clears while somebody writes about it stays in sight.
+  const [last, setLast] = useState<Listed | undefined>(found);
+  useEffect(() => {
+    if (found) setLast(found);
+  }, [found]);
+  const item = found ?? last;
+  const answered = heat.detail?.watched.event === eventKey;
+  const back = () => {
+    const { event: _, ...rest } = heat.view;
+    go(rest);
+  };
+  return (
+    <>
+      <header>
+        <div>
+          <small>{item ? (words.severity[item.event.severity] ?? "") : ""}</small>
+          <h2>{item?.event.name ?? eventKey}</h2>
+        </div>
+        <button type="button" class="plain" aria-label={words.panel.close} onClick={back}>
+          ×
+        </button>
+      </header>
+      {!found && answered ? (
+        <p class="lead gone" role="status">
+          {words.event.gone}
+        </p>
+      ) : null}
+      {item ? <Facts item={item} heat={heat} words={words} /> : null}
+      <Thread heat={heat} words={words} eventKey={eventKey} said={saidOf(found?.event)} />
+    </>
+  );
+}
+
+/** Changes whenever somebody said something new about the event. */
+function saidOf(event: HeatEvent | undefined): string {
+  const comments = event?.comments ?? [];
+  return `${event?.comment_count ?? 0} ${comments.map((c) => `${c.id}@${c.edited_at ?? c.at}`).join()}`;
+}
+
+function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
+  const { event, rack, link } = item;
+  const { plan } = heat;
+  const now = serverNow(heat);
+  const zone = heat.me?.settings.timezone;
+  const palette = PALETTES[heat.taste.palette];
+  const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
+  const when = (time: string) => moment(words, time, zone, now);
+  const acknowledged = event.acknowledged;
+  return (
+    <>
+      <dl class="facts">
+        <dt>{words.event.severity}</dt>
+        <dd>
+          <Swatch palette={palette} severity={event.severity} handled={event.handled !== undefined} />{" "}
+          {words.severity[event.severity]}
+        </dd>
+        <dt>{words.event.since}</dt>
+        <dd>
+          {when(event.since)} · {words.ago(since(words, event.since, now))}
+          {event.openings_1h && event.openings_1h > 1 ? ` · ${words.event.flapping(words.number(event.openings_1h))}` : ""}
+        </dd>
+        <dt>{words.event.host}</dt>
+        <dd>
+          {event.device_id === undefined ? (
+            (event.host ?? words.event.noHost)
+          ) : (
+            <button
+              type="button"
+              class="link"
+              onClick={() =>
+                go({
+                  severities: heat.view.severities,
+                  bare: heat.view.bare,
+                  ...(heat.view.dc ? { dc: heat.view.dc } : {}),
+                  ...(rackId === undefined ? {} : { rack: rackId }),
+                  selection: { kind: "device", id: event.device_id as number },
+                })
+              }
+            >
+              {event.host}
+            </button>
+          )}
+        </dd>
+        <dt>{words.event.place}</dt>
+        <dd>
+          {rackId !== undefined && plan ? (
+            <button
+              type="button"
+              class="link"
+              onClick={() => turn({ rack: rackId, selection: { kind: "rack", id: rackId } })}
+            >
+              {pathOf(plan, rack).join(" / ")}
+            </button>
+          ) : (
+            item.reason && words.reason[item.reason]
+          )}
+        </dd>
+        <dt>{words.event.source}</dt>
+        <dd>
+          {link ? (
+            <a href={link} target="_blank" rel="noreferrer">
+              {words.event.openAtSource(event.source)}
+            </a>
+          ) : (
+            event.source
+          )}
+        </dd>
+        {event.opdata ? (
+          <>
+            <dt>{words.event.data}</dt>
+            <dd>{event.opdata}</dd>
+          </>
+        ) : null}
+        {event.handled ? (
+          <>
+            <dt>{words.event.handled[event.handled]}</dt>
+            <dd>
+              {acknowledged
+                ? [
+                    acknowledged.by && acknowledged.at ? words.event.by(acknowledged.by, when(acknowledged.at)) : "",
+                    acknowledged.text ?? "",
+                    acknowledged.until ? words.event.until(when(acknowledged.until)) : "",
+                    acknowledged.until_worsens ? words.event.untilWorsens : "",
+                  ]
+                    .filter(Boolean)
+                    .join(" · ")
+                : ""}
+              {event.ticket ? <Ticket ticket={event.ticket} /> : null}
+            </dd>
+          </>
+        ) : null}
+        {event.tags ? (
+          <>
+            <dt>{words.event.tags}</dt>
+            <dd class="tags">
+              {event.tags.map(({ tag, value }, i) => (
+                <span key={i}>{value ? `${tag}: ${value}` : tag}</span>
+              ))}
+            </dd>
+          </>
+        ) : null}
+      </dl>
+      {event.text ? <Text event={event} words={words} /> : null}
+      {event.partial ? <p class="lead">{words.event.partial}</p> : null}
+      {event.last_time ? (
+        <p class="lead">
+          {words.event.lastTime(since(words, event.last_time.cleared_at, now))}
+          {event.last_time.ticket ? `, ${event.last_time.ticket}` : ""}
+          {event.last_time.comment ? `: «${event.last_time.comment}»` : ""}
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function Ticket({ ticket }: { readonly ticket: NonNullable<HeatEvent["ticket"]> }) {
+  const name = [ticket.key ?? `#${ticket.id}`, ticket.status].filter(Boolean).join(", ");
+  const page = ticket.url && /^https?:\/\//i.test(ticket.url) ? ticket.url : undefined;
+  return page ? (
+    <a href={page} target="_blank" rel="noreferrer">
+      {name}
+    </a>
+  ) : (
+    <span>{name}</span>
+  );
+}
+
+function Text({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
+  const [whole, setWhole] = useState<string | undefined>(undefined);
+  const cut = (event.text?.length ?? 0) >= CUT_AT && whole === undefined;
+  return (
+    <p class="text">
+      {whole ?? event.text}
+      {cut ? (
+        <button
+          type="button"
+          class="link"
+          onClick={() =>
+            wholeText(event.key, event.id).then(
+              (text) => setWhole(text ?? event.text),
+              () => setWhole(event.text),
+            )
+          }
+        >
+          … {words.event.wholeText}
+        </button>
+      ) : null}
+    </p>
+  );
+}

@@ -1,0 +1,60 @@
+/** Keys and signs on one page. */
+import { useEffect, useRef } from "preact/hooks";
+import { PALETTES, type PaletteName } from "../core/palette.ts";
+import { change, prefer } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
+import type { Props } from "./top.tsx";
+
+export function Help({ heat, words }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog ref={dialog} class="help" aria-label={words.help.title} onClose={() => change({ helpOpen: false })}>
+      <h2>{words.help.title}</h2>
+      <div class="columns">
+        <dl>
+          {words.help.keys.map(([key, meaning]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+        <dl>
+          {words.help.signs.map(([sign, meaning]) => (
+            <div key={sign}>
+              <dt>{sign}</dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      <fieldset>
+        <legend>{words.help.paletteLabel}</legend>
+        {(Object.keys(PALETTES) as PaletteName[]).map((name) => (
+          <label key={name}>
+            <input
+              type="radio"
+              name="palette"
+              checked={heat.taste.palette === name}
+              onChange={() => prefer({ palette: name })}
+            />
+            <span class="swatches">
+              {PALETTES[name].map((_, severity) => (
+                <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
+              ))}
+            </span>
+            {words.help.palettes[name]}
+          </label>
+        ))}
+      </fieldset>
+      <form method="dialog">
+        <button type="submit">{words.help.close}</button>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,327 @@
+/** The map: the canvas, the keys and the pointer over it, the breadcrumb above and the legend below. */
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { deviceAt, type Elevation, elevate } from "../core/elevation.ts";
+import { type Direction, type Layout, layOut, neighbour, rackAt } from "../core/layout.ts";
+import { NONE } from "../core/model.ts";
+import { PALETTES } from "../core/palette.ts";
+import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
+import { emptyCells } from "../core/rollup.ts";
+import { up } from "../core/url.ts";
+import { penOf } from "../draw/ink.ts";
+import { drawRack } from "../draw/rack.ts";
+import { drawStrips } from "../draw/strips.ts";
+import { isLive } from "./bands.tsx";
+import { Crumbs } from "./crumbs.tsx";
+import { describe } from "./describe.ts";
+import { Empty, emptyState } from "./empty.tsx";
+import { Legend } from "./legend.tsx";
+import { Mirror, type MirrorRow } from "./mirror.tsx";
+import { change, current, go, type State } from "./state.ts";
+import type { Props } from "./top.tsx";
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Width and height of an element, followed. */
+function useSize(): [{ current: HTMLDivElement | null }, Size] {
+  const ref = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const box = ref.current;
+    if (!box) return;
+    const measure = () => setSize({ width: box.clientWidth, height: box.clientHeight });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, []);
+  return [ref, size];
+}
+
+/** Index of the rack that the selection or the open event points at. */
+function selectedRack(heat: State): number | undefined {
+  const { plan, view, detail } = heat;
+  if (view.event !== undefined && detail?.event && detail.event.event.key === view.event) {
+    return detail.event.rack < 0 ? undefined : detail.event.rack;
+  }
+  const id = view.selection?.kind === "rack" ? view.selection.id : undefined;
+  const index = plan?.racks.findIndex((rack) => rack.id === id) ?? -1;
+  return index < 0 ? undefined : index;
+}
+
+function openRack(plan: Plan, index: number): void {
+  const rack = plan.racks[index];
+  if (!rack) return;
+  const { event: _, ...view } = current().view;
+  go({ ...view, rack: rack.id, selection: { kind: "rack", id: rack.id } });
+}
+
+function selectRack(plan: Plan, index: number): void {
+  const rack = plan.racks[index];
+  if (!rack) return;
+  const { event: _, ...view } = current().view;
+  const again = view.selection?.kind === "rack" && view.selection.id === rack.id;
+  if (again) openRack(plan, index);
+  else go({ ...view, selection: { kind: "rack", id: rack.id } });
+}
+
+function selectDevice(id: number): void {
+  const { event: _, ...view } = current().view;
+  go({ ...view, selection: { kind: "device", id } });
+}
+
+const ARROWS: Readonly<Record<string, Direction>> = {
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+};
+
+/** Whether the map should take a key: nothing else has the focus. */
+function isOnMap(target: EventTarget | null): boolean {
+  return target === document.body || (target instanceof HTMLElement && target.closest(".stage") !== null);
+}
+
+/** Wheel travel that makes one step of zoom, in CSS pixels, and the rest after it. */
+const WHEEL_STEP = 80;
+const WHEEL_REST_MS = 350;
+
+export function MapArea({ heat, words }: Props) {
+  const { plan, frame, detail, view, cursor } = heat;
+  const [stage, size] = useSize();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [hovered, hover] = useState<number | undefined>(undefined);
+  const palette = PALETTES[heat.taste.palette];
+
+  const zoomed = view.rack !== undefined;
+  const tab = plan && tabByKey(plan, view.dc);
+  const layout = useMemo<Layout | undefined>(
+    () => (plan && size.width > 0 && !zoomed ? layOut(plan, tab, size) : undefined),
+    [plan, tab, size, zoomed],
+  );
+  const rackDetail = detail?.rack && plan?.racks[detail.rack.rack]?.id === view.rack ? detail.rack : undefined;
+  const openedRack = rackDetail && plan?.racks[rackDetail.rack];
+  const elevation = useMemo<Elevation | undefined>(
+    () => (openedRack && rackDetail && size.width > 0 ? elevate(openedRack, rackDetail.devices, size) : undefined),
+    [openedRack, rackDetail?.devices, size],
+  );
+  const cells = useMemo(
+    () => (frame && plan && frame.cells.fill.length === plan.racks.length ? frame.cells : undefined),
+    [frame, plan],
+  );
+  const shownCells = useMemo(() => cells ?? emptyCells(plan?.racks.length ?? 0), [cells, plan]);
+
+  const selected = selectedRack(heat);
+  const selectedDevice =
+    view.selection?.kind === "device"
+      ? rackDetail?.devices.findIndex((device) => device.id === (view.selection as { id: number }).id)
+      : rackDetail?.devices.findIndex((device) => device.id === detail?.event?.event.device_id);
+  const focus = document.activeElement?.getAttribute("role") === "gridcell" ? cursor : undefined;
+
+  // Drawing: once per animation frame, whatever changed.
+  useLayoutEffect(() => {
+    const request = requestAnimationFrame(() => {
+      const width = Math.max(size.width, layout?.width ?? 0);
+      const height = Math.max(size.height, layout?.height ?? 0, elevation?.height ?? 0);
+      const pen = canvas.current && size.width > 0 ? penOf(canvas.current, width, height) : undefined;
+      if (!pen || !canvas.current) return;
+      // Through the object model, not an attribute: the content security policy refuses the latter.
+      canvas.current.style.width = `${width}px`;
+      canvas.current.style.height = `${height}px`;
+      if (zoomed && rackDetail && elevation) {
+        const side = words.map;
+        const marked = selectedDevice === undefined || selectedDevice < 0 ? undefined : selectedDevice;
+        drawRack(pen, { detail: rackDetail, elevation, palette, words: side, selected: marked, focus, hovered });
+      } else if (!zoomed && plan && layout) {
+        drawStrips(pen, { plan, layout, cells: shownCells, palette, focus, selected, hovered });
+      }
+      if (frame && frame.arrivedAt > lastDrawn) {
+        lastDrawn = frame.arrivedAt;
+        performance.measure("heat: message to pixels", {
+          start: frame.arrivedAt - performance.timeOrigin,
+          end: performance.now(),
+        });
+      }
+    });
+    return () => cancelAnimationFrame(request);
+  }, [size, layout, elevation, rackDetail, shownCells, palette, focus, selected, selectedDevice, hovered, words, zoomed]);
+
+  const pointed = (event: MouseEvent): number | undefined => {
+    const box = canvas.current?.getBoundingClientRect();
+    if (!box) return undefined;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    if (zoomed) return elevation && deviceAt(elevation, x, y);
+    return layout && rackAt(layout, x, y);
+  };
+
+  const open = useCallback(
+    (index: number) => {
+      if (!plan) return;
+      const { view: now, detail: shown } = current();
+      if (now.rack === undefined) openRack(plan, index);
+      else {
+        const device = shown?.rack?.devices[index];
+        if (device) selectDevice(device.id);
+      }
+    },
+    [plan],
+  );
+  const moveTo = useCallback((index: number) => change({ cursor: index }), []);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !isOnMap(event.target)) return;
+      const { cursor: at } = current();
+      const direction = ARROWS[event.key];
+      if (direction && layout) {
+        const from = at ?? selected ?? layout.strips[0]?.racks[0];
+        if (from !== undefined) moveTo(at === undefined && selected === undefined ? from : neighbour(layout, from, direction));
+      } else if (direction && rackDetail) {
+        const last = rackDetail.devices.length - 1;
+        const step = direction === "up" || direction === "left" ? -1 : 1;
+        moveTo(at === undefined ? 0 : Math.max(0, Math.min(last, at + step)));
+      } else if (event.key === "Enter" || event.key === "+" || event.key === "=") {
+        const target = at ?? (zoomed ? undefined : selected);
+        if (target === undefined) return;
+        open(target);
+      } else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [layout, rackDetail, selected, zoomed, open, moveTo]);
+
+  const wheel = useRef({ travel: 0, rested: 0 });
+  const onWheel = (event: WheelEvent) => {
+    // A map taller than its area scrolls; there the wheel zooms with Ctrl.
+    const box = stage.current;
+    const scrolls = box !== null && box.scrollHeight > box.clientHeight + 1;
+    if ((scrolls && !event.ctrlKey) || !plan) return;
+    event.preventDefault();
+    if (event.timeStamp < wheel.current.rested) return;
+    wheel.current.travel += event.deltaY;
+    if (Math.abs(wheel.current.travel) < WHEEL_STEP) return;
+    const inward = wheel.current.travel < 0;
+    wheel.current = { travel: 0, rested: event.timeStamp + WHEEL_REST_MS };
+    if (!inward) {
+      if (zoomed) go(up({ ...view, selection: { kind: "rack", id: view.rack } } as typeof view));
+    } else if (!zoomed) {
+      const under = pointed(event) ?? selected;
+      if (under !== undefined) openRack(plan, under);
+    }
+  };
+
+  const state = emptyState(heat);
+  const rows = useMemo<MirrorRow[]>(() => {
+    if (zoomed && rackDetail) {
+      return rackDetail.devices.map((device, index) => ({
+        key: String(device.id),
+        name: device.name,
+        cells: [
+          { index, text: [device.name, ...describe(words, rackDetail.cells, index, frame?.atLeast ?? false)].join(", ") },
+        ],
+      }));
+    }
+    if (!plan || !layout || zoomed) return [];
+    return layout.strips.map((strip, i) => ({
+      key: String(i),
+      name: words.map.row(plan.rows[strip.row]?.name ?? ""),
+      cells: strip.racks.map((index) => ({
+        index,
+        text: [plan.racks[index]?.name ?? "", ...describe(words, shownCells, index, frame?.atLeast ?? false)].join(", "),
+      })),
+    }));
+  }, [plan, layout, zoomed, rackDetail, shownCells, words, frame?.atLeast]);
+
+  return (
+    <section class={isLive(heat) ? "map" : "map dead"} aria-label={words.map.site}>
+      <Crumbs heat={heat} words={words} />
+      <div
+        class="stage"
+        id="map"
+        tabIndex={-1}
+        ref={stage}
+        onWheel={onWheel}
+        onPointerMove={(event) => hover(pointed(event))}
+        onPointerLeave={() => hover(undefined)}
+        onClick={(event) => {
+          if (event.target !== canvas.current) return;
+          const under = pointed(event);
+          if (under === undefined || !plan) return;
+          change({ cursor: under });
+          if (zoomed) open(under);
+          else selectRack(plan, under);
+        }}
+      >
+        <canvas ref={canvas} aria-hidden="true" />
+        <Mirror
+          label={zoomed ? words.map.rackLabel : words.map.label}
+          rows={rows}
+          cursor={cursor}
+          selected={zoomed ? selectedDevice : selected}
+          onFocus={moveTo}
+          onOpen={open}
+        />
+        {zoomed && rackDetail && rackDetail.quiet > 0 && elevation ? (
+          <p
+            class="quiet"
+            style={{ left: `${elevation.side.x}px`, top: `${sideEnd(elevation)}px`, width: `${elevation.side.width}px` }}
+          >
+            {words.map.quiet(words.number(rackDetail.quiet))}
+          </p>
+        ) : null}
+        {zoomed && plan && detail && detail.watched.rack === view.rack && !rackDetail ? (
+          <p class="hint">{words.map.gone}</p>
+        ) : null}
+        {state ? <Empty state={state} words={words} trouble={heat.tick.trouble} /> : null}
+        <Tip heat={heat} words={words} layout={layout} hovered={hovered} area={size} />
+      </div>
+      <Legend palette={palette} words={words} />
+    </section>
+  );
+}
+
+/** When the picture that was drawn last arrived: each is measured once. */
+let lastDrawn = 0;
+
+function sideEnd(elevation: Elevation): number {
+  const ends = elevation.boxes.filter((box) => box.x === elevation.side.x).map((box) => box.y + box.height);
+  return Math.max(elevation.side.y, ...ends) + 6;
+}
+
+interface TipProps extends Props {
+  readonly layout: Layout | undefined;
+  readonly hovered: number | undefined;
+  readonly area: Size;
+}
+
+const TIP_WIDTH = 260;
+
+function Tip({ heat, words, layout, hovered, area }: TipProps) {
+  const { plan, frame } = heat;
+  if (!layout || !plan || !frame || hovered === undefined) return null;
+  const [x, y] = [layout.x[hovered] ?? Number.NaN, layout.y[hovered] ?? Number.NaN];
+  if (Number.isNaN(x) || frame.cells.fill.length !== plan.racks.length) return null;
+  const said = describe(words, frame.cells, hovered, frame.atLeast);
+  const left = Math.max(0, Math.min(x, area.width - TIP_WIDTH));
+  const below = y + layout.pitch + 8;
+  const above = below > area.height - 90;
+  const severity = frame.cells.fill[hovered] ?? NONE;
+  return (
+    <div
+      class="tip"
+      aria-hidden="true"
+      style={
+        above
+          ? { left: `${left}px`, bottom: `${area.height - y + 8}px` }
+          : { left: `${left}px`, top: `${below}px` }
+      }
+    >
+      <b>{pathOf(plan, hovered).join(" / ")}</b>
+      <span class={severity === NONE ? "quiet-text" : ""}>{said.join(" · ")}</span>
+    </div>
+  );
+}
+

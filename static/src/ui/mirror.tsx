@@ -1,0 +1,97 @@
+/**
+ * The canvas again, as a grid that cannot be seen but can be focused and read aloud. One cell is in the tab order:
+ * the one that has the keyboard's attention.
+ */
+import { memo } from "preact/compat";
+import { useEffect, useRef } from "preact/hooks";
+
+export interface MirrorCell {
+  /** Rack or device index. */
+  readonly index: number;
+  readonly text: string;
+}
+
+export interface MirrorRow {
+  readonly key: string;
+  readonly name: string;
+  readonly cells: readonly MirrorCell[];
+}
+
+interface RowProps {
+  readonly row: MirrorRow;
+  /** Index of the cell in the tab order, if it is in this row. */
+  readonly cursor: number | undefined;
+  readonly selected: number | undefined;
+  readonly onFocus: (index: number) => void;
+  readonly onOpen: (index: number) => void;
+}
+
+function Row({ row, cursor, selected, onFocus, onOpen }: RowProps) {
+  return (
+    <div role="row" aria-label={row.name}>
+      {row.cells.map(({ index, text }) => (
+        <div
+          key={index}
+          role="gridcell"
+          id={`cell-${index}`}
+          data-index={index}
+          tabIndex={index === cursor ? 0 : -1}
+          aria-selected={index === selected}
+          onFocus={() => onFocus(index)}
+          onClick={() => onOpen(index)}
+        >
+          {text}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** A row that says the same as before is left as it is: 2,000 cells must not cost a frame. */
+const SameRow = memo(Row, (a, b) => {
+  const same = a.row.name === b.row.name && a.row.cells.length === b.row.cells.length;
+  if (!same || a.cursor !== b.cursor || a.selected !== b.selected || a.onOpen !== b.onOpen) return false;
+  return a.row.cells.every((cell, i) => {
+    const other = b.row.cells[i];
+    return other !== undefined && cell.index === other.index && cell.text === other.text;
+  });
+});
+
+interface Props {
+  readonly label: string;
+  readonly rows: readonly MirrorRow[];
+  readonly cursor: number | undefined;
+  readonly selected: number | undefined;
+  readonly onFocus: (index: number) => void;
+  readonly onOpen: (index: number) => void;
+}
+
+export function Mirror({ label, rows, cursor, selected, onFocus, onOpen }: Props) {
+  const grid = useRef<HTMLDivElement>(null);
+  const at = cursor ?? rows[0]?.cells[0]?.index;
+  useEffect(() => {
+    // The focus follows the cursor only when it is in the grid already: it is never taken from elsewhere.
+    const active = document.activeElement;
+    if (cursor === undefined || !active || !grid.current?.contains(active)) return;
+    grid.current.querySelector<HTMLElement>(`#cell-${cursor}`)?.focus({ preventScroll: true });
+  }, [cursor]);
+  if (rows.length === 0) return null;
+  return (
+    <div class="mirror" role="grid" aria-label={label} ref={grid}>
+      {rows.map((row) => {
+        const has = (index: number | undefined) =>
+          index !== undefined && row.cells.some((cell) => cell.index === index) ? index : undefined;
+        return (
+          <SameRow
+            key={row.key}
+            row={row}
+            cursor={has(at)}
+            selected={has(selected)}
+            onFocus={onFocus}
+            onOpen={onOpen}
+          />
+        );
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,236 @@
+/** The panel at the right: the events of the selection, or what somebody must act on, and one event's details. */
+import { useState } from "preact/hooks";
+import type { Listed } from "../api/protocol.ts";
+import { isMonitor } from "../core/clock.ts";
+import { SEVERITIES, TRAY_REASONS } from "../core/model.ts";
+import { pathOf, tabByKey } from "../core/plan.ts";
+import { EventDetail, EventRow } from "./event.tsx";
+import { moment, since } from "./format.ts";
+import { go, serverNow, type State, turn } from "./state.ts";
+import { type Props, sourceName, sourceState } from "./top.tsx";
+import type { Words } from "./words/index.ts";
+
+export function Panel({ heat, words }: Props) {
+  const { view } = heat;
+  return (
+    <aside class="panel" aria-label={words.panel.label}>
+      {view.event === undefined ? (
+        <Selection heat={heat} words={words} />
+      ) : (
+        <EventDetail key={view.event} heat={heat} words={words} eventKey={view.event} />
+      )}
+    </aside>
+  );
+}
+
+interface Heading {
+  readonly kind: string;
+  readonly title: string;
+  readonly place?: string;
+}
+
+function headingOf({ view, plan, detail }: State, words: Words): Heading {
+  const { selection } = view;
+  switch (selection?.kind) {
+    case "tray":
+      return { kind: "", title: words.panel.tray };
+    case "source":
+      return { kind: words.event.source, title: selection.name };
+    case "rack": {
+      const index = plan?.racks.findIndex((rack) => rack.id === selection.id) ?? -1;
+      const path = plan && index >= 0 ? pathOf(plan, index) : [];
+      return { kind: words.panel.rack, title: path.at(-1) ?? "–", place: path.slice(0, -1).join(" / ") };
+    }
+    case "device": {
+      const device = detail?.rack?.devices.find((other) => other.id === selection.id);
+      const facts = [device?.type, device?.hw, device?.label].filter(Boolean).join(" · ");
+      return { kind: words.panel.device, title: device?.name ?? `#${selection.id}`, place: facts };
+    }
+    case undefined: {
+      const tab = plan && tabByKey(plan, view.dc);
+      const name = tab === undefined ? undefined : plan?.tabs[tab]?.name;
+      return { kind: "", title: name ? words.panel.nowIn(name) : words.panel.now };
+    }
+  }
+}
+
+/** Whether lists leave an event out until asked: maintenance and what follows from another problem is noise. */
+function isBackground({ event }: Listed): boolean {
+  return event.handled === "suppressed" || event.handled === "dependent";
+}
+
+function Selection({ heat, words }: Props) {
+  const { view, detail, frame, plan, me } = heat;
+  const [showAll, setShowAll] = useState(false);
+  const heading = headingOf(heat, words);
+  const { selection } = view;
+  // Details of what was selected before must not pass for those of what is selected now.
+  const current = detail && JSON.stringify(detail.watched.selection) === JSON.stringify(selection) ? detail : undefined;
+  const items = current?.list.items ?? [];
+  const background = items.filter(isBackground);
+  const shown = showAll ? items : items.filter((item) => !isBackground(item));
+  const total = current?.list.total ?? 0;
+  const now = serverNow(heat);
+  const zone = me?.settings.timezone;
+  const rackOfSelection = selection?.kind === "rack" ? selection.id : undefined;
+
+  return (
+    <>
+      <header>
+        <div>
+          {heading.kind ? <small>{heading.kind}</small> : null}
+          <h2>{heading.title}</h2>
+          {heading.place ? <p class="place">{heading.place}</p> : null}
+        </div>
+        {selection ? (
+          <button
+            type="button"
+            class="plain"
+            aria-label={words.panel.close}
+            onClick={() => {
+              const { selection: _, ...rest } = view;
+              go(rest);
+            }}
+          >
+            ×
+          </button>
+        ) : null}
+      </header>
+      {selection?.kind === "source" ? <SourceFacts heat={heat} words={words} name={selection.name} /> : null}
+      {selection?.kind === "rack" && current?.rack?.comment ? (
+        <p class="inventory-note">
+          <small>{words.panel.comment}</small>
+          {current.rack.comment}
+        </p>
+      ) : null}
+      {selection?.kind === "device" && me?.settings.racktables_url ? (
+        <p>
+          <a
+            href={me.settings.racktables_url.replace("{id}", String(selection.id))}
+            target="_blank"
+            rel="noreferrer"
+          >
+            {words.panel.inventoryPage}
+          </a>
+        </p>
+      ) : null}
+      {rackOfSelection !== undefined && view.rack !== rackOfSelection && plan ? (
+        <button type="button" class="wide" onClick={() => turn({ rack: rackOfSelection })}>
+          {words.panel.open}
+        </button>
+      ) : null}
+      {view.severities ? (
+        <p class="filtered">
+          {words.panel.filtered}:{" "}
+          {SEVERITIES.filter((s) => view.severities & (1 << s))
+            .map((s) => words.severity[s])
+            .join(", ")}
+          <button type="button" onClick={() => turn({ severities: 0 })}>
+            {words.panel.clearFilter}
+          </button>
+        </p>
+      ) : null}
+      {selection?.kind === "tray" && frame && total > 0 ? <p class="lead">{words.panel.trayMeaning}</p> : null}
+      {current && shown.length === 0 && background.length === 0 ? (
+        <p class="lead">{nothing(selection?.kind, words)}</p>
+      ) : null}
+      {selection?.kind === "tray" ? (
+        TRAY_REASONS.map((reason) => {
+          const group = shown.filter((item) => item.reason === reason);
+          return group.length === 0 ? null : (
+            <section key={reason} class="group">
+              <h3>
+                {words.reason[reason]} <span>{words.number(frame?.tray[reason] ?? group.length)}</span>
+              </h3>
+              <p>{words.reasonHint[reason]}</p>
+              <List items={group} heat={heat} words={words} />
+            </section>
+          );
+        })
+      ) : (
+        <List items={shown} heat={heat} words={words} />
+      )}
+      {background.length > 0 ? (
+        <button type="button" class="wide" onClick={() => setShowAll(!showAll)}>
+          {showAll ? words.panel.hide : words.panel.hidden(words.number(background.length))}
+        </button>
+      ) : null}
+      {current && total > items.length ? (
+        <p class="lead">{words.panel.cut(words.number(items.length), words.number(total))}</p>
+      ) : null}
+      {selection === undefined && me && me.settings.map_severity > 0 ? (
+        <p class="lead">{words.panel.below(words.severity[me.settings.map_severity] ?? "")}</p>
+      ) : null}
+      {current && current.cleared.length > 0 ? (
+        <section class="group">
+          <h3>{words.panel.cleared}</h3>
+          <ul class="cleared">
+            {current.cleared.map((event) => (
+              <li key={event.id} title={moment(words, event.cleared_at, zone, now)}>
+                <s>{event.name}</s>
+                <small>
+                  {event.host} · {words.ago(since(words, event.cleared_at, now))}
+                </small>
+              </li>
+            ))}
+          </ul>
+        </section>
+      ) : null}
+    </>
+  );
+}
+
+function nothing(kind: string | undefined, words: Words): string {
+  if (kind === "tray") return words.panel.trayEmpty;
+  return kind === undefined ? words.panel.allCalm : words.panel.noEvents;
+}
+
+function List({ items, heat, words }: Props & { readonly items: readonly Listed[] }) {
+  if (items.length === 0) return null;
+  return (
+    <ul class="events">
+      {items.map((item) => (
+        <li key={item.event.id}>
+          <EventRow item={item} heat={heat} words={words} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
+  const source = heat.frame?.sources.find((other) => other.name === name);
+  if (!source) return null;
+  const now = serverNow(heat);
+  const { mood, text } = sourceState(source, now, words);
+  const zone = heat.me?.settings.timezone;
+  return (
+    <div class="source-facts">
+      <dl>
+        <dt>{words.source.status}</dt>
+        <dd>
+          {sourceName(source, words)}: {source.status === "ok" ? text : words.source[source.status]}
+        </dd>
+        <dt>{words.source.fetched}</dt>
+        <dd>
+          {source.fetched_at
+            ? `${moment(words, source.fetched_at, zone, now)} · ${words.ago(since(words, source.fetched_at, now))}`
+            : words.source.never}
+        </dd>
+        {source.error ? (
+          <>
+            <dt>{words.source.error}</dt>
+            <dd class="why">{source.error}</dd>
+          </>
+        ) : null}
+        {isMonitor(source) ? (
+          <>
+            <dt>{words.source.counts}</dt>
+            <dd>{words.number(source.problems ?? 0)}</dd>
+          </>
+        ) : null}
+      </dl>
+      {mood === "stale" ? <p class="lead">{words.source.staleMeaning}</p> : null}
+    </div>
+  );
+}

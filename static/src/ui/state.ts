@@ -1,0 +1,176 @@
+/**
+ * The page's state: what the worker said last, the view (which is the URL), and taste (local storage). One object,
+ * replaced as a whole; components read it and ask for changes by the functions below.
+ */
+import { useEffect, useState } from "preact/hooks";
+import type { Detail, Frame, FromWorker, Tick, ToWorker } from "../api/protocol.ts";
+import type { Me } from "../core/model.ts";
+import { PALETTES, type PaletteName } from "../core/palette.ts";
+import type { Plan } from "../core/plan.ts";
+import type { Found } from "../core/search.ts";
+import { readView, type View, writeView } from "../core/url.ts";
+import { type Language, preferred, WORDS } from "./words/index.ts";
+
+export interface Taste {
+  readonly language: Language;
+  readonly palette: PaletteName;
+}
+
+export interface State {
+  readonly view: View;
+  readonly taste: Taste;
+  readonly plan?: Plan;
+  readonly frame?: Frame;
+  readonly detail?: Detail;
+  readonly me?: Me;
+  readonly tick: Tick;
+  /** When the tick came, by this page's monotonic clock. */
+  readonly tickedAt: number;
+  /** The page's own monotonic now, renewed each second. */
+  readonly beat: number;
+  readonly found?: { readonly text: string; readonly found: readonly Found[] };
+  readonly helpOpen: boolean;
+  /** Rack index or device id that has the keyboard's attention on the map. */
+  readonly cursor?: number;
+}
+
+function stored<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+  try {
+    const value = localStorage.getItem(`heat.${name}`) as T | null;
+    return value !== null && allowed.includes(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+let state: State = {
+  view: readView(location.search),
+  taste: {
+    language: stored("language", Object.keys(WORDS) as Language[]) ?? preferred(navigator.languages),
+    palette: stored("palette", Object.keys(PALETTES) as PaletteName[]) ?? "heat",
+  },
+  tick: { now: undefined, line: "connecting" },
+  tickedAt: performance.now(),
+  beat: performance.now(),
+  helpOpen: false,
+};
+
+const listeners = new Set<() => void>();
+
+export function current(): State {
+  return state;
+}
+
+export function change(part: Partial<State>): void {
+  state = { ...state, ...part };
+  for (const listener of listeners) listener();
+}
+
+export function useHeat(): State {
+  const [seen, see] = useState(state);
+  useEffect(() => {
+    const listener = () => see(state);
+    listeners.add(listener);
+    listener();
+    return () => void listeners.delete(listener);
+  }, []);
+  return seen;
+}
+
+let worker: Worker | undefined;
+
+function tell(message: ToWorker): void {
+  worker?.postMessage(message);
+}
+
+function watch(view: View): void {
+  tell({
+    type: "watch",
+    watched: {
+      ...(view.rack === undefined ? {} : { rack: view.rack }),
+      ...(view.selection ? { selection: view.selection } : {}),
+      ...(view.dc ? { dc: view.dc } : {}),
+      ...(view.event ? { event: view.event } : {}),
+      severities: view.severities,
+    },
+  });
+}
+
+/** Goes to another view. The address follows, so that Back returns. */
+export function go(view: View): void {
+  const address = location.pathname + writeView(view);
+  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  if (view.rack !== state.view.rack || view.dc !== state.view.dc) {
+    const { cursor: _, ...rest } = state;
+    state = rest;
+  }
+  change({ view });
+  watch(view);
+}
+
+/** Changes a part of the view. */
+export function turn(part: Partial<View>): void {
+  go({ ...state.view, ...part });
+}
+
+export function find(text: string): void {
+  tell({ type: "find", text });
+}
+
+export function reconnect(): void {
+  tell({ type: "reconnect" });
+}
+
+export function prefer(taste: Partial<Taste>): void {
+  const next = { ...state.taste, ...taste };
+  try {
+    localStorage.setItem("heat.language", next.language);
+    localStorage.setItem("heat.palette", next.palette);
+  } catch {
+    // A browser without storage forgets the taste, nothing else.
+  }
+  document.documentElement.lang = next.language;
+  change({ taste: next });
+}
+
+/** The server's now in milliseconds, carried on from the worker's last word. */
+export function serverNow({ tick, tickedAt, beat }: State): number | undefined {
+  return tick.now === undefined ? undefined : tick.now + Math.max(0, beat - tickedAt);
+}
+
+/** Starts the worker and follows the address. */
+export function start(): void {
+  document.documentElement.lang = state.taste.language;
+  worker = new Worker(new URL("../api/worker.ts", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    switch (data.type) {
+      case "tick":
+        change({ tick: data.tick, tickedAt: performance.now(), beat: performance.now() });
+        break;
+      case "plan":
+        change({ plan: data.plan });
+        break;
+      case "frame":
+        change({ frame: data.frame });
+        break;
+      case "detail":
+        change({ detail: data.detail });
+        break;
+      case "me":
+        change({ me: data.me });
+        break;
+      case "found":
+        change({ found: data });
+        break;
+    }
+  };
+  watch(state.view);
+  // A worker that hangs must not stop the page from counting how old its picture is.
+  setInterval(() => change({ beat: performance.now() }), 1000);
+  addEventListener("popstate", () => {
+    const view = readView(location.search);
+    change({ view });
+    watch(view);
+  });
+  addEventListener("online", reconnect);
+}

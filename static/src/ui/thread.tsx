@@ -1,0 +1,244 @@
+/** The comments on an event: read, write, change and delete one's own. A new snapshot never touches what is typed. */
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { createComment, deleteComment, editComment, listComments, Refusal } from "../api/rest.ts";
+import type { Comment } from "../core/model.ts";
+import { moment, since } from "./format.ts";
+import { serverNow } from "./state.ts";
+import type { Props } from "./top.tsx";
+
+const LONGEST = 4000;
+/** The remaining characters are counted aloud from here on. */
+const COUNT_FROM = 500;
+
+/** What was typed and not sent, by event key: it survives closing the event and coming back. */
+const drafts = new Map<string, string>();
+
+interface ThreadProps extends Props {
+  readonly eventKey: string;
+  /** Changes whenever the snapshot knows of something new. */
+  readonly said: string;
+}
+
+const why = (error: unknown) => (error instanceof Refusal ? error.message : String(error));
+
+export function Thread({ heat, words, eventKey, said }: ThreadProps) {
+  const [comments, setComments] = useState<readonly Comment[]>([]);
+  const [next, setNext] = useState<string | undefined>(undefined);
+  const [loaded, setLoaded] = useState(false);
+  const [trouble, setTrouble] = useState<string | undefined>(undefined);
+  const asked = useRef(0);
+
+  const load = useCallback(async () => {
+    const mine = ++asked.current;
+    try {
+      const page = await listComments(eventKey);
+      if (mine !== asked.current) return;
+      setComments(page.comments ?? []);
+      setNext(page.next);
+      setTrouble(undefined);
+    } catch (error) {
+      if (mine === asked.current) setTrouble(words.comments.notLoaded(why(error)));
+    }
+    setLoaded(true);
+  }, [eventKey, words]);
+
+  useEffect(() => void load(), [load, said]);
+
+  const older = async () => {
+    try {
+      const page = await listComments(eventKey, next);
+      setComments([...comments, ...(page.comments ?? [])]);
+      setNext(page.next);
+    } catch (error) {
+      setTrouble(words.comments.notLoaded(why(error)));
+    }
+  };
+
+  const mayWrite = heat.me !== undefined && heat.me.role !== "viewer";
+  return (
+    <section class="thread">
+      <h3>{words.comments.title}</h3>
+      {heat.me && !mayWrite ? <p class="lead">{words.comments.viewer}</p> : null}
+      {mayWrite ? (
+        <Write
+          heat={heat}
+          words={words}
+          eventKey={eventKey}
+          onSaved={(comment) => {
+            setComments((known) => [comment, ...known.filter((other) => other.id !== comment.id)]);
+            void load();
+          }}
+        />
+      ) : null}
+      {trouble ? (
+        <p class="why" role="alert">
+          {trouble}
+        </p>
+      ) : null}
+      {loaded && comments.length === 0 && !trouble ? <p class="lead">{words.comments.none}</p> : null}
+      <ol>
+        {comments.map((comment) => (
+          <Said key={comment.id} comment={comment} heat={heat} words={words} onChanged={load} />
+        ))}
+      </ol>
+      {next === undefined ? null : (
+        <button type="button" class="wide" onClick={older}>
+          {words.comments.older}
+        </button>
+      )}
+    </section>
+  );
+}
+
+interface WriteProps extends Props {
+  readonly eventKey: string;
+  readonly onSaved: (comment: Comment) => void;
+}
+
+function Write({ words, eventKey, onSaved }: WriteProps) {
+  const [text, setText] = useState(drafts.get(eventKey) ?? "");
+  const [busy, setBusy] = useState(false);
+  const [trouble, setTrouble] = useState<string | undefined>(undefined);
+  const type = (value: string) => {
+    setText(value);
+    if (value === "") drafts.delete(eventKey);
+    else drafts.set(eventKey, value);
+  };
+  const send = async () => {
+    if (text.trim() === "" || busy) return;
+    setBusy(true);
+    try {
+      onSaved(await createComment(eventKey, text.trim()));
+      type("");
+      setTrouble(undefined);
+    } catch (error) {
+      setTrouble(words.comments.failed(why(error)));
+    }
+    setBusy(false);
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+      <textarea
+        rows={3}
+        maxLength={LONGEST}
+        value={text}
+        aria-label={words.comments.write}
+        placeholder={words.comments.write}
+        onInput={(event) => type(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
+        }}
+      />
+      {trouble ? (
+        <p class="why" role="alert">
+          {trouble}
+        </p>
+      ) : null}
+      <div class="actions">
+        <small>
+          {LONGEST - text.length <= COUNT_FROM
+            ? words.comments.left(words.number(LONGEST - text.length))
+            : words.comments.key}
+        </small>
+        <button type="submit" class="primary" disabled={busy || text.trim() === ""}>
+          {busy ? words.comments.sending : words.comments.send}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface SaidProps extends Props {
+  readonly comment: Comment;
+  readonly onChanged: () => Promise<void>;
+}
+
+function Said({ comment, heat, words, onChanged }: SaidProps) {
+  const [mode, setMode] = useState<"read" | "edit" | "remove">("read");
+  const [text, setText] = useState(comment.text);
+  const [trouble, setTrouble] = useState<string | undefined>(undefined);
+  const now = serverNow(heat);
+  const zone = heat.me?.settings.timezone;
+  const attempt = async (work: () => Promise<unknown>) => {
+    try {
+      await work();
+      setTrouble(undefined);
+      setMode("read");
+      await onChanged();
+    } catch (error) {
+      setTrouble(words.comments.failed(why(error)));
+    }
+  };
+  return (
+    <li class="said">
+      <p class="by">
+        <b>{comment.author}</b>{" "}
+        <time dateTime={comment.at} title={moment(words, comment.at, zone, now)}>
+          {words.ago(since(words, comment.at, now))}
+        </time>
+        {comment.edited_at ? ` · ${words.comments.edited}` : ""}
+      </p>
+      {mode === "edit" ? (
+        <textarea
+          rows={3}
+          maxLength={LONGEST}
+          value={text}
+          aria-label={words.comments.edit}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      ) : (
+        <p class="words">{comment.text}</p>
+      )}
+      {trouble ? (
+        <p class="why" role="alert">
+          {trouble}
+        </p>
+      ) : null}
+      {comment.own ? (
+        <div class="actions">
+          {mode === "read" ? (
+            <>
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  setText(comment.text);
+                  setMode("edit");
+                }}
+              >
+                {words.comments.edit}
+              </button>
+              <button type="button" class="link" onClick={() => setMode("remove")}>
+                {words.comments.remove}
+              </button>
+            </>
+          ) : (
+            <>
+              {mode === "remove" ? <small>{words.comments.reallyRemove}</small> : null}
+              <button type="button" class="link" onClick={() => setMode("read")}>
+                {words.comments.cancel}
+              </button>
+              <button
+                type="button"
+                class="primary"
+                disabled={mode === "edit" && text.trim() === ""}
+                onClick={() =>
+                  void attempt(() =>
+                    mode === "edit" ? editComment(comment.id, text.trim()) : deleteComment(comment.id),
+                  )
+                }
+              >
+                {mode === "edit" ? words.comments.save : words.comments.remove}
+              </button>
+            </>
+          )}
+        </div>
+      ) : null}
+    </li>
+  );
+}

@@ -1,0 +1,215 @@
+/** The strip on top: where to look, how bad it is, and whether the picture can be trusted. */
+import { freshness } from "../core/clock.ts";
+import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
+import { PALETTES } from "../core/palette.ts";
+import { age, since } from "./format.ts";
+import { Search } from "./search.tsx";
+import { Swatch } from "./swatch.tsx";
+import { change, go, prefer, serverNow, type State, turn } from "./state.ts";
+import type { Words } from "./words/index.ts";
+
+export interface Props {
+  readonly heat: State;
+  readonly words: Words;
+}
+
+export function Top({ heat, words }: Props) {
+  return (
+    <header class="top">
+      <div class="bar">
+        <Tabs heat={heat} words={words} />
+        <Search heat={heat} words={words} />
+        <button type="button" class="plain" aria-label={words.top.help} onClick={() => change({ helpOpen: true })}>
+          ?
+        </button>
+        <button
+          type="button"
+          class="plain"
+          aria-label={words.top.languageLabel}
+          onClick={() => prefer({ language: heat.taste.language === "en" ? "ru" : "en" })}
+        >
+          {words.top.language}
+        </button>
+        {heat.me ? (
+          <span class="who" title={words.top.roleOf(heat.me.name, words.top.role[heat.me.role])}>
+            {heat.me.name}
+          </span>
+        ) : null}
+        <LiveDot heat={heat} words={words} />
+      </div>
+      <div class="bar low">
+        <Counters heat={heat} words={words} />
+        <TrayButton heat={heat} words={words} />
+        <Sources heat={heat} words={words} />
+      </div>
+    </header>
+  );
+}
+
+function Tabs({ heat, words }: Props) {
+  const { plan, frame, view } = heat;
+  const palette = PALETTES[heat.taste.palette];
+  const tabs = plan?.tabs ?? [];
+  const all = frame?.tabs ?? [];
+  const worst = all.reduce((w, tab) => (tab.worst !== NONE && (w === NONE || tab.worst > w) ? tab.worst : w), NONE);
+  const count = all.reduce((sum, tab) => sum + tab.count, 0);
+  const entries = [
+    { key: undefined, name: words.top.site, worst, count },
+    ...(tabs.length > 1
+      ? tabs.map((tab, i) => ({
+          key: tab.key,
+          name: tab.name || words.top.nowhere,
+          worst: all[i]?.worst ?? NONE,
+          count: all[i]?.count ?? 0,
+        }))
+      : []),
+  ];
+  return (
+    <nav class="tabs" aria-label={words.top.tabs}>
+      {entries.map((tab) => (
+        <button
+          type="button"
+          key={tab.key ?? ""}
+          class="tab"
+          aria-current={view.dc === tab.key ? "page" : undefined}
+          onClick={() => go({ severities: view.severities, bare: view.bare, ...(tab.key ? { dc: tab.key } : {}) })}
+        >
+          <span>{tab.name}</span>
+          {tab.worst === NONE ? null : (
+            <>
+              <Swatch palette={palette} severity={tab.worst} title={words.severity[tab.worst] ?? ""} />
+              <b>{atLeast(words, frame?.atLeast, words.number(tab.count))}</b>
+            </>
+          )}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
+function atLeast(words: Words, lowerBound: boolean | undefined, count: string): string {
+  return lowerBound ? words.state.atLeast(count) : count;
+}
+
+function Counters({ heat, words }: Props) {
+  const { frame, view } = heat;
+  const palette = PALETTES[heat.taste.palette];
+  return (
+    <div class="counters" role="group" aria-label={words.top.counters}>
+      {[...SEVERITIES].reverse().map((severity) => {
+        const counter = frame?.counters[severity] ?? { open: 0, all: 0 };
+        const bit = 1 << severity;
+        const name = words.severity[severity] ?? "";
+        const open = atLeast(words, frame?.atLeast, words.number(counter.open));
+        const all = atLeast(words, frame?.atLeast, words.number(counter.all));
+        return (
+          <button
+            type="button"
+            key={severity}
+            class={counter.all === 0 ? "counter none" : "counter"}
+            aria-pressed={Boolean(view.severities & bit)}
+            aria-label={words.top.counter(name, open, all)}
+            title={words.top.counter(name, open, all)}
+            data-severity={severity}
+            onClick={() => turn({ severities: view.severities ^ bit })}
+          >
+            <Swatch palette={palette} severity={severity} />
+            <span class="name">{name}</span>
+            <b>{open}</b>
+            {counter.all === counter.open ? null : <small>/ {words.number(counter.all)}</small>}
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+function TrayButton({ heat, words }: Props) {
+  const { frame, view } = heat;
+  const count = frame ? TRAY_REASONS.reduce((sum, reason) => sum + frame.tray[reason], 0) : 0;
+  return (
+    <button
+      type="button"
+      class={count === 0 ? "counter tray none" : "counter tray"}
+      id="tray"
+      aria-pressed={view.selection?.kind === "tray"}
+      onClick={() => {
+        const { selection: _, event: __, ...rest } = view;
+        go(view.selection?.kind === "tray" ? rest : { ...rest, selection: { kind: "tray" } });
+      }}
+    >
+      <span class="name">{words.top.unplaced}</span>
+      <b>{words.number(count)}</b>
+    </button>
+  );
+}
+
+/** What a chip says about its source, in one word, and how alarming that is. */
+export function sourceState(source: Source, now: number | undefined, words: Words) {
+  const fresh = now === undefined ? "unknown" : freshness(source, now);
+  const grave = fresh === "stale" || fresh === "unknown";
+  if (grave) return { mood: "stale", text: words.source[fresh] };
+  if (fresh === "late") return { mood: "late", text: words.source.late };
+  if (source.status === "failed" || source.status === "partial") {
+    return { mood: "late", text: words.source[source.status] };
+  }
+  return { mood: "fresh", text: words.source.fresh };
+}
+
+export function sourceName(source: Source, words: Words): string {
+  if (source.kind === "inventory" || source.kind === "comments") return words.source[source.kind];
+  return source.name;
+}
+
+function Sources({ heat, words }: Props) {
+  const { frame, view } = heat;
+  const now = serverNow(heat);
+  return (
+    <div class="sources" role="group" aria-label={words.top.sources}>
+      {frame?.sources.map((source) => {
+        const { mood, text } = sourceState(source, now, words);
+        const chosen = view.selection?.kind === "source" && view.selection.name === source.name;
+        return (
+          <button
+            type="button"
+            key={source.name}
+            class={`chip ${mood}`}
+            data-source={source.name}
+            data-mood={mood}
+            aria-pressed={chosen}
+            title={source.error ?? text}
+            onClick={() => {
+              const { selection: _, event: __, ...rest } = view;
+              go(chosen ? rest : { ...rest, selection: { kind: "source", name: source.name } });
+            }}
+          >
+            <i aria-hidden="true" />
+            <span>{sourceName(source, words)}</span>
+            <b>{since(words, source.fetched_at, now)}</b>
+            {mood === "fresh" ? <span class="unseen">{text}</span> : <em>{text}</em>}
+          </button>
+        );
+      })}
+      {frame?.templatesVersion ? (
+        <span class="chip still">
+          {words.source.templates} <b>{frame.templatesVersion.slice(0, 7)}</b>
+        </span>
+      ) : null}
+    </div>
+  );
+}
+
+function LiveDot({ heat, words }: Props) {
+  const { tick, frame } = heat;
+  const now = serverNow(heat);
+  const text = words.line[tick.line];
+  const title = [
+    text,
+    ...(frame ? [words.line.revision(frame.revision)] : []),
+    ...(frame && now !== undefined ? [words.ago(age(words, now - frame.generatedAt))] : []),
+    ...(tick.trouble ? [tick.trouble] : []),
+  ].join(" · ");
+  return (
+    <span class={`dot ${tick.line}`} id="line" data-line={tick.line} title={title} role="img" aria-label={text} />
+  );
+}
