@@ -66,7 +66,7 @@ pub struct Rack {
     /// The row; a damaged rack has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_id: Option<u64>,
-    /// In units; damaged data may have 0, where nobody filled it in.
+    /// In units; where nobody filled it in, the highest unit that is used.
     pub height: u32,
     /// Place in its row, from 1; a missing number is a gap.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -279,7 +279,7 @@ pub struct Damage {
     pub rack_without_row: u64,
     /// A row that belongs to no location.
     pub row_without_location: u64,
-    /// A rack whose height nobody filled in (its devices reach unit 10).
+    /// A rack whose height nobody filled in (its devices reach unit 10; the inventory says 10, the database nothing).
     pub rack_without_height: u64,
     /// Devices without a name.
     pub nameless: Vec<u64>,
@@ -354,21 +354,19 @@ impl World {
         serde_json::to_string(self).expect("an inventory is always JSON")
     }
 
-    /// The inventory as the `file://` CSV table `location,row,rack,height,unit,device`: one line a device and place,
-    /// `height` in units and being the rack's, the unit empty for zero-U. A rack without devices has one line with
-    /// the last two fields empty. The table cannot say more; devices without a name are left out.
+    /// The inventory as the `file://` CSV table `location,row,rack,height,unit,device`: one line a device and unit,
+    /// the location a path (`SAS/SAS-1`), `height` the rack's, the unit empty for zero-U. A rack without devices has
+    /// one line with the last two fields empty. The table cannot say more; devices without a name are left out.
     #[must_use]
     pub fn inventory_csv(&self) -> String {
         let mut csv = String::from("location,row,rack,height,unit,device\n");
-        let locations: HashMap<u64, &str> = self.locations.iter().map(|l| (l.id, l.name.as_str())).collect();
         let rows: HashMap<u64, &Row> = self.rows.iter().map(|row| (row.id, row)).collect();
         for rack in &self.racks {
             let row = rack.row_id.and_then(|id| rows.get(&id));
-            let location =
-                row.and_then(|row| row.location_id).and_then(|id| locations.get(&id)).unwrap_or(&"");
+            let location = row.map(|row| self.location_path(row)).unwrap_or_default().join("/");
             let row = row.map_or("", |row| row.name.as_str());
             let place =
-                format!("{},{},{},{}", quoted(location), quoted(row), quoted(&rack.name), rack.height);
+                format!("{},{},{},{}", quoted(&location), quoted(row), quoted(&rack.name), rack.height);
             let mut empty = true;
             for device in self.devices_of_rack(rack.id).filter(|device| !device.name.is_empty()) {
                 for unit in self.units(device, rack.id) {
@@ -434,29 +432,35 @@ impl World {
     /// `SAS/SAS-1/A/A01`: for people.
     #[must_use]
     pub fn rack_path(&self, rack_id: u64) -> String {
-        let mut path = Vec::new();
         let Some(rack) = self.rack(rack_id) else { return String::new() };
-        path.push(rack.name.as_str());
-        let row = self.rows.iter().find(|row| Some(row.id) == rack.row_id);
+        let row = rack.row_id.and_then(|id| self.row(id));
+        let mut path = row.map(|row| self.location_path(row)).unwrap_or_default();
         path.extend(row.map(|row| row.name.as_str()));
-        let mut at = row.and_then(|row| row.location_id);
-        while let Some(location) = at.and_then(|id| self.locations.iter().find(|l| l.id == id)) {
-            path.push(location.name.as_str());
-            at = location.parent_id;
-        }
-        path.reverse();
+        path.push(&rack.name);
         path.join("/")
     }
 
     /// The data centre a rack stands in (`SAS`), or an empty string for a rack without one.
     #[must_use]
     pub fn centre_of_rack(&self, rack_id: u64) -> &str {
-        let row = self.rack(rack_id).and_then(|rack| rack.row_id);
-        let row = self.rows.iter().find(|candidate| Some(candidate.id) == row);
-        let hall = row.and_then(|row| row.location_id);
-        let hall = self.locations.iter().find(|location| Some(location.id) == hall);
-        let centre = hall.and_then(|hall| hall.parent_id.or(Some(hall.id)));
-        self.locations.iter().find(|location| Some(location.id) == centre).map_or("", |l| l.name.as_str())
+        let row = self.rack(rack_id).and_then(|rack| rack.row_id).and_then(|id| self.row(id));
+        row.and_then(|row| self.location_path(row).first().copied()).unwrap_or_default()
+    }
+
+    fn row(&self, id: u64) -> Option<&Row> {
+        self.rows.binary_search_by_key(&id, |row| row.id).ok().and_then(|at| self.rows.get(at))
+    }
+
+    /// The names from the data centre down to the hall of a row.
+    fn location_path(&self, row: &Row) -> Vec<&str> {
+        let mut path = Vec::new();
+        let mut at = row.location_id;
+        while let Some(location) = at.and_then(|id| self.locations.iter().find(|known| known.id == id)) {
+            path.push(location.name.as_str());
+            at = location.parent_id;
+        }
+        path.reverse();
+        path
     }
 
     /// The monitored devices under the names the monitoring system knows them by. Patch panels, and devices without
@@ -830,7 +834,7 @@ impl Builder {
         let [orphan, plain, flat] = [
             self.odd_rack("X01", None, 42),
             self.odd_rack("X02", Some(row_without_location), 42),
-            self.odd_rack("X03", Some(row_without_location), 0),
+            self.odd_rack("X03", Some(row_without_location), 10),
         ];
         let mount = |rack_id, unit, height, atoms| Mount { rack_id, unit: Some(unit), height, atoms };
         let nameless = vec![
@@ -990,7 +994,7 @@ mod tests {
                 let Some(unit) = mount.unit else { continue };
                 for unit in unit..unit + mount.height {
                     let rack = world.rack(mount.rack_id).unwrap();
-                    assert!(rack.height == 0 || unit <= rack.height, "{} in {}", device.name, rack.name);
+                    assert!(unit <= rack.height, "{} in {}", device.name, rack.name);
                     for atom in [1, 2, 4].into_iter().filter(|atom| mount.atoms & atom != 0) {
                         assert!(taken.insert((mount.rack_id, unit, atom)), "{} collides", device.name);
                     }
