@@ -101,7 +101,9 @@ export function keepLine(parts: LineParts): () => void {
   const poll = async () => {
     if (polling) return;
     polling = true;
-    const answer = await parts.poll().catch((error: unknown): Polled => ({ kind: "failed", reason: String(error) }));
+    const answer = await parts
+      .poll()
+      .catch((error: unknown): Polled => ({ kind: "failed", reason: String(error) }));
     polling = false;
     if (line === "live") return;
     if (answer.kind === "text") parts.deliver(answer.text);

@@ -181,7 +181,8 @@ export class Picture {
       case "rack": {
         const index = this.#site?.rackOf.get(selection.id);
         const passing = new Set((this.#site?.passing[index ?? -1] ?? []).map((device) => device.id));
-        return (event, rack) => rack === index || (event.device_id !== undefined && passing.has(event.device_id));
+        return (event, rack) =>
+          rack === index || (event.device_id !== undefined && passing.has(event.device_id));
       }
       case undefined: {
         const tab = this.#site && tabByKey(this.#site.plan, dc);
@@ -198,7 +199,7 @@ export class Picture {
     const inside = new Set([id]);
     const home = this.#site?.standsIn.get(id);
     const around = home === undefined ? [] : (this.#site?.standing[home] ?? []);
-    for (let before = 0; before < inside.size; ) {
+    for (let before = 0; before < inside.size;) {
       before = inside.size;
       for (const device of around) {
         if (device.container_id !== undefined && inside.has(device.container_id)) inside.add(device.id);
@@ -213,7 +214,8 @@ export class Picture {
     const found: { event: HeatEvent; rack: number }[] = [];
     events.forEach((event, i) => {
       const rack = where[i] ?? -1;
-      if (chosen(event, rack) && (filter === 0 || filter & (1 << event.severity))) found.push({ event, rack });
+      if (chosen(event, rack) && (filter === 0 || filter & (1 << event.severity)))
+        found.push({ event, rack });
     });
     // Worst unhandled first, then the newest; the order of the document decides between equals.
     found.sort(
@@ -244,7 +246,9 @@ export class Picture {
     const mountsHere = (device: Device) => (device.mounts ?? []).filter((mount) => mount.rack_id === id);
     const standing = site.standing[rack] ?? [];
     const passing = site.passing[rack] ?? [];
-    const troubled = new Set<number | undefined>((this.#snapshot.events ?? []).map((event) => event.device_id));
+    const troubled = new Set<number | undefined>(
+      (this.#snapshot.events ?? []).map((event) => event.device_id),
+    );
     let spare = QUIET_LIMIT;
     let quiet = 0;
     const shown = [...standing, ...passing].filter((device) => {
@@ -257,7 +261,8 @@ export class Picture {
       ...(source?.comment ? { comment: source.comment } : {}),
       tags: source?.tags ?? [],
       devices: shown.map((device) => {
-        const container = device.container_id === undefined ? undefined : site.devices.get(device.container_id);
+        const container =
+          device.container_id === undefined ? undefined : site.devices.get(device.container_id);
         return {
           id: device.id,
           name: device.name ?? `#${device.id}`,

@@ -94,34 +94,32 @@ async function fetchDocument<T>(name: string): Promise<T> {
 }
 
 /** Fetches the inventory and the coverage that the snapshot names; all pages at once would be a stampede. */
-async function fetchMissing(): Promise<void> {
+async function fetchMissing(wanted = picture.missing()): Promise<void> {
   if (fetching) return;
   fetching = true;
-  try {
-    for (let missing = picture.missing(); missing.inventory || missing.coverage; missing = picture.missing()) {
-      if (!first) await pause(Math.random() * INVENTORY_JITTER_MS);
-      try {
-        const [inventory, coverage] = await Promise.all([
-          missing.inventory ? fetchDocument<Inventory>("inventory") : undefined,
-          missing.coverage ? fetchDocument<Coverage>("coverage") : undefined,
-        ]);
-        if (coverage) picture.takeCoverage(coverage);
-        if (inventory) {
-          picture.takeInventory(inventory);
-          sendPlan();
-        }
-        first = false;
-        publish();
-        // The server may be a moment behind the version the snapshot names.
-        const still = picture.missing();
-        if (still.inventory || still.coverage) await pause(RETRY_MS);
-      } catch {
-        await pause(RETRY_MS);
+  for (let missing = wanted; missing.inventory !== undefined || missing.coverage !== undefined;) {
+    if (!first) await pause(Math.random() * INVENTORY_JITTER_MS);
+    try {
+      const [inventory, coverage] = await Promise.all([
+        missing.inventory === undefined ? undefined : fetchDocument<Inventory>("inventory"),
+        missing.coverage === undefined ? undefined : fetchDocument<Coverage>("coverage"),
+      ]);
+      if (coverage) picture.takeCoverage(coverage);
+      if (inventory) {
+        picture.takeInventory(inventory);
+        sendPlan();
       }
+      publish();
+    } catch {
+      // There may be none yet, or the server is away. The snapshot says what is wanted.
     }
-  } finally {
-    fetching = false;
+    missing = picture.missing();
+    // The server may be a moment behind the version that the snapshot names.
+    if (missing.inventory !== undefined || missing.coverage !== undefined)
+      await pause(first ? 1000 : RETRY_MS);
+    first = false;
   }
+  fetching = false;
 }
 
 // The line.
@@ -149,7 +147,9 @@ const reconnect = keepLine({
   },
   poll,
   deliver,
-  connected: () => void askMe(),
+  connected: () => {
+    if (performance.now() - lastMe > RETRY_MS) void askMe();
+  },
   changed: (next, reason) => {
     line = next;
     trouble = reason;
@@ -177,7 +177,9 @@ setInterval(() => {
   tick();
 }, 1000);
 
+// At the start everything is asked for at once: the first picture is the one people wait for.
 void askMe();
+void fetchMissing({ inventory: "", coverage: "" });
 
 scope.onmessage = ({ data }) => {
   switch (data.type) {

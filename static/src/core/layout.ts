@@ -22,10 +22,10 @@ export interface Strip {
 }
 
 export interface Layout {
-  /** Edge of a cell, the gap around it included, in CSS pixels. */
-  readonly pitch: number;
-  /** Edge of what is drawn of it. */
-  readonly cell: number;
+  /** Width and height that one cell takes, the gap to the next included, in CSS pixels. */
+  readonly pitch: readonly [number, number];
+  /** Width and height of what is drawn of it. */
+  readonly cell: readonly [number, number];
   readonly width: number;
   readonly height: number;
   readonly headings: readonly Label[];
@@ -35,18 +35,26 @@ export interface Layout {
   /** By rack index: left and top corner, NaN when the rack is not in view. */
   readonly x: Float64Array;
   readonly y: Float64Array;
-  /** Rack indices strip by strip, in reading order. */
+  /** Pieces of rows, in reading order. */
   readonly strips: readonly Strip[];
 }
 
-const LARGEST = 44;
+const LARGEST = 40;
 /** Below this a cell cannot be told from its neighbours; the area scrolls instead. */
 const SMALLEST = 9;
-const COLUMN_GAP = 24;
+/** A cell is at most this much taller than wide, and at least this tall: racks stand upright. */
+const TALLEST = 1.8;
+const FLATTEST = 0.85;
+const COLUMN_GAP = 26;
 const MOST_COLUMNS = 8;
+const HEADING = 26;
+/** A row cut into pieces is harder to read: it must give cells this much larger. */
+const CUT_COST = 0.6;
+/** Pieces shorter than this no longer read as a row. */
+const SHORTEST_PIECE = 10;
 
 /** Room for a character of a label, in CSS pixels. */
-const CHARACTER = 6.4;
+const CHARACTER = 7.4;
 
 export interface Area {
   readonly width: number;
@@ -61,30 +69,26 @@ interface Block {
 }
 
 interface Packing {
-  readonly pitch: number;
+  readonly pitch: readonly [number, number];
   readonly columns: Block[][];
   readonly columnWidth: number;
-  readonly strip: number;
-}
-
-function stripHeight(pitch: number): number {
-  return pitch + Math.max(2, Math.round(pitch / 7));
-}
-
-function headingHeight(pitch: number): number {
-  return Math.max(22, Math.min(30, pitch));
 }
 
 /** Cuts the rows into strips of at most `capacity` slots, under a heading for each tab. */
 function blocksOf(plan: Plan, tabs: readonly number[], capacity: number): Block[] {
   const blocks: Block[] = [];
   for (const tab of tabs) {
-    // One tab without a name needs no heading: a site without locations.
+    // A tab without a name needs no heading: a site without locations.
     if (plan.tabs[tab]?.name) blocks.push({ kind: "heading", index: tab, slots: [], first: true });
     for (const row of plan.tabs[tab]?.rows ?? []) {
       const slots = plan.rows[row]?.slots ?? [];
       for (let from = 0; from < Math.max(1, slots.length); from += capacity) {
-        blocks.push({ kind: "strip", index: row, slots: slots.slice(from, from + capacity), first: from === 0 });
+        blocks.push({
+          kind: "strip",
+          index: row,
+          slots: slots.slice(from, from + capacity),
+          first: from === 0,
+        });
       }
     }
   }
@@ -92,13 +96,18 @@ function blocksOf(plan: Plan, tabs: readonly number[], capacity: number): Block[
 }
 
 /** Fills columns from the top; undefined when they do not suffice. */
-function flow(blocks: readonly Block[], pitch: number, columns: number, height: number): Block[][] | undefined {
+function flow(
+  blocks: readonly Block[],
+  strip: number,
+  columns: number,
+  height: number,
+): Block[][] | undefined {
   const filled: Block[][] = [[]];
   let used = 0;
   for (const [i, block] of blocks.entries()) {
-    const own = block.kind === "heading" ? headingHeight(pitch) : stripHeight(pitch);
+    const own = block.kind === "heading" ? HEADING : strip;
     // A heading never stands alone at the foot of a column.
-    const wanted = block.kind === "heading" && blocks[i + 1] ? own + stripHeight(pitch) : own;
+    const wanted = block.kind === "heading" && blocks[i + 1] ? own + strip : own;
     if (used + wanted > height && used > 0) {
       if (filled.length === columns) return undefined;
       filled.push([]);
@@ -110,36 +119,55 @@ function flow(blocks: readonly Block[], pitch: number, columns: number, height: 
   return filled;
 }
 
-/** The largest cells with which everything fits; when nothing does, the smallest, in a taller area. */
-function pack(plan: Plan, tabs: readonly number[], area: Area, label: number): Packing {
-  const longest = Math.max(1, ...tabs.flatMap((tab) => plan.tabs[tab]?.rows ?? []).map(slotsIn(plan)));
-  for (let pitch = LARGEST; pitch >= SMALLEST; pitch--) {
-    for (let columns = 1; columns <= MOST_COLUMNS; columns++) {
-      const room = Math.floor((area.width - (columns - 1) * COLUMN_GAP) / columns);
-      const capacity = Math.min(longest, Math.floor((room - label) / pitch));
-      // A strip cut into many short pieces no longer reads as a row.
-      if (capacity < Math.min(longest, 10)) break;
-      const filled = flow(blocksOf(plan, tabs, capacity), pitch, columns, area.height);
-      if (filled) return { pitch, columns: filled, columnWidth: label + capacity * pitch, strip: capacity };
-    }
+/** The tallest strip with which the blocks fit, 0 when none does. */
+function tallest(blocks: readonly Block[], columns: number, height: number): number {
+  let [low, high] = [SMALLEST - 1, Math.floor(LARGEST * TALLEST)];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (flow(blocks, middle, columns, height)) low = middle;
+    else high = middle - 1;
   }
-  const capacity = Math.max(1, Math.min(longest, Math.floor((area.width - label) / SMALLEST)));
-  const blocks = blocksOf(plan, tabs, capacity);
-  return { pitch: SMALLEST, columns: [blocks], columnWidth: label + capacity * SMALLEST, strip: capacity };
+  return low < SMALLEST ? 0 : low;
 }
 
-function slotsIn(plan: Plan): (row: number) => number {
-  return (row) => plan.rows[row]?.slots.length ?? 0;
+/** The largest cells with which everything fits; when nothing does, the smallest, in a taller area. */
+function pack(plan: Plan, tabs: readonly number[], area: Area, label: number): Packing {
+  const rows = tabs.flatMap((tab) => plan.tabs[tab]?.rows ?? []);
+  const longest = Math.max(1, ...rows.map((row) => plan.rows[row]?.slots.length ?? 0));
+  let best: (Packing & { score: number }) | undefined;
+  for (let columns = 1; columns <= MOST_COLUMNS; columns++) {
+    const room = Math.floor((area.width - (columns - 1) * COLUMN_GAP) / columns) - label;
+    for (const pieces of [1, 2, 3, 4]) {
+      const capacity = Math.ceil(longest / pieces);
+      const widest = Math.min(LARGEST, Math.floor(room / capacity));
+      if (widest < SMALLEST || (pieces > 1 && capacity < SHORTEST_PIECE)) continue;
+      const blocks = blocksOf(plan, tabs, capacity);
+      const height = Math.min(tallest(blocks, columns, area.height), Math.floor(widest * TALLEST));
+      const width = Math.min(widest, Math.floor(height / FLATTEST));
+      const filled = width < SMALLEST ? undefined : flow(blocks, height, columns, area.height);
+      const score = width * height * (pieces > 1 ? CUT_COST : 1);
+      if (filled && score > (best?.score ?? 0)) {
+        best = { pitch: [width, height], columns: filled, columnWidth: label + capacity * width, score };
+      }
+    }
+  }
+  if (best) return best;
+  const capacity = Math.max(1, Math.min(longest, Math.floor((area.width - label) / SMALLEST)));
+  return {
+    pitch: [SMALLEST, SMALLEST + 2],
+    columns: [blocksOf(plan, tabs, capacity)],
+    columnWidth: label + capacity * SMALLEST,
+  };
 }
 
 /** Lays out one tab, or all of them, in an area given in CSS pixels. */
 export function layOut(plan: Plan, tab: number | undefined, area: Area): Layout {
   const tabs = tab === undefined ? plan.tabs.map((_, i) => i) : [tab];
   const names = tabs.flatMap((t) => plan.tabs[t]?.rows ?? []).map((row) => plan.rows[row]?.name.length ?? 0);
-  const label = Math.round(Math.min(120, Math.max(28, Math.max(0, ...names) * CHARACTER + 10)));
+  const label = Math.round(Math.min(130, Math.max(28, Math.max(0, ...names) * CHARACTER + 12)));
   const packing = pack(plan, tabs, area, label);
-  const { pitch } = packing;
-  const cell = pitch - Math.max(1, Math.round(pitch / 14));
+  const [wide, tall] = packing.pitch;
+  const cell = [wide - (wide < 18 ? 1 : 2), tall - Math.max(2, Math.round(tall / 8))] as const;
 
   const headings: Label[] = [];
   const labels: Label[] = [];
@@ -153,19 +181,19 @@ export function layOut(plan: Plan, tab: number | undefined, area: Area): Layout 
     let top = 0;
     for (const block of blocks) {
       if (block.kind === "heading") {
-        const height = headingHeight(pitch);
         const text = plan.tabs[block.index]?.name ?? "";
-        headings.push({ x: left, y: top, width: packing.columnWidth, height, text, index: block.index });
-        top += height;
+        const width = packing.columnWidth;
+        headings.push({ x: left, y: top, width, height: HEADING, text, index: block.index });
+        top += HEADING;
         continue;
       }
       if (block.first) {
         const text = plan.rows[block.index]?.name ?? "";
-        labels.push({ x: left, y: top, width: label - 8, height: cell, text, index: block.index });
+        labels.push({ x: left, y: top, width: label - 8, height: cell[1], text, index: block.index });
       }
       const racks: number[] = [];
       block.slots.forEach((rack, slot) => {
-        const cx = left + label + slot * pitch;
+        const cx = left + label + slot * wide;
         if (rack === GAP) {
           gaps.push([cx, top]);
           return;
@@ -175,22 +203,22 @@ export function layOut(plan: Plan, tab: number | undefined, area: Area): Layout 
         racks.push(rack);
       });
       if (racks.length > 0) strips.push({ row: block.index, column, racks });
-      top += stripHeight(pitch);
+      top += tall;
     }
     bottom = Math.max(bottom, top);
   });
   const width = packing.columns.length * (packing.columnWidth + COLUMN_GAP) - COLUMN_GAP;
-  return { pitch, cell, width, height: bottom, headings, labels, gaps, x, y, strips };
+  return { pitch: packing.pitch, cell, width, height: bottom, headings, labels, gaps, x, y, strips };
 }
 
 /** The rack under a point, or undefined. */
 export function rackAt(layout: Layout, px: number, py: number): number | undefined {
   for (const strip of layout.strips) {
     const top = layout.y[strip.racks[0] ?? -1] ?? Number.NaN;
-    if (!(py >= top && py < top + layout.pitch)) continue;
+    if (!(py >= top && py < top + layout.pitch[1])) continue;
     for (const rack of strip.racks) {
       const left = layout.x[rack] ?? Number.NaN;
-      if (px >= left && px < left + layout.pitch) return rack;
+      if (px >= left && px < left + layout.pitch[0]) return rack;
     }
   }
   return undefined;

@@ -68,7 +68,9 @@ export function byName(a: string, b: string): number {
 }
 
 /** Racks in slots: by position, a missing number is a gap; those without a position follow by name. */
-export function slotsOf(racks: readonly { index: number; position: number | undefined; name: string }[]): number[] {
+export function slotsOf(
+  racks: readonly { index: number; position: number | undefined; name: string }[],
+): number[] {
   const placed = racks.filter((rack) => rack.position !== undefined);
   const rest = racks.filter((rack) => rack.position === undefined).sort((a, b) => byName(a.name, b.name));
   placed.sort((a, b) => (a.position ?? 0) - (b.position ?? 0) || byName(a.name, b.name));
@@ -94,7 +96,7 @@ interface Place {
 function ancestry(locations: ReadonlyMap<number, Place>, id: number | undefined): Place[] {
   const path: Place[] = [];
   const seen = new Set<number>();
-  for (let at = id; at !== undefined && !seen.has(at); ) {
+  for (let at = id; at !== undefined && !seen.has(at);) {
     seen.add(at);
     const place = locations.get(at);
     if (!place) break;
@@ -129,7 +131,7 @@ function standingRack(
   rackOf: ReadonlyMap<number, number>,
 ): number | undefined {
   const seen = new Set<number>();
-  for (let at: Device | undefined = device; at && !seen.has(at.id); ) {
+  for (let at: Device | undefined = device; at && !seen.has(at.id);) {
     seen.add(at.id);
     const ids = (at.mounts ?? []).map((mount) => mount.rack_id).filter((id) => rackOf.has(id));
     if (ids.length > 0) return rackOf.get(Math.min(...ids));

@@ -27,22 +27,22 @@ export type SearchIndex = readonly Entry[];
 
 export function indexOf(site: Site): SearchIndex {
   const lower = (words: readonly (string | undefined)[]) =>
-    words.filter((word): word is string => word !== undefined && word !== "").map((word) => word.toLowerCase());
+    words
+      .filter((word): word is string => word !== undefined && word !== "")
+      .map((word) => word.toLowerCase());
   const assets = new Map(site.inventory.racks?.map((rack) => [rack.id, rack.asset_no]));
   const racks = site.plan.racks.map((rack, index): Entry => {
     const row = site.plan.rows[rack.row]?.name ?? "";
     const terms = lower([rack.name, `${row} ${rack.name}`, `${row}/${rack.name}`, assets.get(rack.id)]);
     return { kind: "rack", id: rack.id, name: rack.name, rack: index, terms };
   });
-  const devices = [...site.devices.values()].map(
-    (device): Entry => ({
-      kind: "device",
-      id: device.id,
-      name: device.name ?? `#${device.id}`,
-      rack: site.standsIn.get(device.id) ?? -1,
-      terms: lower([device.name, device.fqdn, device.asset_no, device.serial, device.label]),
-    }),
-  );
+  const devices = [...site.devices.values()].map((device): Entry => ({
+    kind: "device",
+    id: device.id,
+    name: device.name ?? `#${device.id}`,
+    rack: site.standsIn.get(device.id) ?? -1,
+    terms: lower([device.name, device.fqdn, device.asset_no, device.serial, device.label]),
+  }));
   return [...racks, ...devices];
 }
 

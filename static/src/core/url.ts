@@ -51,7 +51,9 @@ export function readView(query: string): View {
   const rack = natural(params.get("rack"));
   const selection = readSelection(params.get("sel"));
   const event = params.get("event");
-  const severities = bitsOf(SEVERITIES.filter((s) => (params.get("sev") ?? "").split(",").includes(String(s))));
+  const severities = bitsOf(
+    SEVERITIES.filter((s) => (params.get("sev") ?? "").split(",").includes(String(s))),
+  );
   return {
     ...(dc ? { dc: dc.toLowerCase() } : {}),
     ...(rack === undefined ? {} : { rack }),

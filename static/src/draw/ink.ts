@@ -22,7 +22,15 @@ export function penOf(canvas: HTMLCanvasElement, width: number, height: number):
 }
 
 /** Draws diagonal lines over a box: `step` apart, rising to the right. */
-export function hatch(pen: Pen, x: number, y: number, w: number, h: number, step: number, colour: string): void {
+export function hatch(
+  pen: Pen,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
+  step: number,
+  colour: string,
+): void {
   pen.save();
   pen.beginPath();
   pen.rect(x, y, w, h);

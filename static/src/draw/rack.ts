@@ -81,7 +81,15 @@ function drawDevice(pen: Pen, view: RackView, box: Box): void {
     pen.fillRect(box.x, box.y, box.width, box.height);
   }
   if (handled !== NONE) {
-    hatch(pen, box.x, box.y, box.width, box.height, 9, coloured ? "rgba(0,0,0,.3)" : fillOf(palette, handled));
+    hatch(
+      pen,
+      box.x,
+      box.y,
+      box.width,
+      box.height,
+      9,
+      coloured ? "rgba(0,0,0,.3)" : fillOf(palette, handled),
+    );
   }
   if (marks & Mark.silent) silence(pen, box.x, box.y, box.width, box.height, coloured);
   if (box.behind) {

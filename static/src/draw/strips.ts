@@ -1,5 +1,5 @@
 /** Draws zoom 0: the rows of racks. */
-import { type Layout } from "../core/layout.ts";
+import type { Layout } from "../core/layout.ts";
 import { NONE } from "../core/model.ts";
 import { CALM, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
@@ -19,9 +19,13 @@ export interface StripsView {
 
 /** What a filter takes away is dimmed to this, never removed. */
 const DIMMED = 0.15;
+/** From this edge on a cell shows comments, tickets and notes. */
+const DETAILED = 34;
+const QUIET_INK = "#aab3bd";
 
 export function drawStrips(pen: Pen, view: StripsView): void {
   const { layout } = view;
+  const [width, height] = layout.cell;
   pen.textBaseline = "middle";
   for (const heading of layout.headings) {
     pen.font = `600 13px ${FONT}`;
@@ -29,7 +33,7 @@ export function drawStrips(pen: Pen, view: StripsView): void {
     pen.textAlign = "left";
     pen.fillText(fit(pen, heading.text, heading.width), heading.x, heading.y + heading.height / 2);
   }
-  pen.font = `${Math.max(10, Math.min(12, layout.cell * 0.6))}px ${FONT}`;
+  pen.font = `11px ${FONT}`;
   pen.fillStyle = "#8d97a3";
   pen.textAlign = "right";
   for (const label of layout.labels) {
@@ -37,10 +41,10 @@ export function drawStrips(pen: Pen, view: StripsView): void {
   }
   pen.fillStyle = "#20242a";
   for (const [x, y] of layout.gaps) {
-    pen.fillRect(x + layout.cell / 2 - 1, y + layout.cell / 2 - 1, 2, 2);
+    pen.fillRect(x + width / 2 - 1, y + height / 2 - 1, 2, 2);
   }
   for (const strip of layout.strips) for (const rack of strip.racks) drawCell(pen, view, rack);
-  for (const [rack, colour, width] of [
+  for (const [rack, colour, line] of [
     [view.hovered, "rgba(255,255,255,.5)", 1],
     [view.selected, "#ffffff", 2],
     [view.focus, "#ffffff", 2],
@@ -49,95 +53,100 @@ export function drawStrips(pen: Pen, view: StripsView): void {
     const [x, y] = [layout.x[rack] ?? Number.NaN, layout.y[rack] ?? Number.NaN];
     if (Number.isNaN(x)) continue;
     pen.strokeStyle = colour;
-    pen.lineWidth = width;
-    pen.strokeRect(x - width / 2 - 0.5, y - width / 2 - 0.5, layout.cell + width + 1, layout.cell + width + 1);
+    pen.lineWidth = line;
+    pen.strokeRect(x - line / 2 - 0.5, y - line / 2 - 0.5, width + line + 1, height + line + 1);
   }
 }
 
 function drawCell(pen: Pen, view: StripsView, rack: number): void {
   const { layout, cells, palette } = view;
-  const size = layout.cell;
+  const [w, h] = layout.cell;
+  const size = Math.min(w, h);
   const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
   const marks = cells.marks[rack] ?? 0;
   const severity = cells.fill[rack] ?? NONE;
   const handled = cells.hatch[rack] ?? NONE;
   const coloured = severity !== NONE;
   const fill = fillOf(palette, severity);
+  const ink = coloured ? inkOn(fill) : QUIET_INK;
+  const opacity = marks & Mark.filteredOut ? DIMMED : 1;
 
-  pen.globalAlpha = marks & Mark.filteredOut ? DIMMED : 1;
+  pen.globalAlpha = opacity;
   if (marks & Mark.unwatched && !coloured) {
     pen.strokeStyle = HOLLOW;
     pen.lineWidth = 1;
-    pen.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
+    pen.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
   } else {
     pen.fillStyle = fill;
-    pen.fillRect(x, y, size, size);
+    pen.fillRect(x, y, w, h);
   }
   if (handled !== NONE) {
     const line = coloured ? "rgba(0,0,0,.32)" : fillOf(palette, handled);
-    hatch(pen, x, y, size, size, Math.max(4, size / 4), line);
+    hatch(pen, x, y, w, h, Math.max(4, size / 4), line);
   }
-  if (coloured && size >= 14) {
+  if (coloured && size >= 10) {
     // Severity again, as a length: colour never stands alone.
-    pen.fillStyle = inkOn(fill);
-    pen.globalAlpha *= 0.6;
-    pen.fillRect(x, y + size - 2, (size * (severity + 1)) / 6, 2);
-    pen.globalAlpha = marks & Mark.filteredOut ? DIMMED : 1;
+    pen.fillStyle = ink;
+    pen.globalAlpha = opacity * 0.6;
+    pen.fillRect(x, y + h - 2, (w * (severity + 1)) / 6, 2);
+    pen.globalAlpha = opacity;
   }
-  if (marks & Mark.silent) silence(pen, x, y, size, size, coloured);
+  if (marks & Mark.silent) silence(pen, x, y, w, h, coloured);
   else if (marks & Mark.partlySilent) {
-    const half = Math.round(size / 2);
-    silence(pen, x, y + half, size, size - half, coloured);
+    const half = Math.round(h / 2);
+    silence(pen, x, y + half, w, h - half, coloured);
   }
 
   const count = cells.count[rack] ?? 0;
-  const ink = coloured ? inkOn(fill) : "#aab3bd";
-  if (count > 0 && size >= 11) {
+  if (count > 0 && size >= 9) {
     const text = short(count);
-    const px = Math.min(Math.round(size * 0.58), Math.floor((size * 1.55) / text.length), 20);
+    const px = Math.min(Math.round(size * 0.72), Math.floor((w * 1.5) / text.length), 17);
     pen.font = `600 ${px}px ${FONT}`;
     pen.textAlign = "center";
     // Over a hatch a digit needs a ground of its own.
     if (handled !== NONE || marks & (Mark.silent | Mark.partlySilent)) {
-      const w = pen.measureText(text).width + 3;
+      const width = pen.measureText(text).width + 3;
       pen.fillStyle = fill;
-      pen.fillRect(x + (size - w) / 2, y + (size - px) / 2, w, px);
+      pen.fillRect(x + (w - width) / 2, y + (h - px) / 2, width, px);
     }
     pen.fillStyle = ink;
-    pen.fillText(text, x + size / 2, y + size / 2 + px * 0.06);
-  } else if (!coloured && size >= 14) {
-    const glyph = Math.min(12, Math.round(size * 0.6));
-    const [gx, gy] = [x + (size - glyph) / 2, y + (size - glyph) / 2];
-    if (marks & Mark.suppressed) wrench(pen, gx, gy, glyph, "#aab3bd");
-    else if (marks & Mark.dependent) chain(pen, gx, gy, glyph, "#aab3bd");
+    pen.fillText(text, x + w / 2, y + h / 2 + px * 0.06);
+  } else if (!coloured && size >= 9) {
+    const glyph = Math.min(13, Math.round(size * 0.85));
+    const [gx, gy] = [x + (w - glyph) / 2, y + (h - glyph) / 2];
+    if (marks & Mark.suppressed) wrench(pen, gx, gy, glyph, QUIET_INK);
+    else if (marks & Mark.dependent) chain(pen, gx, gy, glyph, QUIET_INK);
   }
 
   if (marks & Mark.incident) {
     pen.strokeStyle = coloured ? fill : CALM;
     pen.lineWidth = 2;
-    pen.strokeRect(x - 1, y - 1, size + 2, size + 2);
+    pen.strokeRect(x - 1, y - 1, w + 2, h + 2);
     pen.strokeStyle = ink;
-    pen.strokeRect(x + 1.5, y + 1.5, size - 3, size - 3);
+    pen.strokeRect(x + 1.5, y + 1.5, w - 3, h - 3);
   } else if (marks & Mark.fresh) {
     pen.strokeStyle = "#ffffff";
     pen.lineWidth = 1.5;
-    pen.strokeRect(x + 0.75, y + 0.75, size - 1.5, size - 1.5);
+    pen.strokeRect(x + 0.75, y + 0.75, w - 1.5, h - 1.5);
   }
-  if (size >= 32) {
-    pen.fillStyle = ink;
-    if (marks & Mark.commented) {
-      pen.beginPath();
-      pen.arc(x + size - 6, y + 6, 2.2, 0, 2 * Math.PI);
-      pen.fill();
-    }
-    if (marks & Mark.ticketed) {
-      pen.beginPath();
-      pen.moveTo(x + size, y + size);
-      pen.lineTo(x + size - 8, y + size);
-      pen.lineTo(x + size, y + size - 8);
-      pen.fill();
-    }
-    if (marks & Mark.noted) pen.fillRect(x + 4, y + 4, 2, 6);
-  }
+  if (size >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
   pen.globalAlpha = 1;
+}
+
+/** What only a large cell has room for: a dot for comments, a notch for a ticket, a pin for a note. */
+function drawMarks(pen: Pen, marks: number, x: number, y: number, w: number, h: number, ink: string): void {
+  pen.fillStyle = ink;
+  if (marks & Mark.commented) {
+    pen.beginPath();
+    pen.arc(x + w - 6, y + 6, 2.2, 0, 2 * Math.PI);
+    pen.fill();
+  }
+  if (marks & Mark.ticketed) {
+    pen.beginPath();
+    pen.moveTo(x + w, y + h);
+    pen.lineTo(x + w - 8, y + h);
+    pen.lineTo(x + w, y + h - 8);
+    pen.fill();
+  }
+  if (marks & Mark.noted) pen.fillRect(x + 4, y + 4, 2, 6);
 }

@@ -1,7 +1,6 @@
 /** The page: the strip on top, the map, the panel, and the keys. */
 import { useEffect } from "preact/hooks";
 import { up } from "../core/url.ts";
-import { Bands } from "./bands.tsx";
 import { Help } from "./help.tsx";
 import { MapArea } from "./map.tsx";
 import { Panel } from "./panel.tsx";
@@ -11,7 +10,10 @@ import { WORDS } from "./words/index.ts";
 
 /** Whether a key belongs to a field that is being typed in. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 function onKey(event: KeyboardEvent): void {
@@ -62,7 +64,6 @@ export function App() {
   return (
     <div class={heat.view.bare ? "page bare" : "page"}>
       <Top heat={heat} words={words} />
-      <Bands heat={heat} words={words} />
       <main class="body">
         <MapArea heat={heat} words={words} />
         {heat.view.bare ? null : <Panel heat={heat} words={words} />}

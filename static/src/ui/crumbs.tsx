@@ -1,5 +1,6 @@
 /** The breadcrumb: where the map is, and the way back up. */
 import { tabByKey } from "../core/plan.ts";
+import { Band } from "./band.tsx";
 import { go, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
@@ -20,53 +21,56 @@ export function Crumbs({ heat, words }: Props) {
     : 0;
   const shown = detail?.rack && plan?.racks[detail.rack.rack] === rack ? detail.rack : undefined;
   return (
-    <nav class="crumbs" aria-label={words.map.crumbs}>
-      <ol>
-        <li>
-          <button type="button" aria-current={here === 0 ? "location" : undefined} onClick={() => go(base)}>
-            {words.map.site}
-          </button>
-        </li>
-        {tab && named ? (
+    <div class="crumbs">
+      <nav aria-label={words.map.crumbs}>
+        <ol>
           <li>
-            <button
-              type="button"
-              aria-current={here === 1 ? "location" : undefined}
-              onClick={() => go({ ...base, dc: tab.key })}
-            >
-              {tab.name || words.top.nowhere}
+            <button type="button" aria-current={here === 0 ? "location" : undefined} onClick={() => go(base)}>
+              {words.map.site}
             </button>
           </li>
-        ) : null}
-        {row ? (
-          <li>
-            <button
-              type="button"
-              onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}) })}
-            >
-              {row.name}
-            </button>
-          </li>
-        ) : null}
-        {rack ? (
-          <li>
-            <button
-              type="button"
-              aria-current="location"
-              onClick={() => turn({ selection: { kind: "rack", id: rack.id } })}
-            >
-              {rack.name}
-            </button>
-          </li>
-        ) : null}
-      </ol>
+          {tab && named ? (
+            <li>
+              <button
+                type="button"
+                aria-current={here === 1 ? "location" : undefined}
+                onClick={() => go({ ...base, dc: tab.key })}
+              >
+                {tab.name || words.top.nowhere}
+              </button>
+            </li>
+          ) : null}
+          {row ? (
+            <li>
+              <button type="button" onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}) })}>
+                {row.name}
+              </button>
+            </li>
+          ) : null}
+          {rack ? (
+            <li>
+              <button
+                type="button"
+                aria-current="location"
+                onClick={() => turn({ selection: { kind: "rack", id: rack.id } })}
+              >
+                {rack.name}
+              </button>
+            </li>
+          ) : null}
+        </ol>
+      </nav>
+      <Band heat={heat} words={words} />
       <span class="facts">
         {rack
-          ? [words.units(rack.height), ...(shown ? [words.devices(shown.devices.length + shown.quiet)] : [])].join(" · ")
+          ? [
+              words.units(rack.height),
+              ...(shown ? [words.devices(shown.devices.length + shown.quiet)] : []),
+            ].join(" · ")
           : racks > 0
             ? words.racks(racks)
             : ""}
       </span>
-    </nav>
+    </div>
   );
 }

@@ -4,12 +4,7 @@ import type { State } from "./state.ts";
 import type { Words } from "./words/index.ts";
 
 export type EmptyState =
-  | "waiting"
-  | "noSnapshot"
-  | "noInventory"
-  | "emptyInventory"
-  | "inventoryComing"
-  | "noSources";
+  "waiting" | "noSnapshot" | "noInventory" | "emptyInventory" | "inventoryComing" | "noSources";
 
 export function emptyState({ frame, plan, tick }: State): EmptyState | undefined {
   if (!frame) return tick.trouble === undefined ? "waiting" : "noSnapshot";
@@ -35,7 +30,7 @@ export function Empty({ state, words, trouble }: Props) {
         {address}
       </p>
       {trouble === undefined ? null : <p class="why">{trouble}</p>}
-      {state === "waiting" ? null : <a href="/status">{words.empty.status}</a>}
+      {state === "waiting" || state === "inventoryComing" ? null : <a href="/status">{words.empty.status}</a>}
     </div>
   );
 }

@@ -14,11 +14,17 @@ import type { Props } from "./top.tsx";
 /** Texts are cut at this length in the snapshot. */
 const CUT_AT = 500;
 
-export function EventRow({ item, heat, words }: Props & { readonly item: Listed }) {
+interface RowProps extends Props {
+  readonly item: Listed;
+  /** All of the list stand in one rack: no need to say which. */
+  readonly here: boolean;
+}
+
+export function EventRow({ item, heat, words, here }: RowProps) {
   const { event, rack } = item;
   const palette = PALETTES[heat.taste.palette];
   const now = serverNow(heat);
-  const place = rack >= 0 && heat.plan ? pathOf(heat.plan, rack).join(" / ") : "";
+  const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).join(" / ") : "";
   const handled = event.handled !== undefined;
   return (
     <button
@@ -54,7 +60,9 @@ export function EventRow({ item, heat, words }: Props & { readonly item: Listed 
 /** Glyph and word, never colour alone. */
 function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
   if (event.handled === undefined) return null;
-  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", ticketed: "⚑", note: "✉︎" }[event.handled];
+  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", ticketed: "⚑", note: "✉︎" }[
+    event.handled
+  ];
   return (
     <i>
       {glyph} {words.event.handled[event.handled]}
@@ -71,6 +79,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
   }, [found]);
   const item = found ?? last;
   const answered = heat.detail?.watched.event === eventKey;
+  const palette = PALETTES[heat.taste.palette];
   const back = () => {
     const { event: _, ...rest } = heat.view;
     go(rest);
@@ -79,7 +88,16 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
     <>
       <header>
         <div>
-          <small>{item ? (words.severity[item.event.severity] ?? "") : ""}</small>
+          {item ? (
+            <small class="severity">
+              <Swatch
+                palette={palette}
+                severity={item.event.severity}
+                handled={item.event.handled !== undefined}
+              />
+              {words.severity[item.event.severity]}
+            </small>
+          ) : null}
           <h2>{item?.event.name ?? eventKey}</h2>
         </div>
         <button type="button" class="plain" aria-label={words.panel.close} onClick={back}>
@@ -108,22 +126,18 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
   const { plan } = heat;
   const now = serverNow(heat);
   const zone = heat.me?.settings.timezone;
-  const palette = PALETTES[heat.taste.palette];
   const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
   const when = (time: string) => moment(words, time, zone, now);
   const acknowledged = event.acknowledged;
   return (
     <>
       <dl class="facts">
-        <dt>{words.event.severity}</dt>
-        <dd>
-          <Swatch palette={palette} severity={event.severity} handled={event.handled !== undefined} />{" "}
-          {words.severity[event.severity]}
-        </dd>
         <dt>{words.event.since}</dt>
         <dd>
           {when(event.since)} · {words.ago(since(words, event.since, now))}
-          {event.openings_1h && event.openings_1h > 1 ? ` · ${words.event.flapping(words.number(event.openings_1h))}` : ""}
+          {event.openings_1h && event.openings_1h > 1
+            ? ` · ${words.event.flapping(words.number(event.openings_1h))}`
+            : ""}
         </dd>
         <dt>{words.event.host}</dt>
         <dd>
@@ -183,7 +197,9 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
             <dd>
               {acknowledged
                 ? [
-                    acknowledged.by && acknowledged.at ? words.event.by(acknowledged.by, when(acknowledged.at)) : "",
+                    acknowledged.by && acknowledged.at
+                      ? words.event.by(acknowledged.by, when(acknowledged.at))
+                      : "",
                     acknowledged.text ?? "",
                     acknowledged.until ? words.event.until(when(acknowledged.until)) : "",
                     acknowledged.until_worsens ? words.event.untilWorsens : "",

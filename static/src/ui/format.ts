@@ -16,7 +16,12 @@ export function since(words: Words, time: string | number | undefined, now: numb
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** A moment in the site's zone; the year only when it is another one. */
-export function moment(words: Words, time: string, zone: string | undefined, now: number | undefined): string {
+export function moment(
+  words: Words,
+  time: string,
+  zone: string | undefined,
+  now: number | undefined,
+): string {
   const then = new Date(time);
   if (Number.isNaN(then.getTime())) return time;
   const other = then.getUTCFullYear() !== new Date(now ?? Date.now()).getUTCFullYear();

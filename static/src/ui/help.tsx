@@ -11,7 +11,12 @@ export function Help({ heat, words }: Props) {
     dialog.current?.showModal();
   }, []);
   return (
-    <dialog ref={dialog} class="help" aria-label={words.help.title} onClose={() => change({ helpOpen: false })}>
+    <dialog
+      ref={dialog}
+      class="help"
+      aria-label={words.help.title}
+      onClose={() => change({ helpOpen: false })}
+    >
       <h2>{words.help.title}</h2>
       <div class="columns">
         <dl>
@@ -35,22 +40,24 @@ export function Help({ heat, words }: Props) {
       </div>
       <fieldset>
         <legend>{words.help.paletteLabel}</legend>
-        {(Object.keys(PALETTES) as PaletteName[]).map((name) => (
-          <label key={name}>
-            <input
-              type="radio"
-              name="palette"
-              checked={heat.taste.palette === name}
-              onChange={() => prefer({ palette: name })}
-            />
-            <span class="swatches">
-              {PALETTES[name].map((_, severity) => (
-                <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
-              ))}
-            </span>
-            {words.help.palettes[name]}
-          </label>
-        ))}
+        <div>
+          {(Object.keys(PALETTES) as PaletteName[]).map((name) => (
+            <label key={name}>
+              <input
+                type="radio"
+                name="palette"
+                checked={heat.taste.palette === name}
+                onChange={() => prefer({ palette: name })}
+              />
+              <span class="swatches">
+                {PALETTES[name].map((_, severity) => (
+                  <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
+                ))}
+              </span>
+              {words.help.palettes[name]}
+            </label>
+          ))}
+        </div>
       </fieldset>
       <form method="dialog">
         <button type="submit">{words.help.close}</button>

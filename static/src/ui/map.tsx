@@ -10,7 +10,7 @@ import { up } from "../core/url.ts";
 import { penOf } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
 import { drawStrips } from "../draw/strips.ts";
-import { isLive } from "./bands.tsx";
+import { isLive } from "./band.tsx";
 import { Crumbs } from "./crumbs.tsx";
 import { describe } from "./describe.ts";
 import { Empty, emptyState } from "./empty.tsx";
@@ -101,10 +101,12 @@ export function MapArea({ heat, words }: Props) {
     () => (plan && size.width > 0 && !zoomed ? layOut(plan, tab, size) : undefined),
     [plan, tab, size, zoomed],
   );
-  const rackDetail = detail?.rack && plan?.racks[detail.rack.rack]?.id === view.rack ? detail.rack : undefined;
+  const rackDetail =
+    detail?.rack && plan?.racks[detail.rack.rack]?.id === view.rack ? detail.rack : undefined;
   const openedRack = rackDetail && plan?.racks[rackDetail.rack];
   const elevation = useMemo<Elevation | undefined>(
-    () => (openedRack && rackDetail && size.width > 0 ? elevate(openedRack, rackDetail.devices, size) : undefined),
+    () =>
+      openedRack && rackDetail && size.width > 0 ? elevate(openedRack, rackDetail.devices, size) : undefined,
     [openedRack, rackDetail?.devices, size],
   );
   const cells = useMemo(
@@ -133,7 +135,15 @@ export function MapArea({ heat, words }: Props) {
       if (zoomed && rackDetail && elevation) {
         const side = words.map;
         const marked = selectedDevice === undefined || selectedDevice < 0 ? undefined : selectedDevice;
-        drawRack(pen, { detail: rackDetail, elevation, palette, words: side, selected: marked, focus, hovered });
+        drawRack(pen, {
+          detail: rackDetail,
+          elevation,
+          palette,
+          words: side,
+          selected: marked,
+          focus,
+          hovered,
+        });
       } else if (!zoomed && plan && layout) {
         drawStrips(pen, { plan, layout, cells: shownCells, palette, focus, selected, hovered });
       }
@@ -146,7 +156,20 @@ export function MapArea({ heat, words }: Props) {
       }
     });
     return () => cancelAnimationFrame(request);
-  }, [size, layout, elevation, rackDetail, shownCells, palette, focus, selected, selectedDevice, hovered, words, zoomed]);
+  }, [
+    size,
+    layout,
+    elevation,
+    rackDetail,
+    shownCells,
+    palette,
+    focus,
+    selected,
+    selectedDevice,
+    hovered,
+    words,
+    zoomed,
+  ]);
 
   const pointed = (event: MouseEvent): number | undefined => {
     const box = canvas.current?.getBoundingClientRect();
@@ -177,7 +200,8 @@ export function MapArea({ heat, words }: Props) {
       const direction = ARROWS[event.key];
       if (direction && layout) {
         const from = at ?? selected ?? layout.strips[0]?.racks[0];
-        if (from !== undefined) moveTo(at === undefined && selected === undefined ? from : neighbour(layout, from, direction));
+        if (from !== undefined)
+          moveTo(at === undefined && selected === undefined ? from : neighbour(layout, from, direction));
       } else if (direction && rackDetail) {
         const last = rackDetail.devices.length - 1;
         const step = direction === "up" || direction === "left" ? -1 : 1;
@@ -220,7 +244,12 @@ export function MapArea({ heat, words }: Props) {
         key: String(device.id),
         name: device.name,
         cells: [
-          { index, text: [device.name, ...describe(words, rackDetail.cells, index, frame?.atLeast ?? false)].join(", ") },
+          {
+            index,
+            text: [device.name, ...describe(words, rackDetail.cells, index, frame?.atLeast ?? false)].join(
+              ", ",
+            ),
+          },
         ],
       }));
     }
@@ -230,7 +259,10 @@ export function MapArea({ heat, words }: Props) {
       name: words.map.row(plan.rows[strip.row]?.name ?? ""),
       cells: strip.racks.map((index) => ({
         index,
-        text: [plan.racks[index]?.name ?? "", ...describe(words, shownCells, index, frame?.atLeast ?? false)].join(", "),
+        text: [
+          plan.racks[index]?.name ?? "",
+          ...describe(words, shownCells, index, frame?.atLeast ?? false),
+        ].join(", "),
       })),
     }));
   }, [plan, layout, zoomed, rackDetail, shownCells, words, frame?.atLeast]);
@@ -267,7 +299,11 @@ export function MapArea({ heat, words }: Props) {
         {zoomed && rackDetail && rackDetail.quiet > 0 && elevation ? (
           <p
             class="quiet"
-            style={{ left: `${elevation.side.x}px`, top: `${sideEnd(elevation)}px`, width: `${elevation.side.width}px` }}
+            style={{
+              left: `${elevation.side.x}px`,
+              top: `${sideEnd(elevation)}px`,
+              width: `${elevation.side.width}px`,
+            }}
           >
             {words.map.quiet(words.number(rackDetail.quiet))}
           </p>
@@ -306,7 +342,7 @@ function Tip({ heat, words, layout, hovered, area }: TipProps) {
   if (Number.isNaN(x) || frame.cells.fill.length !== plan.racks.length) return null;
   const said = describe(words, frame.cells, hovered, frame.atLeast);
   const left = Math.max(0, Math.min(x, area.width - TIP_WIDTH));
-  const below = y + layout.pitch + 8;
+  const below = y + layout.pitch[1] + 8;
   const above = below > area.height - 90;
   const severity = frame.cells.fill[hovered] ?? NONE;
   return (
@@ -324,4 +360,3 @@ function Tip({ heat, words, layout, hovered, area }: TipProps) {
     </div>
   );
 }
-

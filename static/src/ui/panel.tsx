@@ -65,7 +65,8 @@ function Selection({ heat, words }: Props) {
   const heading = headingOf(heat, words);
   const { selection } = view;
   // Details of what was selected before must not pass for those of what is selected now.
-  const current = detail && JSON.stringify(detail.watched.selection) === JSON.stringify(selection) ? detail : undefined;
+  const current =
+    detail && JSON.stringify(detail.watched.selection) === JSON.stringify(selection) ? detail : undefined;
   const items = current?.list.items ?? [];
   const background = items.filter(isBackground);
   const shown = showAll ? items : items.filter((item) => !isBackground(item));
@@ -130,7 +131,9 @@ function Selection({ heat, words }: Props) {
           </button>
         </p>
       ) : null}
-      {selection?.kind === "tray" && frame && total > 0 ? <p class="lead">{words.panel.trayMeaning}</p> : null}
+      {selection?.kind === "tray" && frame && total > 0 ? (
+        <p class="lead">{words.panel.trayMeaning}</p>
+      ) : null}
       {current && shown.length === 0 && background.length === 0 ? (
         <p class="lead">{nothing(selection?.kind, words)}</p>
       ) : null}
@@ -187,11 +190,13 @@ function nothing(kind: string | undefined, words: Words): string {
 
 function List({ items, heat, words }: Props & { readonly items: readonly Listed[] }) {
   if (items.length === 0) return null;
+  const kind = heat.view.selection?.kind;
+  const here = kind === "rack" || kind === "device";
   return (
     <ul class="events">
       {items.map((item) => (
         <li key={item.event.id}>
-          <EventRow item={item} heat={heat} words={words} />
+          <EventRow item={item} heat={heat} words={words} here={here} />
         </li>
       ))}
     </ul>

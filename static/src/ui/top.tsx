@@ -19,7 +19,12 @@ export function Top({ heat, words }: Props) {
       <div class="bar">
         <Tabs heat={heat} words={words} />
         <Search heat={heat} words={words} />
-        <button type="button" class="plain" aria-label={words.top.help} onClick={() => change({ helpOpen: true })}>
+        <button
+          type="button"
+          class="plain"
+          aria-label={words.top.help}
+          onClick={() => change({ helpOpen: true })}
+        >
           ?
         </button>
         <button
@@ -51,7 +56,10 @@ function Tabs({ heat, words }: Props) {
   const palette = PALETTES[heat.taste.palette];
   const tabs = plan?.tabs ?? [];
   const all = frame?.tabs ?? [];
-  const worst = all.reduce((w, tab) => (tab.worst !== NONE && (w === NONE || tab.worst > w) ? tab.worst : w), NONE);
+  const worst = all.reduce(
+    (w, tab) => (tab.worst !== NONE && (w === NONE || tab.worst > w) ? tab.worst : w),
+    NONE,
+  );
   const count = all.reduce((sum, tab) => sum + tab.count, 0);
   const entries = [
     { key: undefined, name: words.top.site, worst, count },
@@ -72,7 +80,9 @@ function Tabs({ heat, words }: Props) {
           key={tab.key ?? ""}
           class="tab"
           aria-current={view.dc === tab.key ? "page" : undefined}
-          onClick={() => go({ severities: view.severities, bare: view.bare, ...(tab.key ? { dc: tab.key } : {}) })}
+          onClick={() =>
+            go({ severities: view.severities, bare: view.bare, ...(tab.key ? { dc: tab.key } : {}) })
+          }
         >
           <span>{tab.name}</span>
           {tab.worst === NONE ? null : (
@@ -210,6 +220,13 @@ function LiveDot({ heat, words }: Props) {
     ...(tick.trouble ? [tick.trouble] : []),
   ].join(" · ");
   return (
-    <span class={`dot ${tick.line}`} id="line" data-line={tick.line} title={title} role="img" aria-label={text} />
+    <span
+      class={`dot ${tick.line}`}
+      id="line"
+      data-line={tick.line}
+      title={title}
+      role="img"
+      aria-label={text}
+    />
   );
 }

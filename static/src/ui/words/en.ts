@@ -1,6 +1,7 @@
 /** Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing. */
 
-const many = (count: number, one: string, other: string) => `${count.toLocaleString("en")} ${count === 1 ? one : other}`;
+const many = (count: number, one: string, other: string) =>
+  `${count.toLocaleString("en")} ${count === 1 ? one : other}`;
 
 export const en = {
   locale: "en-GB",
@@ -157,7 +158,6 @@ export const en = {
     host: "Host",
     place: "Place",
     source: "Source",
-    severity: "Severity",
     data: "Data",
     tags: "Tags",
     text: "Description",
@@ -203,9 +203,11 @@ export const en = {
     waiting: "Waiting for the first picture",
     waitingHint: "The page connects by itself. It is looking at",
     noSnapshot: "No picture has been published yet",
-    noSnapshotHint: "Is heat-updater running? It publishes once the inventory and every source have answered or failed once.",
+    noSnapshotHint:
+      "Is heat-updater running? It publishes once the inventory and every source have answered or failed once.",
     noInventory: "There is no inventory, so nothing can be placed",
-    noInventoryHint: "Set HEAT_INVENTORY_URL for heat-updater: mysql:// for RackTables, file:// for JSON or CSV, or zabbix: for host tags and groups.",
+    noInventoryHint:
+      "Set HEAT_INVENTORY_URL for heat-updater: mysql:// for RackTables, file:// for JSON or CSV, or zabbix: for host tags and groups.",
     emptyInventory: "The inventory has no racks",
     emptyInventoryHint: "Check what HEAT_INVENTORY_URL reads with: heat-updater inventory export",
     inventoryComing: "The inventory is on its way",
@@ -228,7 +230,10 @@ export const en = {
       ["?", "this page"],
     ],
     signs: [
-      ["colour", "the worst problem that somebody must act on; the bar at the foot of the cell grows with severity"],
+      [
+        "colour",
+        "the worst problem that somebody must act on; the bar at the foot of the cell grows with severity",
+      ],
       ["number", "how many: a rack incident counts once"],
       ["thin hatch", "handled: acknowledged, or with an open ticket"],
       ["grey hatch", "no data: its monitoring is silent; over a colour, that is the last thing known"],

@@ -30,7 +30,8 @@ export const ru: Words = {
     nowhere: "Без места",
     tabs: "Дата-центры",
     counters: "Проблемы по важности",
-    counter: (severity, open, all) => `${severity}: требуют действий ${open}, всего ${all}. Нажмите, чтобы отобрать.`,
+    counter: (severity, open, all) =>
+      `${severity}: требуют действий ${open}, всего ${all}. Нажмите, чтобы отобрать.`,
     sources: "Источники",
     unplaced: "Без места",
     search: "Стойка или устройство",
@@ -162,7 +163,6 @@ export const ru: Words = {
     host: "Хост",
     place: "Место",
     source: "Источник",
-    severity: "Важность",
     data: "Данные",
     tags: "Теги",
     text: "Описание",
@@ -208,15 +208,18 @@ export const ru: Words = {
     waiting: "Ждём первую картину",
     waitingHint: "Страница подключается сама. Адрес:",
     noSnapshot: "Картина ещё не опубликована",
-    noSnapshotHint: "Запущен ли heat-updater? Он публикует её, когда инвентарь и каждый источник хоть раз ответили или отказали.",
+    noSnapshotHint:
+      "Запущен ли heat-updater? Он публикует её, когда инвентарь и каждый источник хоть раз ответили или отказали.",
     noInventory: "Инвентаря нет, поэтому событиям негде стоять",
-    noInventoryHint: "Задайте heat-updater переменную HEAT_INVENTORY_URL: mysql:// для RackTables, file:// для JSON или CSV, zabbix: для тегов и групп хостов.",
+    noInventoryHint:
+      "Задайте heat-updater переменную HEAT_INVENTORY_URL: mysql:// для RackTables, file:// для JSON или CSV, zabbix: для тегов и групп хостов.",
     emptyInventory: "В инвентаре нет стоек",
     emptyInventoryHint: "Проверьте, что читается по HEAT_INVENTORY_URL: heat-updater inventory export",
     inventoryComing: "Инвентарь в пути",
     inventoryComingHint: "Пока его нет, все события стоят в лотке «Без места».",
     noSources: "Мониторинг не настроен",
-    noSourcesHint: "Задайте heat-updater переменные HEAT_ZABBIX_URL и HEAT_ZABBIX_TOKEN или HEAT_JUGGLER_URL.",
+    noSourcesHint:
+      "Задайте heat-updater переменные HEAT_ZABBIX_URL и HEAT_ZABBIX_TOKEN или HEAT_JUGGLER_URL.",
     status: "Страница состояния",
   },
 

@@ -1,4 +1,4 @@
-/** The bands that say that the picture cannot be trusted. */
+/** The band that says that the picture cannot be trusted. It takes no room of its own: nothing moves under it. */
 import { LIVE_FOR_S } from "../core/clock.ts";
 import { age } from "./format.ts";
 import { reconnect, serverNow, type State } from "./state.ts";
@@ -20,7 +20,7 @@ export function isLive(heat: State): boolean {
   return old === undefined ? heat.beat < CLOCK_PATIENCE_MS : old <= LIVE_FOR_S * 1000;
 }
 
-export function Bands({ heat, words }: Props) {
+export function Band({ heat, words }: Props) {
   const live = isLive(heat);
   const old = pictureAge(heat);
   const refused = heat.tick.line === "refused";

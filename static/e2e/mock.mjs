@@ -1,0 +1,239 @@
+// A stand-in for the API that also serves the built page, for tests that must not depend on the stack:
+// plain node http and a WebSocket that writes text frames. `node e2e/mock.mjs [--port N] [--racks N] [--events N]`.
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeSite, stamp } from "./site.mjs";
+
+const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+};
+
+/** What production's nginx sends, so that what it refuses fails here first. */
+export const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** One unmasked WebSocket frame. */
+function frame(opcode, payload) {
+  const length = payload.length;
+  const head =
+    length < 126
+      ? Buffer.from([0x80 | opcode, length])
+      : length < 65536
+        ? Buffer.from([0x80 | opcode, 126, length >> 8, length & 255])
+        : Buffer.concat([
+            Buffer.from([0x80 | opcode, 127, 0, 0, 0, 0]),
+            Buffer.from(new Uint32Array([length]).buffer).reverse(),
+          ]);
+  return Buffer.concat([head, payload]);
+}
+
+/**
+ * Starts it on a port (0: any). What it serves is in `state`; change it and call `push`. `state.down`: every request
+ * is dropped and no socket is accepted. `state.clock`: added to the `Date` header, in milliseconds.
+ */
+export async function startMock({ port = 0, site = makeSite() } = {}) {
+  const state = {
+    site,
+    inventory: site.inventory,
+    coverage: site.coverage,
+    snapshot: site.snapshot(),
+    comments: [],
+    nextComment: 1,
+    me: {
+      name: "operator",
+      role: "operator",
+      auth: "off",
+      version: "0.1.0",
+      settings: { map_severity: 2, timezone: "Europe/Moscow" },
+    },
+    down: false,
+    refuseSockets: false,
+    clock: 0,
+    requests: [],
+  };
+  const sockets = new Set();
+
+  const send = (response, status, body, headers = {}) => {
+    response.writeHead(status, {
+      "Content-Type": "application/json",
+      Date: new Date(Date.now() + state.clock).toUTCString(),
+      "X-Request-Id": "mock",
+      ...headers,
+    });
+    response.end(body === undefined ? undefined : JSON.stringify(body));
+  };
+  const problem = (response, status, detail) =>
+    send(
+      response,
+      status,
+      { type: "about:blank", title: String(status), status, detail, request_id: "mock" },
+      { "Content-Type": "application/problem+json" },
+    );
+
+  const document = (request, response, body, version) => {
+    if (!body) return problem(response, 503, "no snapshot has been published yet");
+    const etag = `"${version}"`;
+    if (request.headers["if-none-match"] === etag) return send(response, 304, undefined, { ETag: etag });
+    return send(response, 200, body, { ETag: etag });
+  };
+
+  const join3 = (key) => {
+    const said = state.comments.filter((comment) => comment.event_key === key);
+    const event = state.snapshot?.events?.find((other) => other.key === key);
+    if (!event) return;
+    event.comments = said.slice(-3).map(({ id, author, at, edited_at, text }) => ({
+      id,
+      author,
+      at,
+      ...(edited_at ? { edited_at } : {}),
+      text,
+    }));
+    event.comment_count = said.length;
+    push({ ...state.snapshot, revision: state.snapshot.revision + 1 });
+  };
+
+  const api = async (request, response, url) => {
+    const path = url.pathname.slice("/api/v1".length);
+    if (path === "/snapshot") return document(request, response, state.snapshot, state.snapshot?.revision);
+    if (path === "/inventory") return document(request, response, state.inventory, state.inventory?.version);
+    if (path === "/coverage") return document(request, response, state.coverage, state.coverage?.version);
+    if (path === "/me") return send(response, 200, state.me);
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const text = () => JSON.parse(body).text;
+    const of = /^\/events\/([^/]+)(\/comments)?$/.exec(path);
+    if (of) {
+      const key = decodeURIComponent(of[1]);
+      const said = state.comments.filter((comment) => comment.event_key === key);
+      if (!of[2])
+        return send(response, 200, {
+          key,
+          events: state.snapshot.events.filter((event) => event.key === key),
+        });
+      if (request.method === "GET") {
+        const newest = [...said].reverse();
+        const from = Number(url.searchParams.get("cursor") ?? 0);
+        return send(response, 200, {
+          comments: newest.slice(from, from + 50),
+          ...(newest.length > from + 50 ? { next: String(from + 50) } : {}),
+        });
+      }
+      const comment = {
+        id: state.nextComment++,
+        event_key: key,
+        author: "operator",
+        at: stamp(Date.now()),
+        text: text(),
+        own: true,
+      };
+      state.comments.push(comment);
+      send(response, 201, comment, { Location: `/api/v1/comments/${comment.id}` });
+      return join3(key);
+    }
+    const one = /^\/comments\/(\d+)$/.exec(path);
+    const comment = one && state.comments.find((other) => other.id === Number(one[1]));
+    if (!comment) return problem(response, 404, "no such route or comment");
+    if (!comment.own) return problem(response, 403, "only its author may change a comment");
+    if (request.method === "DELETE") {
+      state.comments.splice(state.comments.indexOf(comment), 1);
+      send(response, 204);
+    } else {
+      comment.text = text();
+      comment.edited_at = stamp(Date.now());
+      send(response, 200, comment);
+    }
+    return join3(comment.event_key);
+  };
+
+  const file = (response, path) => {
+    const name = normalize(path === "/" ? "/index.html" : path);
+    try {
+      const full = join(DIST, name);
+      if (!statSync(full).isFile()) throw new Error("not a file");
+      response.writeHead(200, {
+        "Content-Type": TYPES[extname(name)] ?? "application/octet-stream",
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+      });
+      response.end(readFileSync(full));
+    } catch {
+      response.writeHead(404).end();
+    }
+  };
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, "http://mock");
+    state.requests.push(`${request.method} ${url.pathname}`);
+    if (url.pathname.startsWith("/api/")) {
+      if (state.down) return request.socket.destroy();
+      return void api(request, response, url).catch((error) => problem(response, 400, String(error)));
+    }
+    return file(response, url.pathname);
+  });
+
+  server.on("upgrade", (request, socket) => {
+    state.requests.push(`UPGRADE ${request.url}`);
+    socket.on("error", () => {});
+    if (state.down || state.refuseSockets) return socket.destroy();
+    const accept = createHash("sha1")
+      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    sockets.add(socket);
+    // Clients send control frames only; a close is all that matters here.
+    socket.on("data", (data) => (data[0] & 15) === 8 && socket.end());
+    socket.on("close", () => sockets.delete(socket));
+    if (state.snapshot) socket.write(frame(1, Buffer.from(JSON.stringify(state.snapshot))));
+  });
+
+  /** Publishes a snapshot to every socket. */
+  const push = (snapshot) => {
+    state.snapshot = snapshot;
+    const message = frame(1, Buffer.from(JSON.stringify(snapshot)));
+    for (const socket of sockets) socket.write(message);
+  };
+
+  /** Closes every socket: with a close code, or as if the cable was cut. */
+  const cut = (code) => {
+    for (const socket of sockets) {
+      if (code === undefined) socket.destroy();
+      else socket.end(frame(8, Buffer.from([code >> 8, code & 255])));
+    }
+    sockets.clear();
+  };
+
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const stop = () => {
+    cut();
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return { url, state, push, cut, stop, sockets };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const option = (name, fallback) => {
+    const at = process.argv.indexOf(`--${name}`);
+    return at < 0 ? fallback : Number(process.argv[at + 1]);
+  };
+  const site = makeSite({
+    racks: option("racks", 420),
+    devices: option("devices", 6000),
+    events: option("events", 70),
+  });
+  const mock = await startMock({ port: option("port", 8099), site });
+  setInterval(() => mock.push(site.snapshot()), 5000);
+  process.stdout.write(`${mock.url}\n`);
+}
