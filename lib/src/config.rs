@@ -4,7 +4,7 @@
 //! TOML file named by `HEAT_CONFIG`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -64,6 +64,14 @@ pub enum ConfigError {
         /// Why.
         error: std::io::Error,
     },
+    /// The TOML file cannot be read, or says something it may not.
+    #[error("HEAT_CONFIG = {path}: {error}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Why, with line and column.
+        error: String,
+    },
     /// The value is not what it must be.
     #[error("{name} = {value:?}: {expected}")]
     Invalid {
@@ -97,6 +105,37 @@ pub fn secret(
             Ok(text) => Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n'])))),
             Err(error) => Err(ConfigError::File { name, path: path.clone(), error }),
         },
+    }
+}
+
+/// The TOML file named by `HEAT_CONFIG`: the tables it may hold. One file serves both binaries; each reads its own
+/// tables strictly, and a table that neither knows is an error.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// `[[source]]`: monitoring systems beside those of the environment. Read by the updater.
+    pub source: Vec<toml::Table>,
+    /// `[inventory]`: rules for reading the inventory. Read by the updater.
+    pub inventory: toml::Table,
+    /// `[groups]`: which groups of the identity provider have which role. Read by the API.
+    pub groups: toml::Table,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+impl File {
+    /// Reads the file; everything is empty where there is none.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let unusable = |error: String| ConfigError::Toml { path: path.to_owned(), error };
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let file: Self = toml::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { path: path.to_owned(), ..file })
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
     }
 }
 

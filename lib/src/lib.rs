@@ -15,6 +15,7 @@ pub mod packed;
 pub mod placement;
 pub mod serve;
 pub mod severity;
+pub mod signals;
 pub mod snapshot;
 pub mod telemetry;
 pub mod time;

@@ -140,20 +140,23 @@ impl Cache {
         let key = self.keys.source(name);
         let Some(hash) = self.hash(&key).await? else { return Ok(None) };
         Ok(Some(CachedSource {
-            health: SourceHealth {
-                kind: string(&hash, "kind"),
-                status: parsed(&key, &hash, "status")?.unwrap_or_default(),
-                fetched_at: parsed(&key, &hash, "fetched_at")?,
-                error: Some(string(&hash, "error")).filter(|e| !e.is_empty()),
-                link: string(&hash, "link"),
-                problems: parsed(&key, &hash, "problems")?.unwrap_or(0),
-                late_after_s: parsed(&key, &hash, "late_after_s")?.unwrap_or(0),
-                stale_after_s: parsed(&key, &hash, "stale_after_s")?.unwrap_or(0),
-            },
+            health: health(&key, &hash)?,
             events: from_json(&key, &hash, "body")?.unwrap_or_default(),
             watched: from_json(&key, &hash, "watched")?,
             silent: from_json(&key, &hash, "silent")?.unwrap_or_default(),
         }))
+    }
+
+    /// How a source is doing, without what it said, which may be many megabytes.
+    pub async fn source_health(&self, name: &str) -> Result<Option<SourceHealth>, CacheError> {
+        const FIELDS: [&str; 9] = [
+            "format", "kind", "status", "fetched_at", "error", "link", "problems", "late_after_s", "stale_after_s",
+        ];
+        let key = self.keys.source(name);
+        let mut connection = self.connection().await?;
+        let values: Vec<Option<Vec<u8>>> = cmd("HMGET").arg(&key).arg(&FIELDS).query_async(&mut connection).await?;
+        let fields = FIELDS.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        readable(&key, fields.collect())?.map(|hash| health(&key, &hash)).transpose()
     }
 
     /// Writes the inventory or the coverage whole.
@@ -332,15 +335,32 @@ impl Cache {
 
     async fn hash(&self, key: &str) -> Result<Option<Hash>, CacheError> {
         let mut connection = self.connection().await?;
-        let hash: Hash = connection.hgetall(key).await?;
-        if hash.is_empty() {
-            return Ok(None);
-        }
-        match parsed::<u32>(key, &hash, "format")? {
-            Some(format) if format == FORMAT || format + 1 == FORMAT => Ok(Some(hash)),
-            format => Err(unreadable(key, format!("format {format:?}, this version reads {FORMAT}"))),
-        }
+        readable(key, connection.hgetall(key).await?)
     }
+}
+
+/// The hash if there is one, of this format or the one before.
+fn readable(key: &str, hash: Hash) -> Result<Option<Hash>, CacheError> {
+    if hash.is_empty() {
+        return Ok(None);
+    }
+    match parsed::<u32>(key, &hash, "format")? {
+        Some(format) if format == FORMAT || format + 1 == FORMAT => Ok(Some(hash)),
+        format => Err(unreadable(key, format!("format {format:?}, this version reads {FORMAT}"))),
+    }
+}
+
+fn health(key: &str, hash: &Hash) -> Result<SourceHealth, CacheError> {
+    Ok(SourceHealth {
+        kind: string(hash, "kind"),
+        status: parsed(key, hash, "status")?.unwrap_or_default(),
+        fetched_at: parsed(key, hash, "fetched_at")?,
+        error: Some(string(hash, "error")).filter(|e| !e.is_empty()),
+        link: string(hash, "link"),
+        problems: parsed(key, hash, "problems")?.unwrap_or(0),
+        late_after_s: parsed(key, hash, "late_after_s")?.unwrap_or(0),
+        stale_after_s: parsed(key, hash, "stale_after_s")?.unwrap_or(0),
+    })
 }
 
 fn unreadable(key: &str, problem: impl ToString) -> CacheError {

@@ -131,6 +131,13 @@ impl Db {
         applied
     }
 
+    /// How many migrations the schema lacks.
+    pub async fn pending_migrations(&self) -> Result<usize, DbError> {
+        let mut harness = AsyncMigrationHarness::new(self.connection().await?);
+        let pending = harness.pending_migrations(MIGRATIONS);
+        pending.map(|pending| pending.len()).map_err(|error| DbError::Migration(error.to_string()))
+    }
+
     /// Takes every migration back; for tests of the migrations.
     pub async fn revert(&self) -> Result<(), DbError> {
         let mut harness = AsyncMigrationHarness::new(self.connection().await?);

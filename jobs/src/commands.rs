@@ -1,0 +1,74 @@
+//! What `heat-updater` can be told to do.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Context;
+use heat::db::Db;
+use heat::telemetry::serve_metrics;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Arguments, Command, Config, InventoryCommand};
+use crate::metrics::Metrics;
+use crate::{doctor, updater};
+
+/// Does it.
+pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
+    match arguments.command.as_ref().unwrap_or(&Command::Run) {
+        Command::Run => update(arguments, stop).await,
+        Command::Migrate => migrate(arguments).await,
+        Command::Doctor => doctor::run(arguments).await,
+        Command::Inventory(InventoryCommand::Export) => export(&arguments.config()?).await,
+    }
+}
+
+async fn update(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
+    let config = arguments.config()?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let serving = match arguments.telemetry.metrics_listen {
+        Some(address) => {
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("HEAT_METRICS_LISTEN = {address} cannot be listened on"))?;
+            Some(tokio::spawn(serve_metrics(listener, Arc::new(registry), stop.clone())))
+        }
+        None => None,
+    };
+    let names: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), sources = names.join(" "), "heat-updater");
+    if names.is_empty() {
+        tracing::warn!("no source is configured; set HEAT_ZABBIX_URL or HEAT_JUGGLER_URL, or [[source]] in HEAT_CONFIG");
+    }
+    let ended = updater::run(config, metrics, stop.clone()).await;
+    stop.cancel();
+    if let Some(serving) = serving {
+        serving.await?;
+    }
+    ended
+}
+
+async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
+    let applied = Db::new(&arguments.stores.database_url()?, 1)?.migrate().await?;
+    match applied.len() {
+        0 => println!("The schema is up to date."),
+        _ => println!("Applied: {}", applied.join(", ")),
+    }
+    Ok(())
+}
+
+async fn export(config: &Config) -> anyhow::Result<()> {
+    let reading = config.inventory.source()?.read().await?;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &reading.inventory)?;
+    writeln!(out)?;
+    for remark in &reading.remarks {
+        eprintln!("{remark}");
+    }
+    for damage in &reading.damage {
+        eprintln!("{} {} {}", damage.what, damage.id, damage.problem);
+    }
+    Ok(())
+}

@@ -1,0 +1,363 @@
+//! The updater's configuration: flags and environment for every scalar, the TOML file for what is a table by nature.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
+use heat::inventory::RackId;
+use heat::severity::Severity;
+use heat::telemetry::TelemetryArgs;
+use serde::Deserialize;
+use url::Url;
+
+use crate::cadence::Schedule;
+use crate::refresh::Client;
+use crate::upstream::inventory::{InventoryOptions, InventorySource};
+use crate::upstream::zabbix_inventory::Rules;
+use crate::upstream::{juggler, zabbix};
+
+/// Heat's updater: reads the monitoring systems and the inventory, and publishes what they say.
+///
+/// Several may run; one works at a time, and another takes over within 15 seconds if it dies.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "heat-updater", version, max_term_width = 100)]
+#[command(after_help = "Every option can be given by the environment variable named beside it. Sources without a URL are off.\n\
+    Tables (several sources of a kind, severity maps, inventory rules) live in the TOML file named by HEAT_CONFIG.")]
+pub struct Arguments {
+    /// What to do; `run` if nothing is said
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The stores.
+    #[command(flatten)]
+    pub stores: StoreArgs,
+    /// Logs and metrics.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// The upstream systems.
+    #[command(flatten)]
+    pub upstreams: UpstreamArgs,
+    /// The schedule.
+    #[command(flatten)]
+    pub schedule: ScheduleArgs,
+}
+
+/// What the updater can do.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Poll the sources and publish snapshots, until stopped
+    Run,
+    /// Bring the database's schema up to date and end; safe when several do it at once
+    Migrate,
+    /// Check every dependency, say what is wrong and how to mend it, and how well hosts match the inventory
+    Doctor,
+    /// Work with the inventory
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
+}
+
+/// What can be done with the inventory.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum InventoryCommand {
+    /// Read HEAT_INVENTORY_URL and write it to standard output as JSON, the format of file:// inventories
+    Export,
+}
+
+/// Where the upstream systems are.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Upstream systems")]
+pub struct UpstreamArgs {
+    /// Zabbix' frontend or its api_jsonrpc.php
+    #[arg(long, env = "HEAT_ZABBIX_URL")]
+    zabbix_url: Option<String>,
+    /// An API token of a Zabbix user who may read every host
+    #[arg(long, env = "HEAT_ZABBIX_TOKEN", hide_env_values = true)]
+    zabbix_token: Option<Secret>,
+    /// File that holds HEAT_ZABBIX_TOKEN
+    #[arg(long, env = "HEAT_ZABBIX_TOKEN_FILE")]
+    zabbix_token_file: Option<PathBuf>,
+    /// Zabbix' frontend as people reach it, for links; HEAT_ZABBIX_URL if not set
+    #[arg(long, env = "HEAT_ZABBIX_WEB_URL")]
+    zabbix_web_url: Option<String>,
+    /// Juggler's API
+    #[arg(long, env = "HEAT_JUGGLER_URL")]
+    juggler_url: Option<String>,
+    /// Juggler's OAuth token
+    #[arg(long, env = "HEAT_JUGGLER_TOKEN", hide_env_values = true)]
+    juggler_token: Option<Secret>,
+    /// File that holds HEAT_JUGGLER_TOKEN
+    #[arg(long, env = "HEAT_JUGGLER_TOKEN_FILE")]
+    juggler_token_file: Option<PathBuf>,
+    /// The inventory: mysql://user:password@host/racktables_db, file:///path.json, file:///path.csv or zabbix:
+    #[arg(long, env = "HEAT_INVENTORY_URL", hide_env_values = true)]
+    inventory_url: Option<Secret>,
+    /// Another name of HEAT_INVENTORY_URL
+    #[arg(long, env = "HEAT_RACKTABLES_URL", hide_env_values = true, conflicts_with = "inventory_url")]
+    racktables_url: Option<Secret>,
+    /// File that holds HEAT_INVENTORY_URL
+    #[arg(long, env = "HEAT_INVENTORY_URL_FILE")]
+    inventory_url_file: Option<PathBuf>,
+    /// The TOML file with tables; see infra/heat.example.toml
+    #[arg(long, env = "HEAT_CONFIG")]
+    config: Option<PathBuf>,
+    /// Events below this severity are listed, not painted, and their operational data is not asked for
+    #[arg(long, env = "HEAT_MAP_SEVERITY", default_value_t = Severity::Warning)]
+    pub map_severity: Severity,
+}
+
+/// When things happen. Cron expressions have six fields, seconds first, in UTC.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Schedule (cron with seconds, UTC)")]
+pub struct ScheduleArgs {
+    /// Poll the sources
+    #[arg(long, env = "HEAT_EVENTS_CRON", default_value = "*/5 * * * * *")]
+    events_cron: String,
+    /// Read the inventory
+    #[arg(long, env = "HEAT_INVENTORY_CRON", default_value = "30 */5 * * * *")]
+    inventory_cron: String,
+    /// Forget old history
+    #[arg(long, env = "HEAT_HOUSEKEEPING_CRON", default_value = "0 17 3 * * *")]
+    housekeeping_cron: String,
+    /// How many days the history of events is kept
+    #[arg(long, env = "HEAT_HISTORY_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    history_days: u32,
+}
+
+/// Everything checked and ready to use.
+pub struct Config {
+    /// Redis.
+    pub redis_url: Secret,
+    /// The prefix of its keys.
+    pub redis_prefix: String,
+    /// Postgres.
+    pub database_url: Secret,
+    /// The sources.
+    pub sources: Vec<SourceConfig>,
+    /// The inventory.
+    pub inventory: InventoryConfig,
+    /// When the sources are polled.
+    pub events: Schedule,
+    /// When the inventory is read.
+    pub inventory_schedule: Schedule,
+    /// When old history is forgotten.
+    pub housekeeping: Schedule,
+    /// How long history is kept.
+    pub keep_history: Duration,
+    /// What is painted.
+    pub map_severity: Severity,
+}
+
+/// One source.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Its name.
+    pub name: String,
+    /// How it is reached.
+    pub upstream: UpstreamConfig,
+}
+
+/// How a source is reached.
+#[derive(Clone, Debug)]
+pub enum UpstreamConfig {
+    /// Zabbix.
+    Zabbix(Box<zabbix::Options>),
+    /// Juggler.
+    Juggler(Box<juggler::Options>),
+}
+
+impl SourceConfig {
+    /// As the snapshot calls it.
+    pub fn kind(&self) -> &'static str {
+        match self.upstream {
+            UpstreamConfig::Zabbix(_) => "zabbix",
+            UpstreamConfig::Juggler(_) => "juggler",
+        }
+    }
+
+    /// A client; nothing is sent yet.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        Ok(match &self.upstream {
+            UpstreamConfig::Zabbix(options) => Client::Zabbix(Box::new(zabbix::Client::new((**options).clone())?)),
+            UpstreamConfig::Juggler(options) => {
+                Client::Juggler(Box::new(juggler::Client::new((**options).clone())?))
+            }
+        })
+    }
+}
+
+/// The inventory.
+#[derive(Clone, Debug)]
+pub struct InventoryConfig {
+    url: Secret,
+    options: InventoryOptions,
+}
+
+impl InventoryConfig {
+    /// A reader; it connects to nothing yet.
+    pub fn source(&self) -> anyhow::Result<InventorySource> {
+        InventorySource::from_url(self.url.reveal(), self.options.clone())
+            .map_err(|error| ConfigError::invalid("HEAT_INVENTORY_URL", "[secret]", error.to_string()).into())
+    }
+}
+
+/// A `[[source]]` of the TOML file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+enum SourceTable {
+    /// `kind = "zabbix"`
+    Zabbix {
+        name: String,
+        url: Url,
+        token_file: Option<PathBuf>,
+        token: Option<Secret>,
+        web_url: Option<Url>,
+        page_size: Option<u32>,
+        #[serde(default)]
+        severities: Vec<Severity>,
+        #[serde(default)]
+        group_ids: Vec<String>,
+        #[serde(default)]
+        tags: Vec<zabbix::TagFilter>,
+    },
+    /// `kind = "juggler"`
+    Juggler {
+        name: String,
+        url: Url,
+        token_file: Option<PathBuf>,
+        token: Option<Secret>,
+        link: Option<String>,
+        #[serde(default)]
+        watches: juggler::Watches,
+        #[serde(default)]
+        profile: juggler::Profile,
+    },
+}
+
+/// The `[inventory]` table of the TOML file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct InventoryTable {
+    reversed_racks: Vec<RackId>,
+    zabbix: Rules,
+}
+
+/// Names that stand for something else in the snapshot.
+const RESERVED: [&str; 3] = ["heat", heat::snapshot::COMMENTS, heat::snapshot::INVENTORY];
+
+impl Arguments {
+    /// Checks everything that can be checked without connecting.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let file = File::read(self.upstreams.config.as_deref())?;
+        let sources = self.sources(&file)?;
+        let schedule = &self.schedule;
+        Ok(Config {
+            redis_url: self.stores.redis_url()?,
+            redis_prefix: self.stores.redis_prefix.clone(),
+            database_url: self.stores.database_url()?,
+            inventory: self.inventory(&file, &sources)?,
+            sources,
+            events: Schedule::parse("HEAT_EVENTS_CRON", &schedule.events_cron)?,
+            inventory_schedule: Schedule::parse("HEAT_INVENTORY_CRON", &schedule.inventory_cron)?,
+            housekeeping: Schedule::parse("HEAT_HOUSEKEEPING_CRON", &schedule.housekeeping_cron)?,
+            keep_history: Duration::from_secs(u64::from(schedule.history_days) * 24 * 3600),
+            map_severity: self.upstreams.map_severity,
+        })
+    }
+
+    fn sources(&self, file: &File) -> anyhow::Result<Vec<SourceConfig>> {
+        let mut sources: BTreeMap<String, SourceConfig> = BTreeMap::new();
+        let mut add = |source: SourceConfig| {
+            let name = source.name.clone();
+            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            if !plain || RESERVED.contains(&name.as_str()) {
+                let expected = format!("letters, digits, - _ . and none of {}", RESERVED.join(", "));
+                return Err(ConfigError::invalid("source.name", name, expected));
+            }
+            match sources.insert(name.clone(), source) {
+                None => Ok(()),
+                Some(_) => Err(ConfigError::invalid("source.name", name, "each source needs a name of its own")),
+            }
+        };
+        let args = &self.upstreams;
+        if let Some(url) = &args.zabbix_url {
+            let name = "HEAT_ZABBIX_TOKEN";
+            let token = secret(name, args.zabbix_token.as_ref(), args.zabbix_token_file.as_ref())?
+                .ok_or(ConfigError::Missing { name })?;
+            let mut options = zabbix::Options::new("zabbix", parsed_url("HEAT_ZABBIX_URL", url)?, token);
+            let web_url = args.zabbix_web_url.as_deref();
+            options.web_url = web_url.map(|url| parsed_url("HEAT_ZABBIX_WEB_URL", url)).transpose()?;
+            add(SourceConfig { name: "zabbix".into(), upstream: UpstreamConfig::Zabbix(Box::new(options)) })?;
+        }
+        if let Some(url) = &args.juggler_url {
+            let name = "HEAT_JUGGLER_TOKEN";
+            let token = secret(name, args.juggler_token.as_ref(), args.juggler_token_file.as_ref())?;
+            let url = parsed_url("HEAT_JUGGLER_URL", url)?;
+            let options = juggler::Options::new("juggler", url, token.unwrap_or_else(|| Secret::new("")));
+            add(SourceConfig { name: "juggler".into(), upstream: UpstreamConfig::Juggler(Box::new(options)) })?;
+        }
+        for table in &file.source {
+            let table: SourceTable =
+                table.clone().try_into().with_context(|| format!("[[source]] in {}", file.path()))?;
+            add(table.config()?)?;
+        }
+        Ok(sources.into_values().collect())
+    }
+
+    fn inventory(&self, file: &File, sources: &[SourceConfig]) -> anyhow::Result<InventoryConfig> {
+        let args = &self.upstreams;
+        let name = "HEAT_INVENTORY_URL";
+        let given = args.inventory_url.as_ref().or(args.racktables_url.as_ref());
+        let zabbix = sources.iter().find_map(|source| match &source.upstream {
+            UpstreamConfig::Zabbix(options) => Some((**options).clone()),
+            UpstreamConfig::Juggler(_) => None,
+        });
+        // A site with Zabbix alone needs to say nothing more.
+        let url = match secret(name, given, args.inventory_url_file.as_ref())? {
+            Some(url) => url,
+            None if zabbix.is_some() => Secret::new("zabbix:"),
+            None => return Err(ConfigError::Missing { name }.into()),
+        };
+        let table: InventoryTable =
+            file.inventory.clone().try_into().with_context(|| format!("[inventory] in {}", file.path()))?;
+        let options = InventoryOptions { reversed_racks: table.reversed_racks, rules: table.zabbix, zabbix };
+        let config = InventoryConfig { url, options };
+        config.source()?;
+        Ok(config)
+    }
+}
+
+impl SourceTable {
+    fn config(self) -> Result<SourceConfig, ConfigError> {
+        Ok(match self {
+            Self::Zabbix { name, url, token_file, token, web_url, page_size, severities, group_ids, tags } => {
+                let token = secret("source.token", token.as_ref(), token_file.as_ref())?
+                    .ok_or(ConfigError::Missing { name: "source.token" })?;
+                let defaults = zabbix::Options::new(&name, url, token);
+                let options = zabbix::Options {
+                    web_url,
+                    page_size: page_size.unwrap_or(defaults.page_size),
+                    severities,
+                    group_ids,
+                    tags,
+                    ..defaults
+                };
+                SourceConfig { name, upstream: UpstreamConfig::Zabbix(Box::new(options)) }
+            }
+            Self::Juggler { name, url, token_file, token, link, watches, profile } => {
+                let token = secret("source.token", token.as_ref(), token_file.as_ref())?;
+                let defaults = juggler::Options::new(&name, url, token.unwrap_or_else(|| Secret::new("")));
+                let options = juggler::Options { link, watches, profile, ..defaults };
+                SourceConfig { name, upstream: UpstreamConfig::Juggler(Box::new(options)) }
+            }
+        })
+    }
+}
+
+fn parsed_url(name: &str, url: &str) -> Result<Url, ConfigError> {
+    match Url::parse(url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(parsed),
+        Ok(_) => Err(ConfigError::invalid(name, url, "a URL that begins with https:// or http://")),
+        Err(error) => Err(ConfigError::invalid(name, url, format!("a URL that begins with https:// ({error})"))),
+    }
+}

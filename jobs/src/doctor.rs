@@ -1,0 +1,143 @@
+//! `heat-updater doctor`: checks every dependency and says what is wrong and how to mend it.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use heat::cache::{Cache, Notifications};
+use heat::db::Db;
+use heat::event::Event;
+use heat::inventory::Inventory;
+use heat::placement::Places;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::config::{Arguments, Config, SourceConfig};
+use crate::matching::matching_report;
+
+/// A dependency that has not answered by then counts as not answering.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many findings of a kind are spelled out.
+const EXAMPLES: usize = 10;
+
+/// Checks and reports on standard output.
+///
+/// # Errors
+/// If anything is wrong, so that scripts see it by the exit code.
+pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = arguments.config()?;
+    println!("configuration   ok    {} sources", config.sources.len());
+    let mut sick = 0;
+    sick += report("Redis", redis(&config)).await.is_none() as usize;
+    sick += report("Postgres", postgres(&config)).await.is_none() as usize;
+    let inventory = report("inventory", inventory(&config)).await;
+    sick += inventory.is_none() as usize;
+    for source in &config.sources {
+        let events = report(&source.name, sweep(source)).await;
+        sick += events.is_none() as usize;
+        if let (Some(events), Some(inventory)) = (events, &inventory) {
+            let hosts: Vec<&str> = events.iter().map(|event| event.host.as_str()).collect();
+            println!("{}", indented(&matching_report(&hosts, &Places::new(inventory), inventory).to_string()));
+        }
+    }
+    match sick {
+        0 => Ok(()),
+        1 => bail!("1 dependency needs mending"),
+        _ => bail!("{sick} dependencies need mending"),
+    }
+}
+
+/// What a healthy dependency gave, with words about it.
+type Healthy<T> = (T, Vec<String>);
+
+/// Prints one line about a dependency, and its remarks below.
+async fn report<T>(name: &str, check: impl Future<Output = anyhow::Result<Healthy<T>>>) -> Option<T> {
+    let started = Instant::now();
+    let checked = timeout(PATIENCE, check).await;
+    let took = started.elapsed().as_millis();
+    match checked {
+        Ok(Ok((found, remarks))) => {
+            let mut remarks = remarks.into_iter();
+            println!("{name:<15} ok    {} ({took} ms)", remarks.next().unwrap_or_default());
+            remarks.for_each(|remark| println!("{}", indented(&remark)));
+            Some(found)
+        }
+        Ok(Err(error)) => {
+            println!("{name:<15} SICK  {error:#}");
+            None
+        }
+        Err(_) => {
+            println!("{name:<15} SICK  did not answer within {} s", PATIENCE.as_secs());
+            None
+        }
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("{:22}{line}", "")).collect::<Vec<_>>().join("\n")
+}
+
+async fn redis(config: &Config) -> anyhow::Result<Healthy<()>> {
+    let cache = Cache::new(&config.redis_url, &config.redis_prefix)?;
+    cache.ping().await?;
+    let follow = cache.follow(cache.keys().changed());
+    let mut mode = follow.notifications();
+    let mode = *mode.wait_for(|mode| *mode != Notifications::Away).await?;
+    let told = match mode {
+        Notifications::On => "sends keyspace notifications",
+        Notifications::Polled | Notifications::Away => {
+            "sends no keyspace notifications and may not be told to, so changes show up to a second later; \
+             set notify-keyspace-events to Kh$ in its configuration"
+        }
+    };
+    let owner = match cache.lease_owner().await? {
+        Some(owner) => format!("the working updater is {owner}"),
+        None => "no updater is working at the moment".to_owned(),
+    };
+    Ok(((), vec![told.to_owned(), owner]))
+}
+
+async fn postgres(config: &Config) -> anyhow::Result<Healthy<()>> {
+    let db = Db::new(&config.database_url, 1)?;
+    db.ping().await?;
+    let pending = db.pending_migrations().await?;
+    let told = match pending {
+        0 => "the schema is up to date".to_owned(),
+        _ => format!("{pending} migrations are due; `heat-updater migrate`, or the updater's next start, applies them"),
+    };
+    Ok(((), vec![told]))
+}
+
+async fn inventory(config: &Config) -> anyhow::Result<Healthy<Inventory>> {
+    let reading = config.inventory.source()?.read().await?;
+    let inventory = reading.inventory;
+    let mut told = vec![format!(
+        "{}: {} locations, {} rows, {} racks, {} devices",
+        reading.origin,
+        inventory.locations.len(),
+        inventory.rows.len(),
+        inventory.racks.len(),
+        inventory.devices.len(),
+    )];
+    told.extend(reading.remarks);
+    if !reading.damage.is_empty() {
+        told.push(format!("{} findings of damaged data, mended or ignored:", reading.damage.len()));
+        let shown = reading.damage.iter().take(EXAMPLES);
+        told.extend(shown.map(|damage| format!("  {} {} {}", damage.what, damage.id, damage.problem)));
+    }
+    Ok((inventory, told))
+}
+
+async fn sweep(source: &SourceConfig) -> anyhow::Result<Healthy<Vec<Event>>> {
+    // What comes early comes again in the whole.
+    let (early, _) = mpsc::unbounded_channel();
+    let sweep = source.client()?.sweep(&std::collections::HashMap::new(), &early).await?;
+    let mut told =
+        vec![format!("{}, {} problems, {} events", source.kind(), sweep.problems, sweep.events.len())];
+    if !sweep.complete {
+        bail!(sweep.remark.unwrap_or_else(|| "the sweep did not get through".to_owned()));
+    }
+    told.extend(sweep.remark);
+    Ok((sweep.events, told))
+}

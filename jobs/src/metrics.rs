@@ -1,0 +1,140 @@
+//! The updater's metrics. Names carry their units, as Prometheus asks.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Which job.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct JobLabels {
+    /// Its name.
+    pub job: String,
+}
+
+/// Which job, and what became of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct JobOutcome {
+    /// Its name.
+    pub job: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// It did its work.
+    Ok,
+    /// It returned an error.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// A defect.
+    Panicked,
+}
+
+/// Which source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabels {
+    /// Its name.
+    pub source: String,
+}
+
+/// Runs of jobs.
+#[derive(Clone, Debug)]
+pub struct JobMetrics {
+    /// Runs by outcome.
+    pub runs: Family<JobOutcome, Counter>,
+    /// Their length.
+    pub seconds: Family<JobLabels, Histogram>,
+}
+
+/// What each source brought.
+#[derive(Clone, Debug, Default)]
+pub struct SourceMetrics {
+    /// 1 if its last sweep was complete, else 0.
+    pub up: Family<SourceLabels, Gauge>,
+    /// Active events.
+    pub events: Family<SourceLabels, Gauge>,
+    /// When it last answered completely, Unix seconds.
+    pub fetched: Family<SourceLabels, Gauge>,
+    /// Sweeps that failed or stayed partial.
+    pub errors: Family<SourceLabels, Counter>,
+}
+
+/// The snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotMetrics {
+    /// How many were published.
+    pub published: Counter,
+    /// The last one's revision.
+    pub revision: Gauge,
+    /// Its size in Redis.
+    pub bytes: Gauge,
+    /// Its events.
+    pub events: Gauge,
+    /// Those of them that stand in no rack.
+    pub unplaced: Gauge,
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Jobs.
+    pub jobs: JobMetrics,
+    /// Sources.
+    pub sources: SourceMetrics,
+    /// Snapshots.
+    pub snapshot: SnapshotMetrics,
+    /// 1 while this updater holds the lease.
+    pub working: Gauge,
+}
+
+impl Metrics {
+    /// Registers them.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            jobs: JobMetrics {
+                runs: Family::default(),
+                // From 10 ms to some 5 minutes.
+                seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.01, 2.0, 16))),
+            },
+            sources: SourceMetrics::default(),
+            snapshot: SnapshotMetrics::default(),
+            working: Gauge::default(),
+        };
+        let heat = registry.sub_registry_with_prefix("heat");
+        heat.register("updater_working", "1 while this updater holds the lease", metrics.working.clone());
+        heat.register("job_runs", "Runs of jobs by outcome", metrics.jobs.runs.clone());
+        heat.register_with_unit(
+            "job_duration",
+            "Length of the runs of jobs",
+            Unit::Seconds,
+            metrics.jobs.seconds.clone(),
+        );
+        let (sources, snapshot) = (&metrics.sources, &metrics.snapshot);
+        heat.register("source_up", "1 if the source's last sweep was complete", sources.up.clone());
+        heat.register("source_events", "Active events of the source", sources.events.clone());
+        heat.register_with_unit(
+            "source_fetched_timestamp",
+            "When the source last answered completely, Unix time",
+            Unit::Seconds,
+            sources.fetched.clone(),
+        );
+        heat.register("source_errors", "Sweeps that failed or stayed partial", sources.errors.clone());
+        heat.register("snapshots_published", "Snapshots written", snapshot.published.clone());
+        heat.register("snapshot_revision", "Revision of the last snapshot", snapshot.revision.clone());
+        heat.register_with_unit(
+            "snapshot_size",
+            "Compressed size of the last snapshot",
+            Unit::Bytes,
+            snapshot.bytes.clone(),
+        );
+        heat.register("snapshot_events", "Active events in the last snapshot", snapshot.events.clone());
+        heat.register("snapshot_unplaced", "Those of them in no rack", snapshot.unplaced.clone());
+        metrics
+    }
+}

@@ -1,0 +1,161 @@
+//! The schedule: jobs run by cron expression, never two runs of one job at once, and what becomes of each run is kept.
+//!
+//! tokio-cron-scheduler gives the ticks. It has no guard against overlap, swallows panics and does not wait for runs at
+//! its end, so those three are here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use heat::cache::{Cache, Fence, JobRecord};
+use heat::time::Timestamp;
+use tokio::sync::Mutex;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cadence::Schedule;
+use crate::metrics::{JobLabels, JobMetrics, JobOutcome, Outcome};
+
+/// What a job did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Its work.
+    Ran,
+    /// Nothing, because there was nothing to do or it was too soon; not worth a record.
+    Skipped,
+}
+
+/// Something that runs again and again. One value lives as long as the lease, so it may keep state between runs.
+pub trait Work: Send + 'static {
+    /// One run. An error is recorded and the job runs again at its next tick.
+    fn run(&mut self) -> impl Future<Output = anyhow::Result<Done>> + Send;
+}
+
+/// The running schedule.
+pub struct Running {
+    scheduler: JobScheduler,
+    env: Env,
+}
+
+/// What every job's guard needs.
+#[derive(Clone)]
+struct Env {
+    cache: Cache,
+    fence: Fence,
+    metrics: JobMetrics,
+    runs: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Running {
+    /// Starts an empty schedule. `stop` ends the runs that are under way.
+    pub async fn start(
+        cache: Cache,
+        fence: Fence,
+        metrics: JobMetrics,
+        stop: CancellationToken,
+    ) -> Result<Self, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        scheduler.start().await?;
+        Ok(Self { scheduler, env: Env { cache, fence, metrics, runs: TaskTracker::new(), stop } })
+    }
+
+    /// Adds a job: it runs at once and then by `schedule`; a run that takes longer than `limit` is cut off.
+    pub async fn add<W: Work>(
+        &self,
+        name: &str,
+        schedule: &Schedule,
+        limit: Duration,
+        work: W,
+    ) -> Result<(), JobSchedulerError> {
+        let guarded = Arc::new(Guarded {
+            name: name.to_owned(),
+            interval: schedule.interval(),
+            limit,
+            work: Arc::new(Mutex::new(work)),
+            env: self.env.clone(),
+        });
+        let tick = Arc::clone(&guarded);
+        let job = Job::new_async(schedule.text(), move |_, _| {
+            let guarded = Arc::clone(&tick);
+            Box::pin(async move { guarded.begin() })
+        })?;
+        self.scheduler.add(job).await?;
+        guarded.begin();
+        Ok(())
+    }
+
+    /// Stops the ticks and waits for the runs that are under way to notice `stop`.
+    pub async fn end(mut self) {
+        self.env.stop.cancel();
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not stop cleanly");
+        }
+        self.env.runs.close();
+        self.env.runs.wait().await;
+    }
+}
+
+/// A job with its guard.
+struct Guarded<W> {
+    name: String,
+    interval: Duration,
+    limit: Duration,
+    work: Arc<Mutex<W>>,
+    env: Env,
+}
+
+impl<W: Work> Guarded<W> {
+    /// Begins a run unless one is under way or the end has come.
+    fn begin(self: &Arc<Self>) {
+        if self.env.stop.is_cancelled() {
+            return;
+        }
+        // Taken here and not in the task, so that two ticks cannot both find it free.
+        let Ok(mut work) = Arc::clone(&self.work).try_lock_owned() else { return };
+        let this = Arc::clone(self);
+        self.env.runs.spawn(async move {
+            let started = Instant::now();
+            // A task of its own turns a panic into a value.
+            let limit = this.limit;
+            let stop = this.env.stop.clone();
+            let mut run = tokio::spawn(async move {
+                tokio::select! {
+                    done = tokio::time::timeout(limit, work.run()) => Some(done),
+                    () = stop.cancelled() => None,
+                }
+            });
+            let (outcome, detail) = match (&mut run).await {
+                Ok(None) => return,
+                Ok(Some(Ok(Ok(Done::Skipped)))) => return,
+                Ok(Some(Ok(Ok(Done::Ran)))) => (Outcome::Ok, "ok".to_owned()),
+                Ok(Some(Ok(Err(error)))) => (Outcome::Failed, format!("{error:#}")),
+                Ok(Some(Err(_))) => (Outcome::TimedOut, format!("cut off after {limit:?}")),
+                Err(error) => (Outcome::Panicked, format!("a defect in Heat: {error}")),
+            };
+            this.record(started.elapsed(), outcome, detail).await;
+        });
+    }
+
+    async fn record(&self, took: Duration, outcome: Outcome, detail: String) {
+        let labels = JobLabels { job: self.name.clone() };
+        self.env.metrics.seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.env.metrics.runs.get_or_create(&JobOutcome { job: self.name.clone(), outcome }).inc();
+        match outcome {
+            Outcome::Ok => tracing::debug!(job = %self.name, ?took, "done"),
+            Outcome::Panicked => tracing::error!(job = %self.name, ?took, %detail, "panicked"),
+            Outcome::Failed | Outcome::TimedOut => tracing::warn!(job = %self.name, ?took, %detail, "failed"),
+        }
+        let now = Timestamp::now();
+        let record = JobRecord {
+            name: self.name.clone(),
+            ended_at: Some(now),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            outcome: detail,
+            next_at: Some(now + self.interval),
+        };
+        if let Err(error) = self.env.cache.write_job(self.env.fence, &record).await {
+            tracing::debug!(%error, job = %self.name, "its record was not written");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The working updater, from the moment it gets the lease to the moment it loses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use backon::{ExponentialBuilder, Retryable};
+use heat::cache::{Cache, Fence};
+use heat::db::Db;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Board;
+use crate::config::Config;
+use crate::inventory::ReadInventory;
+use crate::lease;
+use crate::listen::Listener;
+use crate::metrics::Metrics;
+use crate::openings::{Housekeeping, RecordOpenings};
+use crate::publish::Publisher;
+use crate::refresh::{Env, Refresh};
+use crate::schedule::Running;
+
+/// A sweep of a large, slow source may take long; its client has limits of its own.
+const REFRESH_LIMIT: Duration = Duration::from_secs(300);
+const INVENTORY_LIMIT: Duration = Duration::from_secs(600);
+const POSTGRES_LIMIT: Duration = Duration::from_secs(120);
+
+/// The updater's connections to Postgres: the listener, two jobs, the migrations.
+const CONNECTIONS: usize = 5;
+
+/// Runs until `stop`: waits for the lease, works while it is held.
+///
+/// # Errors
+/// Only for what makes work impossible from the start: a URL that is none.
+pub async fn run(config: Config, metrics: Metrics, stop: CancellationToken) -> anyhow::Result<()> {
+    let cache = Cache::new(&config.redis_url, &config.redis_prefix)?;
+    let db = Db::new(&config.database_url, CONNECTIONS)?;
+    let owner = format!("{}:{:032x}", hostname(), random());
+    let config = Arc::new(config);
+    lease::hold(&cache, &owner, &stop, |fence, over| {
+        let work = Working { config: Arc::clone(&config), cache: cache.clone(), db: db.clone(), fence };
+        let metrics = metrics.clone();
+        async move {
+            metrics.working.set(1);
+            if let Err(error) = work.run(&metrics, over).await {
+                tracing::warn!(error = format!("{error:#}"), "the work ended");
+            }
+            metrics.working.set(0);
+        }
+    })
+    .await;
+    Ok(())
+}
+
+struct Working {
+    config: Arc<Config>,
+    cache: Cache,
+    db: Db,
+    fence: Fence,
+}
+
+impl Working {
+    async fn run(self, metrics: &Metrics, over: CancellationToken) -> anyhow::Result<()> {
+        let migrating = tokio::spawn(migrate(self.db.clone(), over.clone()));
+        let sources: Vec<_> =
+            self.config.sources.iter().map(|source| (source.name.clone(), source.kind())).collect();
+        let board = Board::read(&self.cache, &sources).await.context("Redis could not be read")?;
+        let (post, look) = watch::channel(board);
+        let listener = Listener::new(self.cache.clone(), self.db.clone(), self.fence).await?;
+        let publisher = Publisher::new(
+            self.cache.clone(),
+            self.fence,
+            listener,
+            look.clone(),
+            metrics.snapshot.clone(),
+        )
+        .await?;
+        let running =
+            Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
+        self.schedule(&running, &post, look, metrics).await?;
+        let published = publisher.run(over.clone()).await;
+        running.end().await;
+        migrating.abort();
+        published
+    }
+
+    /// The table of jobs.
+    async fn schedule(
+        &self,
+        running: &Running,
+        post: &watch::Sender<Board>,
+        look: watch::Receiver<Board>,
+        metrics: &Metrics,
+    ) -> anyhow::Result<()> {
+        let config = &self.config;
+        for source in &config.sources {
+            let env = Env {
+                cache: self.cache.clone(),
+                db: self.db.clone(),
+                fence: self.fence,
+                board: post.clone(),
+                metrics: metrics.sources.clone(),
+            };
+            let name = source.name.clone();
+            let interval = config.events.interval();
+            let refresh = Refresh::new(name.clone(), source.client()?, interval, config.map_severity, env);
+            running.add(&format!("refresh {name}"), &config.events, REFRESH_LIMIT, refresh).await?;
+        }
+        let inventory = ReadInventory {
+            source: config.inventory.source()?,
+            interval: config.inventory_schedule.interval(),
+            cache: self.cache.clone(),
+            fence: self.fence,
+            board: post.clone(),
+        };
+        running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
+        let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
+        running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
+        let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };
+        running.add("housekeeping", &config.housekeeping, POSTGRES_LIMIT, housekeeping).await?;
+        Ok(())
+    }
+}
+
+/// Brings the schema up to date as soon as Postgres can be reached; snapshots do not wait for it.
+async fn migrate(db: Db, over: CancellationToken) {
+    let back_off = ExponentialBuilder::default()
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .without_max_times();
+    let migrated = (|| db.migrate())
+        .retry(back_off)
+        .when(|_| !over.is_cancelled())
+        .notify(|error, after| tracing::warn!(%error, ?after, "the schema is not up to date; trying again"))
+        .await;
+    match migrated {
+        Ok(applied) if applied.is_empty() => {}
+        Ok(applied) => tracing::info!(?applied, "migrations"),
+        Err(error) => tracing::warn!(%error, "the schema is not up to date"),
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "updater".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Differs between processes: the standard library seeds its hash maps anew for each.
+fn random() -> u128 {
+    use std::hash::{BuildHasher, RandomState};
+    let half = || u128::from(RandomState::new().hash_one(std::process::id()));
+    half() << 64 | half()
+}
