@@ -4,10 +4,10 @@
 //! Every error of this file prints as the end of a sentence that begins with the system's name: "Zabbix **did not
 //! answer within 30 s**".
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use heat::config::Secret;
 use heat::event::at_most;
 use heat::time::Timestamp;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
@@ -23,45 +23,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// A longer `Retry-After` than this is not believed.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
-
-/// A token or password. It is never printed; `Debug` shows `***`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself, for the request that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// `text` with every copy of the secret, cut ones of at least eight characters included, made unreadable: systems
-    /// quote requests in their errors.
-    pub fn masked(&self, text: &str) -> String {
-        let shortest = self.0.char_indices().nth(8).map_or(self.0.len(), |(at, _)| at);
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find(&self.0[..shortest]).filter(|_| shortest > 0) {
-            out.push_str(&rest[..at]);
-            out.push_str("***");
-            let found = &rest[at..];
-            let same = found.chars().zip(self.0.chars()).take_while(|(a, b)| a == b);
-            rest = &found[same.map(|(c, _)| c.len_utf8()).sum::<usize>()..];
-        }
-        out + rest
-    }
-}
-
-impl<T: Into<String>> From<T> for Secret {
-    fn from(secret: T) -> Self {
-        Self(secret.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// Why there is no answer. Completes a sentence that begins with the system's name.
 #[derive(Debug, thiserror::Error)]
@@ -260,6 +221,23 @@ fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Option<Duration>
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// `text` with every copy of a secret made unreadable, copies cut to eight characters or more included: systems quote
+/// requests in their errors.
+pub fn masked(text: &str, secret: &Secret) -> String {
+    let secret = secret.reveal();
+    let shortest = secret.char_indices().nth(8).map_or(secret.len(), |(at, _)| at);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&secret[..shortest]).filter(|_| shortest > 0) {
+        out.push_str(&rest[..at]);
+        out.push_str("***");
+        let found = &rest[at..];
+        let same = found.chars().zip(secret.chars()).take_while(|(a, b)| a == b);
+        rest = &found[same.map(|(c, _)| c.len_utf8()).sum::<usize>()..];
+    }
+    out + rest
+}
+
 /// The beginning of foreign text for an error: one line, printable, at most 200 characters.
 pub fn quoted(text: &[u8]) -> String {
     // Four bytes a character at the most; more than is needed is not looked at.
@@ -330,23 +308,109 @@ fn title(page: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use proptest::prelude::*;
+    use std::io::Write as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// Fetches from a server that answers anything with these bytes.
+    async fn fetch(response: &[u8], max_body: usize) -> Result<Answer, FetchError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let response = response.to_vec();
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert_ne!(socket.read(&mut request).await.unwrap(), 0);
+            // A client that has seen enough hangs up.
+            let _ = socket.write_all(&response).await;
+        });
+        let http = Http::new(&url, Duration::from_secs(10), max_body).unwrap();
+        let answer = http.fetch(http.request(Method::GET, url)).await;
+        server.await.unwrap();
+        answer
+    }
+
+    fn with_body(head: &str, body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_told_and_not_followed() {
+        let response = with_body("302 Found\r\nLocation: https://sso.example.net/login", b"");
+        let error = fetch(&response, 100).await.unwrap_err();
+        assert!(error.to_string().contains("redirects to https://sso.example.net/login"), "{error}");
+        assert!(!error.is_passing());
+    }
+
+    #[tokio::test]
+    async fn a_body_is_refused_at_its_limit_whether_announced_streamed_or_compressed() {
+        let zeros = vec![b'0'; 1 << 20];
+        let announced = with_body("200 OK", &zeros);
+        let streamed = [b"HTTP/1.0 200 OK\r\n\r\n".as_slice(), &zeros].concat();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&zeros).unwrap();
+        let compressed = encoder.finish().unwrap();
+        assert!(compressed.len() < 10_000);
+        let compressed = with_body("200 OK\r\nContent-Encoding: gzip", &compressed);
+        for response in [announced, streamed, compressed] {
+            let error = fetch(&response, zeros.len() - 1).await.unwrap_err();
+            assert!(matches!(error, FetchError::TooLarge(_)), "{error}");
+            assert!(error.is_too_much());
+            assert_eq!(fetch(&response, zeros.len()).await.unwrap().body, zeros);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_servers_clock_comes_with_the_answer() {
+        let response = with_body("200 OK\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT", b"[]");
+        let date = fetch(&response, 100).await.unwrap().date.unwrap();
+        assert_eq!(date.to_string(), "2015-10-21T07:28:00Z");
+    }
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_told_as_such() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            let mut hello = Vec::new();
+            let _ = socket.read_to_end(&mut hello).await;
+        });
+        let http = Http::new(&url, Duration::from_secs(10), 100).unwrap();
+        let error = http.fetch(http.request(Method::GET, url)).await.unwrap_err();
+        assert!(matches!(error, FetchError::Tls(_)), "{error}");
+        server.await.unwrap();
+    }
 
     #[test]
-    fn a_secret_is_masked_whole_and_cut_and_never_printed() {
-        let secret = Secret::from("0123456789abcdef");
-        assert_eq!(format!("{secret:?}"), "***");
-        assert_eq!(secret.masked("auth 0123456789abcdef, 0123456789…"), "auth ***, ***…");
-        assert_eq!(secret.masked("0123456 is too short to tell"), "0123456 is too short to tell");
-        assert_eq!(Secret::default().masked("nothing to hide"), "nothing to hide");
-        assert_eq!(Secret::from("ключ").masked("мой ключ!"), "мой ***!");
+    fn only_http_is_spoken() {
+        let url = Url::parse("file:///etc/passwd").unwrap();
+        let error = Http::new(&url, Duration::from_secs(1), 1).unwrap_err();
+        assert!(error.to_string().contains("not file:"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_masked_whole_and_cut() {
+        let masked = |text: &str, secret: &str| masked(text, &Secret::new(secret));
+        assert_eq!(masked("auth 0123456789abcdef, 0123456789…", "0123456789abcdef"), "auth ***, ***…");
+        assert_eq!(
+            masked("0123456 is too short to tell", "0123456789abcdef"),
+            "0123456 is too short to tell"
+        );
+        assert_eq!(masked("nothing to hide", ""), "nothing to hide");
+        assert_eq!(masked("мой ключ!", "ключ"), "мой ***!");
     }
 
     proptest! {
         #[test]
-        fn no_masked_text_holds_the_secret(before in ".{0,9}", secret in ".{1,12}", after in ".{0,9}") {
-            let masked = Secret::from(secret.as_str()).masked(&format!("{before}{secret}{after}"));
-            prop_assert!(secret.contains("***") || secret.chars().all(|c| c == '*') || !masked.contains(&secret) || secret.len() < 4);
+        fn no_masked_text_holds_the_secret(before in "[a-f ]{0,9}", secret in "[a-f]{1,12}", after in "[a-f ]{0,9}") {
+            let text = format!("{before}{secret}{after}");
+            prop_assert!(!masked(&text, &Secret::new(secret.as_str())).contains(&secret));
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use heat::config::Secret;
 use heat::time::Timestamp;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::wire::{self, AnswerError};
-use crate::upstream::http::{Answer, FetchError, Http, Secret};
+use crate::upstream::http::{self, Answer, FetchError, Http};
 
 /// How long to leave a Zabbix alone that has refused what will not change by asking again.
 const REFUSED: Duration = Duration::from_secs(60);
@@ -24,12 +25,14 @@ const NOT_PERMITTED: &str = "No permissions to call";
 
 /// A version as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(crate) struct Version {
     pub(super) major: u32,
     pub(super) minor: u32,
 }
 
 impl Version {
+    /// From here on hosts name their groups by another word.
+    pub(crate) const HOST_GROUPS: Self = Self { major: 6, minor: 2 };
     /// From here on the token is taken from the `Authorization` header, and problems name their cause.
     pub(super) const BEARER: Self = Self { major: 6, minor: 4 };
     /// From here on hosts name their proxies in another way.
@@ -92,6 +95,8 @@ pub struct Api {
     endpoint: Url,
     token: Secret,
     version: Option<Version>,
+    /// Servers are upgraded while Heat runs: after an error the version is asked for again.
+    doubted: bool,
 }
 
 impl Api {
@@ -101,7 +106,7 @@ impl Api {
         let mut endpoint = frontend(url);
         let path = format!("{}/api_jsonrpc.php", endpoint.path().trim_end_matches('/'));
         endpoint.set_path(&path);
-        Ok(Self { http: Http::new(url, timeout, max_body)?, endpoint, token, version: None })
+        Ok(Self { http: Http::new(url, timeout, max_body)?, endpoint, token, version: None, doubted: false })
     }
 
     /// Calls `method` and reads its result.
@@ -116,37 +121,37 @@ impl Api {
         params: &Value,
     ) -> Result<(T, Option<Timestamp>), CallError> {
         let answer = self.call(method, params).await?;
-        let result = wire::result(&answer.body).inspect_err(|_| self.version = None)?;
+        let result = wire::result(&answer.body).inspect_err(|_| self.doubted = true)?;
         Ok((result, answer.date))
     }
 
-    /// Calls `method`; the body may still hold an error. The caller forgets the version then.
+    /// Calls `method`; the body may still hold an error. The caller doubts the version then.
     pub(super) async fn call(&mut self, method: &str, params: &Value) -> Result<Answer, CallError> {
         let version = self.version().await?;
         let mut request = json!({"jsonrpc": "2.0", "method": method, "params": params, "id": 1});
         let bearer = version >= Version::BEARER;
         if !bearer {
-            request["auth"] = self.token.expose().into();
+            request["auth"] = self.token.reveal().into();
         }
-        self.send(&request, bearer).await.inspect_err(|_| self.version = None)
+        self.send(&request, bearer).await.inspect_err(|_| self.doubted = true)
     }
 
-    /// The version, asked for once and again after every error: servers are upgraded while Heat runs.
-    pub(super) async fn version(&mut self) -> Result<Version, CallError> {
-        if let Some(version) = self.version {
+    /// The version, asked for once, and again after an error.
+    pub(crate) async fn version(&mut self) -> Result<Version, CallError> {
+        if let Some(version) = self.version.filter(|_| !self.doubted) {
             return Ok(version);
         }
         // Refused with credentials.
         let request = json!({"jsonrpc": "2.0", "method": "apiinfo.version", "params": {}, "id": 1});
         let answer = self.send(&request, false).await?;
         let version = Version::parse(&wire::result::<String>(&answer.body)?);
-        self.version = Some(version);
+        (self.version, self.doubted) = (Some(version), false);
         Ok(version)
     }
 
     /// Makes the next call ask for the version again.
-    pub(super) fn forget_version(&mut self) {
-        self.version = None;
+    pub(super) fn doubt_version(&mut self) {
+        self.doubted = true;
     }
 
     async fn send(&self, request: &Value, bearer: bool) -> Result<Answer, CallError> {
@@ -171,7 +176,7 @@ impl Api {
     }
 
     fn bearer(&self) -> HeaderValue {
-        let text = format!("Bearer {}", self.token.expose());
+        let text = format!("Bearer {}", self.token.reveal());
         // A token that does not fit into a header is none; Zabbix says so.
         let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer -"));
         value.set_sensitive(true);
@@ -180,7 +185,7 @@ impl Api {
 
     /// One sentence for an operator: what happened and what to do. Never holds the token.
     pub fn explain(&self, method: &str, error: &CallError) -> String {
-        self.token.masked(&self.sentence(method, error))
+        http::masked(&self.sentence(method, error), &self.token)
     }
 
     fn sentence(&self, method: &str, error: &CallError) -> String {
@@ -223,7 +228,7 @@ impl Api {
             );
         }
         if rejected {
-            let length = self.token.expose().chars().count();
+            let length = self.token.reveal().chars().count();
             let hint = if length == TOKEN_LENGTH {
                 String::new()
             } else {
@@ -249,7 +254,7 @@ impl Api {
         let said = said.trim();
         match code {
             1 | -32_603 => format!(
-                "Zabbix' frontend does not work ({said}): look at its database and at conf/zabbix.conf.php"
+                "Zabbix itself does not work ({said}): look at its database and at its frontend's conf/zabbix.conf.php"
             ),
             -32_500 => format!("Zabbix failed in {method} ({said}): see the log of its web server"),
             _ => format!(
@@ -290,7 +295,7 @@ mod tests {
             ("https://z", "https://z/api_jsonrpc.php"),
             ("https://z/", "https://z/api_jsonrpc.php"),
         ] {
-            let api = Api::new(&given.parse().unwrap(), "t".into(), Duration::from_secs(1), 1).unwrap();
+            let api = Api::new(&given.parse().unwrap(), Secret::new("t"), Duration::from_secs(1), 1).unwrap();
             assert_eq!(api.endpoint.as_str(), endpoint, "{given}");
         }
     }
@@ -309,7 +314,7 @@ mod tests {
     fn each_refusal_says_what_to_do_and_none_shows_the_token() {
         let token = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
         let url: Url = "http://z/".parse().unwrap();
-        let api = Api::new(&url, token.into(), Duration::from_secs(1), 1).unwrap();
+        let api = Api::new(&url, Secret::new(token), Duration::from_secs(1), 1).unwrap();
         let explain = |code, message: &str, data: &str| {
             let error = AnswerError::Refused { code, message: message.into(), data: data.into() };
             let error = CallError::from(error);
@@ -356,7 +361,7 @@ mod tests {
             assert!(!sentence.contains(token));
             assert_eq!(waits, wait, "{sentence}");
         }
-        let short = Api::new(&url, "short".into(), Duration::from_secs(1), 1).unwrap();
+        let short = Api::new(&url, Secret::new("short"), Duration::from_secs(1), 1).unwrap();
         let error =
             AnswerError::Refused { code: -32602, message: String::new(), data: "Not authorized.".into() };
         assert!(short.explain("problem.get", &error.into()).contains("this one 5"));

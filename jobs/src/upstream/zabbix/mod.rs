@@ -19,6 +19,7 @@ mod wire;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
+use heat::config::Secret;
 use heat::event::{self, Event, event_key, opening_id};
 use heat::severity::Severity;
 use heat::time::Timestamp;
@@ -29,10 +30,10 @@ use url::Url;
 pub use self::api::{Api, CallError};
 pub use self::wire::{AnswerError, Problem, Tag, parse_problems};
 
-use self::api::Version;
+pub(crate) use self::api::Version;
 use self::hosts::Hosts;
 use self::triggers::{Belongs, Triggers};
-use super::http::{Answer, FetchError, Secret};
+use super::http::{Answer, FetchError};
 use super::{Early, Sweep, SweepError, Watched};
 
 /// How many event ids one request for `opdata` may name: Zabbix needs 0.6 ms for each.
@@ -85,11 +86,11 @@ pub struct Options {
 impl Options {
     /// Everything at its default: pages of 10,000, 30 s a request, 120 s a sweep, slow after 5 s, triggers anew every
     /// 2 minutes, 64 MiB an answer, no filter.
-    pub fn new(name: impl Into<String>, url: Url, token: impl Into<Secret>) -> Self {
+    pub fn new(name: impl Into<String>, url: Url, token: Secret) -> Self {
         Self {
             name: name.into(),
             url,
-            token: token.into(),
+            token,
             web_url: None,
             page_size: 10_000,
             timeout: Duration::from_secs(30),
@@ -517,7 +518,7 @@ impl Client {
     }
 
     fn stopped(&mut self, stop: &Stop, mut worst: Found, mut found: Found) -> SweepError {
-        self.api.forget_version();
+        self.api.doubt_version();
         self.complete_sweeps = 0;
         let reason = match stop {
             Stop::Call(method, error) => self.api.explain(method, error),
