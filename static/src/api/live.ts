@@ -53,6 +53,7 @@ export function keepLine(parts: LineParts): () => void {
   let polling = false;
   let cancelRetry = () => {};
   let cancelSilence = () => {};
+  let cancelPoll = () => {};
 
   const say = (next: Line, reason?: string) => {
     line = next;
@@ -73,7 +74,9 @@ export function keepLine(parts: LineParts): () => void {
     from.close();
     if (line === "live") say("connecting");
     cancelRetry();
-    const wait = code === GOING_AWAY && attempt === 0 ? 0 : backOff(attempt++, parts.random());
+    // At once only after a picture came: a server that sends everybody away must not be stormed.
+    const wait = code === GOING_AWAY && attempt === 0 ? 0 : backOff(attempt, parts.random());
+    attempt++;
     cancelRetry = parts.after(wait, connect);
     // The first retry comes within a second; only if that fails too the picture is fetched by HTTP.
     if (attempt > 1) void poll();
@@ -99,6 +102,7 @@ export function keepLine(parts: LineParts): () => void {
   };
 
   const poll = async () => {
+    cancelPoll();
     if (polling) return;
     polling = true;
     const answer = await parts
@@ -110,7 +114,7 @@ export function keepLine(parts: LineParts): () => void {
     if (answer.kind === "refused") say("refused");
     else if (answer.kind === "failed") say("connecting", answer.reason);
     else if (line !== "polling") say("polling");
-    parts.after(POLL_MS * (0.8 + 0.4 * parts.random()), () => {
+    cancelPoll = parts.after(POLL_MS * (0.8 + 0.4 * parts.random()), () => {
       if (line !== "live") void poll();
     });
   };

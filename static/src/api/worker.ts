@@ -107,6 +107,7 @@ async function fetchMissing(wanted = picture.missing()): Promise<void> {
       if (coverage) picture.takeCoverage(coverage);
       if (inventory) {
         picture.takeInventory(inventory);
+        first = false;
         sendPlan();
       }
       publish();

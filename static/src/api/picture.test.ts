@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import { EXAMPLE, EXAMPLE_NOW } from "../core/examples.ts";
+import { Picture } from "./picture.ts";
+import type { Watched } from "./protocol.ts";
+
+function picture(watched: Partial<Watched> = {}): Picture {
+  const made = new Picture();
+  made.takeInventory(EXAMPLE.inventory);
+  made.takeCoverage(EXAMPLE.coverage);
+  made.take(EXAMPLE.snapshot, 0);
+  made.watch({ severities: 0, ...watched });
+  return made;
+}
+
+const keys = (watched: Partial<Watched>) =>
+  picture(watched)
+    .detail(EXAMPLE_NOW)
+    .list.items.map((item) => item.event.key);
+
+test("an older snapshot than the one at hand is not taken", () => {
+  const made = picture();
+  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision - 1 }, 0)).toBe(false);
+  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1 }, 0)).toBe(true);
+});
+
+test("it knows which documents the snapshot wants", () => {
+  const made = picture();
+  expect(made.missing()).toEqual({});
+  made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1, inventory_version: "new" }, 0);
+  expect(made.missing()).toEqual({ inventory: "new" });
+  expect(made.frame(EXAMPLE_NOW)?.inventory).toBe("coming");
+  expect(new Picture().missing()).toEqual({});
+});
+
+test("time alone makes cells outdated: a source goes stale, a new event ages", () => {
+  const made = picture();
+  made.frame(EXAMPLE_NOW);
+  expect(made.outdated(EXAMPLE_NOW)).toBe(false);
+  expect(made.outdated(EXAMPLE_NOW + 300_000)).toBe(true);
+});
+
+describe("the panel lists", () => {
+  test("what somebody must act on, worst first, when nothing is selected", () => {
+    expect(keys({})).toEqual([
+      "zabbix:30117:srv-00001",
+      "zabbix:31177:",
+      "juggler:http%3A8080/p100%25:sas-sw1",
+      "zabbix:31100:db",
+    ]);
+    expect(keys({ dc: "sas" })).toEqual(["zabbix:30117:srv-00001", "juggler:http%3A8080/p100%25:sas-sw1"]);
+  });
+
+  test("the tray, each with its reason", () => {
+    const { list } = picture({ selection: { kind: "tray" } }).detail(EXAMPLE_NOW);
+    expect(list.items.map((item) => item.reason)).toEqual([
+      "host_pending",
+      "ambiguous",
+      "unknown_host",
+      "no_rack",
+    ]);
+  });
+
+  test("a rack, with what is mounted there too but stands elsewhere", () => {
+    expect(keys({ selection: { kind: "rack", id: 3 } })).toHaveLength(3);
+    expect(keys({ selection: { kind: "rack", id: 5 } })).toEqual(["juggler:http%3A8080/p100%25:sas-sw1"]);
+  });
+
+  test("a device with what is inside it", () => {
+    expect(keys({ selection: { kind: "device", id: 514 } })).toEqual([
+      "zabbix:30118:srv-00002",
+      "zabbix:30410:vm-0001",
+    ]);
+    expect(keys({ selection: { kind: "device", id: 77 } })).toEqual(["zabbix:30230:blade-0001"]);
+  });
+
+  test("only what the filter lets pass", () => {
+    expect(keys({ severities: 1 << 5 })).toEqual(["zabbix:30117:srv-00001"]);
+  });
+});
+
+test("the open rack shows its devices with their state, what passes through it marked", () => {
+  const { rack } = picture({ rack: 5 }).detail(EXAMPLE_NOW);
+  expect(rack?.devices.map((device) => [device.name, device.elsewhere])).toEqual([["sas-sw1", true]]);
+  expect(rack?.cells.fill[0]).toBe(4);
+  expect(picture({ rack: 999 }).detail(EXAMPLE_NOW).rack).toBeUndefined();
+});
+
+test("the open event is found wherever it is, with its link", () => {
+  const key = "zabbix:30117:srv-00001";
+  const { event } = picture({ event: key }).detail(EXAMPLE_NOW);
+  expect(event?.link).toBe("http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204");
+  expect(picture({ event: "gone" }).detail(EXAMPLE_NOW).event).toBeUndefined();
+});
+
+test("a site's own settings change what is painted", () => {
+  const made = picture();
+  made.configure({ map_severity: 5, timezone: "Europe/Moscow" });
+  expect(made.frame(EXAMPLE_NOW)?.tabs.map((tab) => tab.count)).toEqual([1, 0, 0]);
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { ciede2000, contrast, distance, type Eyes, type Model } from "./colour.ts";
+import { NONE, SEVERITIES } from "./model.ts";
+import { CALM, fillOf, GROUND, inkOn, LIGHT_INK, PALETTES, SILENT } from "./palette.ts";
+
+/** Eyes and models under which the severities must be told apart. */
+const VIEWS: readonly (readonly [Eyes, Model])[] = [
+  ["normal", "machado"],
+  ["protan", "machado"],
+  ["protan", "brettel"],
+  ["deutan", "machado"],
+  ["deutan", "brettel"],
+  ["tritan", "machado"],
+  ["tritan", "brettel"],
+];
+
+const pairs = SEVERITIES.flatMap((a) => SEVERITIES.filter((b) => b > a).map((b) => [a, b] as const));
+
+describe("the arithmetic", () => {
+  test("agrees with the published pairs of CIEDE2000", () => {
+    expect(ciede2000([50, 2.6772, -79.7751], [50, 0, -82.7485])).toBeCloseTo(2.0425, 4);
+    expect(ciede2000([22.7233, 20.0904, -46.694], [23.0331, 14.973, -42.5619])).toBeCloseTo(2.0373, 4);
+    expect(ciede2000([2.0776, 0.0795, -1.135], [0.9033, -0.0636, -0.5514])).toBeCloseTo(0.9082, 4);
+  });
+
+  test("sees what is known of other palettes: Zabbix' high and disaster look alike to deutan eyes", () => {
+    const [high, disaster] = [PALETTES.zabbix[4] as string, PALETTES.zabbix[5] as string];
+    expect(distance(high, disaster, "deutan", "machado")).toBeLessThan(6);
+    expect(distance(high, disaster, "deutan", "brettel")).toBeLessThan(6);
+    expect(contrast("#ffffff", "#000000")).toBeCloseTo(21, 5);
+  });
+});
+
+describe("the palette", () => {
+  test.each(VIEWS)("keeps any two severities 18 apart for %s eyes by %s", (eyes, model) => {
+    for (const [a, b] of pairs) {
+      const apart = distance(PALETTES.heat[a] as string, PALETTES.heat[b] as string, eyes, model);
+      expect(apart, `${a} and ${b}`).toBeGreaterThanOrEqual(18);
+    }
+  });
+
+  test("stands out from a calm cell: 3:1 for every severity", () => {
+    for (const severity of SEVERITIES) {
+      expect(contrast(PALETTES.heat[severity] as string, CALM), `${severity}`).toBeGreaterThanOrEqual(3);
+    }
+  });
+});
+
+test.each(Object.keys(PALETTES) as (keyof typeof PALETTES)[])("digits on %s can be read: 4.5:1", (name) => {
+  for (const fill of PALETTES[name]) expect(contrast(inkOn(fill), fill), fill).toBeGreaterThanOrEqual(4.5);
+  expect(contrast(LIGHT_INK, CALM)).toBeGreaterThanOrEqual(4.5);
+});
+
+test("calm, silent and the ground are not the same grey", () => {
+  expect(fillOf(PALETTES.heat, NONE)).toBe(CALM);
+  expect(contrast(CALM, GROUND)).toBeGreaterThan(1.2);
+  expect(contrast(SILENT, CALM)).toBeGreaterThan(1.9);
+});

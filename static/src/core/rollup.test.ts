@@ -1,0 +1,168 @@
+import { describe, expect, test } from "vitest";
+import { arbitrary, NOW } from "./arbitrary.ts";
+import { EXAMPLE, EXAMPLE_NOW } from "./examples.ts";
+import { type HeatEvent, NONE, type Snapshot } from "./model.ts";
+import { siteOf } from "./plan.ts";
+import { Mark, problemOf, rollUp, watchingOf } from "./rollup.ts";
+
+const settings = { now: EXAMPLE_NOW, mapSeverity: 2, filter: 0 };
+const site = siteOf(EXAMPLE.inventory);
+const watching = watchingOf(EXAMPLE.coverage);
+const example = rollUp(site, watching, EXAMPLE.snapshot, settings);
+
+/** Index of a rack of the example. */
+const rack = (id: number) => site.rackOf.get(id) as number;
+const marksOf = (rolled: typeof example, id: number) => rolled.cells.marks[rack(id)] as number;
+
+const event = (fields: Partial<HeatEvent>): HeatEvent => ({
+  id: "zabbix:1:h",
+  key: "zabbix:1:h",
+  source: "zabbix",
+  host: "h",
+  rack_id: 5,
+  severity: 4,
+  name: "problem",
+  since: "2026-11-23T20:00:00Z",
+  ...fields,
+});
+const withEvents = (...events: HeatEvent[]): Snapshot => ({ ...EXAMPLE.snapshot, events });
+const rolled = (...events: HeatEvent[]) => rollUp(site, watching, withEvents(...events), settings);
+
+test("every event is in exactly one cell or in the tray, on 100 random sites", () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const { inventory, coverage, snapshot } = arbitrary(seed);
+    const place = siteOf(inventory);
+    // Also while the inventory is not here yet, and for one that is older than the snapshot.
+    for (const known of [place, undefined, siteOf({ format: 1, racks: (inventory.racks ?? []).slice(5) })]) {
+      const result = rollUp(known, watchingOf(coverage), snapshot, {
+        now: NOW,
+        mapSeverity: seed % 6,
+        filter: 0,
+      });
+      const inCells = result.cells.total.reduce((sum, count) => sum + count, 0);
+      const inTray = Object.values(result.tray).reduce((sum, count) => sum + count, 0);
+      const active = snapshot.events?.length ?? 0;
+      expect(inCells + inTray, `seed ${seed}`).toBe(active);
+      expect(result.where.filter((where) => where < 0)).toHaveLength(inTray);
+      // The same, counted from the assignment itself: no event is in two places.
+      result.cells.total.forEach((total, i) => {
+        expect(result.where.filter((where) => where === i)).toHaveLength(total);
+      });
+    }
+  }
+});
+
+test("the filter moves nothing and changes no count", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { inventory, coverage, snapshot } = arbitrary(seed);
+    const place = siteOf(inventory);
+    const all = rollUp(place, watchingOf(coverage), snapshot, { now: NOW, mapSeverity: 2, filter: 0 });
+    const some = rollUp(place, watchingOf(coverage), snapshot, {
+      now: NOW,
+      mapSeverity: 2,
+      filter: 0b110000,
+    });
+    expect(some.where).toEqual(all.where);
+    expect(some.cells.fill).toEqual(all.cells.fill);
+    expect(some.cells.count).toEqual(all.cells.count);
+  }
+});
+
+describe("the colour of a cell", () => {
+  test("is the worst unhandled severity", () => {
+    expect(example.cells.fill[rack(3)]).toBe(5);
+    expect(example.cells.fill[rack(4)]).toBe(4);
+  });
+
+  test("is not given by what somebody handles; that is hatched", () => {
+    expect(example.cells.fill[rack(30)]).toBe(NONE);
+    expect(example.cells.hatch[rack(30)]).toBe(4);
+  });
+
+  test("is not given below the map severity, though the event is counted above", () => {
+    const low = rolled(event({ severity: 1 }));
+    expect(low.cells.fill[rack(5)]).toBe(NONE);
+    expect(low.cells.count[rack(5)]).toBe(0);
+    expect(low.cells.total[rack(5)]).toBe(1);
+    expect(low.counters[1]).toEqual({ open: 1, all: 1 });
+  });
+
+  test("stays when the source goes stale, under the hatch", () => {
+    const later = { ...settings, now: EXAMPLE_NOW + 3_600_000 };
+    const stale = rollUp(site, watching, EXAMPLE.snapshot, later);
+    expect(stale.cells.fill).toEqual(example.cells.fill);
+    expect(marksOf(stale, 3) & Mark.silent).toBeTruthy();
+    expect(stale.atLeast).toBe(true);
+  });
+
+  test("is not given by maintenance or dependence: they carry a glyph", () => {
+    const quiet = rolled(event({ suppressed: true, handled: "suppressed" }));
+    expect(quiet.cells.fill[rack(5)]).toBe(NONE);
+    expect(quiet.cells.hatch[rack(5)]).toBe(NONE);
+    expect(marksOf(quiet, 5) & Mark.suppressed).toBeTruthy();
+  });
+});
+
+describe("the number of a cell", () => {
+  test("counts a rack incident once, and events outside it one by one", () => {
+    const many = rolled(
+      event({ id: "zabbix:1:a", incident: "rack:5" }),
+      event({ id: "zabbix:2:b", incident: "rack:5" }),
+      event({ id: "zabbix:3:c" }),
+    );
+    expect(many.cells.count[rack(5)]).toBe(2);
+    expect(many.cells.total[rack(5)]).toBe(3);
+    expect(marksOf(many, 5) & Mark.incident).toBeTruthy();
+  });
+});
+
+describe("what is not watched", () => {
+  test("is hollow where no source watches any device", () => {
+    const zabbixAlone = { format: 1 as const, sources: [{ name: "zabbix", devices: [513] }] };
+    const alone = rollUp(site, watchingOf(zabbixAlone), withEvents(), settings);
+    expect(marksOf(alone, 30) & Mark.unwatched).toBeTruthy();
+    expect(marksOf(alone, 3) & Mark.unwatched).toBeFalsy();
+  });
+
+  test("is hatched where the monitoring of its devices is silent", () => {
+    const coverage = { format: 1 as const, sources: [{ name: "zabbix", devices: [513, 514, 519] }] };
+    const silent = rollUp(site, watchingOf(coverage), { ...withEvents(), no_data: [519, 514] }, settings);
+    expect(marksOf(silent, 30) & Mark.silent).toBeTruthy();
+    expect(marksOf(silent, 3) & Mark.partlySilent).toBeTruthy();
+  });
+
+  test("is hatched, never calm, while nobody knows who watches what", () => {
+    const blind = rollUp(site, undefined, withEvents(), settings);
+    expect(marksOf(blind, 5) & Mark.silent).toBeTruthy();
+  });
+
+  test("is hatched when the only source that watches it has never been read", () => {
+    const coverage = { format: 1 as const, sources: [{ name: "zabbix", devices: [513] }] };
+    const snapshot: Snapshot = {
+      ...withEvents(),
+      sources: [{ name: "zabbix", kind: "zabbix", status: "unknown" }],
+    };
+    const unread = rollUp(site, watchingOf(coverage), snapshot, settings);
+    expect(marksOf(unread, 3) & Mark.silent).toBeTruthy();
+    expect(unread.atLeast).toBe(true);
+  });
+});
+
+test("counters count a trigger over several hosts as one problem", () => {
+  const two = rolled(event({ id: "zabbix:9:a" }), event({ id: "zabbix:9:b" }), event({ id: "zabbix:10:a" }));
+  expect(two.counters[4]).toEqual({ open: 2, all: 2 });
+  expect(problemOf(event({ id: "juggler:http%3A80@2026:h" }))).toBe("juggler:http%3A80@2026");
+});
+
+test("an event is new for two minutes, unless it only came back", () => {
+  const fresh = event({ since: "2026-11-23T21:07:00Z" });
+  const back = { ...fresh, last_time: { cleared_at: "2026-11-23T21:03:00Z" } };
+  expect(marksOf(rolled(fresh), 5) & Mark.fresh).toBeTruthy();
+  expect(rolled(fresh).freshUntil).toBe(Date.parse("2026-11-23T21:09:00Z"));
+  expect(marksOf(rolled(back), 5) & Mark.fresh).toBeFalsy();
+});
+
+test("an event whose rack this page does not know stands in the tray until the inventory comes", () => {
+  expect(rolled(event({ rack_id: 999_999 })).tray.elsewhere).toBe(1);
+  expect(example.tray).toEqual({ unknown_host: 1, ambiguous: 1, no_rack: 1, host_pending: 1, elsewhere: 0 });
+});

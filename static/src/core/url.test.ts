@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { randomOf } from "./arbitrary.ts";
+import { HOME, readView, up, type View, writeView } from "./url.ts";
+
+test("what is written reads back the same", () => {
+  const random = randomOf(7);
+  const some = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  for (let i = 0; i < 500; i++) {
+    const dc = some([undefined, "sas", "дц-1", "a b&c=d"]);
+    const rack = some([undefined, 0, 3, 9_007_199_254_740]);
+    const selection = some([
+      undefined,
+      { kind: "tray" },
+      { kind: "rack", id: 3 },
+      { kind: "device", id: 513 },
+      { kind: "source", name: "my:source & co" },
+    ] as const);
+    const event = some([undefined, "zabbix:30117:srv-00001", "juggler:http%3A8080/p100%25:хост?#"]);
+    const view: View = {
+      ...(dc ? { dc } : {}),
+      ...(rack === undefined ? {} : { rack }),
+      ...(selection ? { selection } : {}),
+      ...(event ? { event } : {}),
+      severities: some([0, 1, 0b110000, 0b111111]),
+      bare: some([true, false]),
+    };
+    expect(readView(writeView(view))).toEqual(view);
+  }
+});
+
+test("the address is one that people can read and type", () => {
+  const view: View = {
+    dc: "sas",
+    rack: 3,
+    selection: { kind: "device", id: 513 },
+    severities: 0b110000,
+    bare: false,
+  };
+  expect(writeView(view)).toBe("?dc=sas&rack=3&sel=device:513&sev=4,5");
+  expect(writeView(HOME)).toBe("");
+});
+
+test("what is not understood is left out", () => {
+  expect(readView("?rack=x&sel=what:ever&sev=9,a&dc=&event=&panel=2&new=1")).toEqual(HOME);
+  expect(readView("?dc=SAS").dc).toBe("sas");
+});
+
+test("one step up at a time leads to the whole site, and the filter stays", () => {
+  let view = readView("?dc=sas&rack=3&sel=device:513&event=k&sev=5");
+  const steps = [];
+  for (; writeView(view) !== "?sev=5"; view = up(view)) steps.push(writeView(view));
+  expect(steps).toEqual([
+    "?dc=sas&rack=3&sel=device:513&event=k&sev=5",
+    "?dc=sas&rack=3&sel=device:513&sev=5",
+    "?dc=sas&rack=3&sev=5",
+    "?dc=sas&sel=rack:3&sev=5",
+    "?dc=sas&sev=5",
+  ]);
+  expect(up(view)).toEqual(view);
+});
