@@ -859,7 +859,10 @@ impl Builder {
         let above_height = self.odd("tall-01", vec![mount(plain, 42, 1, ALL_ATOMS)]);
         let at_ten = self.odd("flat-01", vec![mount(flat, 9, 2, ALL_ATOMS)]);
         for device in &mut self.devices {
-            if device.id == cycle[0] {
+            if device.id == unmounted {
+                // "Склад" that went through latin1 once.
+                "Ð¡ÐºÐ»Ð°Ð´".clone_into(&mut device.label);
+            } else if device.id == cycle[0] {
                 device.container_id = Some(cycle[1]);
             } else if device.id == cycle[1] {
                 device.container_id = Some(cycle[0]);
