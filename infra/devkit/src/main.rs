@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use heat_devkit::{
     backends::{MariaDb, Postgres, Redis, TEST_DATABASE_URL, TEST_MARIADB_URL, TEST_REDIS_URL},
+    scenario::Scenario,
     stack::{Options, Stack},
 };
 use tokio::{
@@ -34,6 +35,15 @@ enum Command {
     /// HEAT_ZABBIX_URL, HEAT_JUGGLER_URL or HEAT_INVENTORY_URL, that system is used instead of its simulator;
     /// given HEAT_ZABBIX_URL and HEAT_ZABBIX_TOKEN alone, the map shows that Zabbix' own hosts.
     Up(Options),
+    /// Play a scenario in the simulated systems of the running stack; without a name, list them
+    Scenario {
+        /// Its name, such as rack-power-loss
+        #[arg(value_parser = scenario_named)]
+        name: Option<Scenario>,
+        /// Where the running stack is
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
     /// Run a command with throw-away stores: HEAT_TEST_REDIS_URL, HEAT_TEST_DATABASE_URL, HEAT_TEST_MARIADB_URL
     TestStores {
         /// The command and its arguments
@@ -48,6 +58,15 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let outcome = match Cli::parse().command {
         Command::Up(options) => up(&options).await.map(|()| ExitCode::SUCCESS),
+        Command::Scenario { name: None, .. } => {
+            for scenario in Scenario::ALL {
+                println!("{:20}{}", scenario.name(), scenario.what());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Scenario { name: Some(scenario), url } => {
+            play(scenario, &url).await.map(|()| ExitCode::SUCCESS)
+        }
         Command::TestStores { command } => with_stores(&command).await,
     };
     outcome.unwrap_or_else(|error| {
@@ -100,7 +119,7 @@ fn invite(stack: &Stack) {
 
   Three things to try:
   1. Open the page and click a burning rack; write a comment on a problem, with the page open twice.
-  2. Make something happen at {url}/demo/
+  2. Make something happen at {url}/demo/, or with: heat-dev scenario rack-power-loss
   3. Kill a replica (kill -9 {replica}) and look: the page stays live.
 
   Logs and data are in {dir}. Ctrl-C stops everything.
@@ -124,6 +143,25 @@ async fn mourn(stack: &mut Stack) {
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
+}
+
+fn scenario_named(name: &str) -> Result<Scenario, String> {
+    let names = || Scenario::ALL.map(Scenario::name).join(", ");
+    Scenario::named(name).ok_or_else(|| format!("there are: {}", names()))
+}
+
+async fn play(scenario: Scenario, url: &str) -> anyhow::Result<()> {
+    let address = format!("{}/demo/api/scenario/{}", url.trim_end_matches('/'), scenario.name());
+    let answer = reqwest::Client::builder().no_proxy().build()?.post(&address).send().await;
+    let answer = answer.with_context(|| {
+        format!("no stack answers at {url}; start one with infra/run, or name it with --url")
+    })?;
+    let status = answer.status();
+    if !status.is_success() {
+        anyhow::bail!("{address} answered {status}: {}", answer.text().await?);
+    }
+    println!("{}: {}", scenario.title(), scenario.what());
+    Ok(())
 }
 
 async fn with_stores(command: &[String]) -> anyhow::Result<ExitCode> {

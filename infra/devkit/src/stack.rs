@@ -18,7 +18,11 @@ use crate::{
     backends::{MariaDb, Nginx, Postgres, Redis, Site},
     eventually,
     process::{Process, Program, can_enter, free_port, is_free, is_root},
+    sim::{JugglerOptions, Simulation, SimulationOptions, ZabbixOptions},
 };
+
+/// How long after the opening a rack loses power by itself.
+const POWER_LOSS_AFTER: Duration = Duration::from_mins(1);
 
 /// How long the updater and the replicas may take until every replica shows a snapshot.
 const FIRST_SNAPSHOT: Duration = Duration::from_mins(2);
@@ -41,6 +45,9 @@ pub struct Options {
     /// How many API replicas stand behind nginx
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
     pub replicas: u16,
+    /// Nothing happens by itself in the simulated systems: for tests
+    #[arg(long)]
+    pub still: bool,
 }
 
 /// Where the events and the inventory come from: a system of the user's own, or its simulator.
@@ -77,6 +84,34 @@ impl Upstreams {
             _ => Self { zabbix, juggler, inventory },
         }
     }
+
+    fn are_all_real(self) -> bool {
+        [self.zabbix, self.juggler, self.inventory].iter().all(|source| *source != Source::Simulated)
+    }
+}
+
+/// What the updater is told about its upstreams beside what the environment says.
+fn upstream_settings(
+    upstreams: Upstreams,
+    simulation: Option<&Simulation>,
+    inventory: Option<&str>,
+) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    if let Some(simulation) = simulation {
+        if upstreams.zabbix == Source::Simulated {
+            settings.push(("HEAT_ZABBIX_URL", simulation.zabbix_url()));
+            settings.push(("HEAT_ZABBIX_TOKEN", simulation.zabbix_token().to_owned()));
+        }
+        if upstreams.juggler == Source::Simulated {
+            settings.push(("HEAT_JUGGLER_URL", simulation.juggler_url()));
+            settings.push(("HEAT_JUGGLER_TOKEN", simulation.juggler_token().to_owned()));
+        }
+    }
+    if upstreams.inventory == Source::FromZabbix {
+        settings.push(("HEAT_INVENTORY_URL", "zabbix:".to_owned()));
+    }
+    settings.extend(inventory.map(|url| ("HEAT_INVENTORY_URL", url.to_owned())));
+    settings
 }
 
 /// A running stack.
@@ -90,6 +125,8 @@ pub struct Stack {
     pub replicas: Vec<Service>,
     /// The one updater.
     pub updater: Service,
+    /// The simulated upstreams and their page, unless all were given.
+    pub simulation: Option<Simulation>,
     /// RackTables' database, unless another inventory was given.
     pub mariadb: Option<MariaDb>,
     /// Heat's cache.
@@ -189,6 +226,33 @@ impl Stack {
             ports.keep("mariadb", mariadb.port()?);
         }
 
+        let simulation = if upstreams.are_all_real() {
+            None
+        } else {
+            let simulation = Simulation::start(SimulationOptions {
+                zabbix: ZabbixOptions { listen: ports.address("zabbix")?, ..ZabbixOptions::default() },
+                juggler: JugglerOptions { listen: ports.address("juggler")?, ..JugglerOptions::default() },
+                control: ports.address("demo")?,
+                power_loss_after: (!options.still).then_some(POWER_LOSS_AFTER),
+                ..SimulationOptions::default()
+            })
+            .await?;
+            report(&format!(
+                "simulated Zabbix at {}, Juggler at {}",
+                simulation.zabbix_url(),
+                simulation.juggler_url()
+            ));
+            Some(simulation)
+        };
+        let inventory = match &simulation {
+            Some(simulation) if upstreams.inventory == Source::Simulated => {
+                let file = dir.join("inventory.json");
+                fs::write(&file, simulation.world().inventory_json())?;
+                Some(format!("file://{}", file.display()))
+            }
+            _ => None,
+        };
+
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
         let heat = |name: &str, program: &str| {
@@ -201,11 +265,12 @@ impl Stack {
                 .log(log)
         };
 
-        let addr = ports.address("updater")?;
-        let updater = Service::start(
-            heat("heat-updater", "heat-updater").env("HEAT_METRICS_LISTEN", addr.to_string()),
-            addr,
-        )?;
+        let addr = ports.address("heat-updater")?;
+        let mut updater = heat("heat-updater", "heat-updater").env("HEAT_METRICS_LISTEN", addr.to_string());
+        for (name, value) in upstream_settings(upstreams, simulation.as_ref(), inventory.as_deref()) {
+            updater = updater.env(name, value);
+        }
+        let updater = Service::start(updater, addr)?;
         let replicas = (1..=options.replicas)
             .map(|number| {
                 let name = format!("heat-api-{number}");
@@ -223,10 +288,11 @@ impl Stack {
         let site = Site {
             replicas: replicas.iter().map(Service::addr).collect(),
             page: options.page.clone(),
-            demo: None,
+            demo: simulation.as_ref().map(Simulation::control_addr),
         };
         let nginx = Nginx::start_in(&dir.join("nginx"), options.port, &site).await?;
-        let mut stack = Self { nginx, replicas, updater, mariadb, redis, postgres, dir, _lock: lock };
+        let mut stack =
+            Self { nginx, replicas, updater, simulation, mariadb, redis, postgres, dir, _lock: lock };
         stack.show_a_snapshot().await?;
         report(&format!("heat-updater and {} replicas of heat-api behind nginx", stack.replicas.len()));
         Ok(stack)
