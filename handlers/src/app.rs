@@ -1,0 +1,113 @@
+//! What every request shares, and what a replica does unasked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heat::cache::{Cache, ReplicaRecord};
+use heat::db::Db;
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::Access;
+use crate::config::Config;
+use crate::feed::Feed;
+use crate::kept::{Documents, Pictures};
+use crate::me::Settings;
+use crate::metrics::Metrics;
+
+/// A replica is forgotten after three of these.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Writing is rare and short; reading a thread is one index scan.
+const DATABASE_CONNECTIONS: usize = 8;
+
+/// One replica.
+pub(crate) struct App {
+    /// Its name among the replicas.
+    pub(crate) id: String,
+    /// Redis.
+    pub(crate) cache: Cache,
+    /// Postgres.
+    pub(crate) db: Db,
+    /// The latest snapshot, ready to be sent.
+    pub(crate) feed: Feed,
+    /// The latest snapshot, parsed, for lookups.
+    pub(crate) pictures: Pictures,
+    /// The inventory and the coverage by their versions.
+    pub(crate) documents: Documents,
+    /// Who may do what.
+    pub(crate) access: Access,
+    /// How the picture is drawn.
+    pub(crate) settings: Settings,
+    /// Counters.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Room for WebSockets.
+    pub(crate) room: Arc<Semaphore>,
+    /// Sockets, and what runs beside the requests; all end after `stop`.
+    pub(crate) tasks: TaskTracker,
+    /// The replica is to end.
+    pub(crate) stop: CancellationToken,
+}
+
+impl App {
+    /// Connects nothing yet: a store that is away does not keep a replica from starting.
+    pub(crate) fn start(
+        config: Config,
+        address: SocketAddr,
+        registry: &mut Registry,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Arc<Self>> {
+        let cache = Cache::new(&config.redis_url, &config.redis_prefix)?;
+        let db = Db::new(&config.database_url, DATABASE_CONNECTIONS)?;
+        let metrics = Arc::new(Metrics::new(registry));
+        let tasks = TaskTracker::new();
+        let (feed, carry) = Feed::new(cache.clone(), Arc::clone(&metrics));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(carry));
+        let app = Arc::new(Self {
+            id: replica_id(address),
+            documents: Documents::new(&cache),
+            cache,
+            db,
+            feed,
+            pictures: Pictures::default(),
+            access: config.access,
+            settings: config.settings,
+            metrics,
+            room: Arc::new(Semaphore::new(config.sockets)),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        });
+        tasks.spawn(stop.run_until_cancelled_owned(heartbeat(Arc::clone(&app))));
+        Ok(app)
+    }
+}
+
+/// The machine and the port: the same replica keeps its name over a restart, and two on one machine differ.
+fn replica_id(address: SocketAddr) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => address.to_string(),
+        host => format!("{host}:{}", address.port()),
+    }
+}
+
+/// Says every few seconds that this replica lives, for `/status`.
+async fn heartbeat(app: Arc<App>) {
+    let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
+    loop {
+        beat.tick().await;
+        let replica = ReplicaRecord {
+            id: app.id.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sockets: u64::try_from(app.metrics.sockets.get()).unwrap_or(0),
+            revision: app.feed.latest().map_or(0, |frame| frame.revision),
+        };
+        if let Err(error) = app.cache.write_replica(&replica).await {
+            // The feed tells of an outage; here it costs a line on /status.
+            tracing::debug!(%error, "cannot say that this replica lives");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Documents kept by their version, so that Redis sends each body once and it is parsed once: caches, not state.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use heat::cache::{Cache, CachedDocument};
+use heat::packed::Packed;
+use heat::snapshot::{ActiveEvent, Snapshot};
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use crate::feed::Frame;
+use crate::plain::Floor;
+use crate::problem::Problem;
+
+/// The latest version of something made of a document. Whoever comes while it is being made waits for it.
+#[derive(Debug)]
+struct Latest<V, T>(Mutex<Option<(V, Arc<T>)>>);
+
+impl<V, T> Default for Latest<V, T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<V: PartialEq, T> Latest<V, T> {
+    async fn get<E>(&self, version: V, make: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
+        let mut latest = self.0.lock().await;
+        if let Some((of, made)) = &*latest
+            && *of == version
+        {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(make.await?);
+        *latest = Some((version, Arc::clone(&made)));
+        Ok(made)
+    }
+
+    async fn last(&self) -> Option<Arc<T>> {
+        self.0.lock().await.as_ref().map(|(_, made)| Arc::clone(made))
+    }
+}
+
+/// Parses a document away from the threads that serve sockets.
+async fn parsed<T: DeserializeOwned + Send + 'static>(packed: Packed) -> anyhow::Result<T> {
+    let parse = move || anyhow::Ok(serde_json::from_slice(&packed.json()?)?);
+    tokio::task::spawn_blocking(parse).await?.context("a document in Redis is damaged")
+}
+
+/// The latest snapshot, parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Pictures(Latest<u64, Picture>);
+
+/// A snapshot to look things up in.
+#[derive(Debug)]
+pub(crate) struct Picture(pub(crate) Snapshot<'static>);
+
+impl Pictures {
+    /// What a frame shows.
+    pub(crate) async fn of(&self, frame: &Frame) -> anyhow::Result<Arc<Picture>> {
+        let packed = frame.packed.clone();
+        self.0.get(frame.revision, async { parsed(packed).await.map(Picture) }).await
+    }
+}
+
+impl Picture {
+    /// The active openings of a key. They lie together, for events are sorted by key.
+    pub(crate) fn openings(&self, key: &str) -> &[ActiveEvent<'static>] {
+        let events = &self.0.events;
+        let start = events.partition_point(|event| *event.key < *key);
+        let end = start + events[start..].partition_point(|event| event.key == key);
+        &events[start..end]
+    }
+}
+
+/// The documents beside the snapshot.
+pub(crate) struct Documents {
+    /// What stands where.
+    pub(crate) inventory: Document,
+    /// Which sources watch each device.
+    pub(crate) coverage: Document,
+    floors: Latest<String, Floor>,
+}
+
+/// A document that changes now and then and is large.
+pub(crate) struct Document {
+    cache: Cache,
+    key: String,
+    latest: Latest<String, CachedDocument>,
+}
+
+impl Documents {
+    /// Nothing is read yet.
+    pub(crate) fn new(cache: &Cache) -> Self {
+        let of = |key| Document { cache: cache.clone(), key, latest: Latest::default() };
+        Self {
+            inventory: of(cache.keys().inventory()),
+            coverage: of(cache.keys().coverage()),
+            floors: Latest::default(),
+        }
+    }
+
+    /// The inventory, as far as a page needs it.
+    pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
+        let inventory = self.inventory.read().await?;
+        let packed = inventory.body.clone();
+        let make = async { parsed(packed).await.map(|inventory| Floor::new(&inventory)) };
+        Ok(self.floors.get(inventory.version.clone(), make).await?)
+    }
+}
+
+impl Document {
+    /// The document Redis holds now; the last one seen while Redis is away or empty.
+    pub(crate) async fn read(&self) -> Result<Arc<CachedDocument>, Problem> {
+        let problem = match self.current().await {
+            Ok(Some(document)) => return Ok(document),
+            Ok(None) => Problem::not_now("it has not been read yet; is the updater running?"),
+            Err(problem) => problem,
+        };
+        self.latest.last().await.ok_or(problem)
+    }
+
+    async fn current(&self) -> Result<Option<Arc<CachedDocument>>, Problem> {
+        let Some(version) = self.cache.document_version(&self.key).await? else { return Ok(None) };
+        let whole = async {
+            let missing = || Problem::not_now("it is being written; try again");
+            self.cache.document(&self.key).await?.ok_or_else(missing)
+        };
+        self.latest.get(version, whole).await.map(Some)
+    }
+}

@@ -1,0 +1,46 @@
+//! `GET /api/v1/me`: who the caller is, and how this site is set up.
+
+use heat::severity::Severity;
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::access::{Caller, Role};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::reply::{self, Reply};
+
+/// How this site wants its picture drawn.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    /// From this severity on an event is painted.
+    pub(crate) map_severity: Severity,
+    /// IANA name.
+    pub(crate) timezone: String,
+    /// The URL of a device's page, with `{id}` in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) racktables_url: Option<String>,
+    /// Depth of the locations that become tabs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location_level: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Me<'a> {
+    name: &'a str,
+    role: Role,
+    auth: &'static str,
+    version: &'static str,
+    settings: &'a Settings,
+}
+
+/// Its `Date` header tells browsers the time, so that ages are right on a screen whose clock is not.
+pub(crate) fn show(app: &App, caller: &Caller) -> Result<Reply, Problem> {
+    let me = Me {
+        name: &caller.name,
+        role: caller.role,
+        auth: app.access.mode(),
+        version: env!("CARGO_PKG_VERSION"),
+        settings: &app.settings,
+    };
+    reply::json(StatusCode::OK, &me)
+}

@@ -1,0 +1,288 @@
+//! `GET /plain`: the events as a table, for a browser without JavaScript, a terminal, a screen reader.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use heat::comment::Comment;
+use heat::handled::Handled;
+use heat::inventory::{DeviceId, Inventory, LocationId, RackId};
+use heat::placement::Unplaced;
+use heat::severity::Severity;
+use heat::snapshot::{ActiveEvent, Status};
+use heat::time::Timestamp;
+use sailfish::TemplateSimple;
+use url::form_urlencoded;
+
+use crate::app::App;
+use crate::events;
+use crate::kept::Picture;
+use crate::page::{self, STYLE};
+use crate::problem::Problem;
+use crate::reply::Reply;
+
+/// A longer table helps nobody and takes a browser seconds.
+const LONGEST_TABLE: usize = 2000;
+
+/// Names of places, made once per inventory.
+#[derive(Debug, Default)]
+pub(crate) struct Floor {
+    racks: HashMap<RackId, String>,
+    devices: HashMap<DeviceId, String>,
+}
+
+impl Floor {
+    /// `SAS / SAS-A / A01` for each rack, and each device's name.
+    pub(crate) fn new(inventory: &Inventory) -> Self {
+        let locations: HashMap<LocationId, _> = inventory.locations.iter().map(|l| (l.id, l)).collect();
+        let rows: HashMap<_, _> = inventory.rows.iter().map(|row| (row.id, row)).collect();
+        let racks = inventory.racks.iter().map(|rack| {
+            let row = rack.row_id.and_then(|id| rows.get(&id));
+            let mut path = vec![rack.name.as_str()];
+            path.extend(row.map(|row| row.name.as_str()));
+            let mut above = row.and_then(|row| row.location_id);
+            // A normalised inventory has no cycles; one of another version's making need not be.
+            for _ in 0..locations.len() {
+                let Some(location) = above.and_then(|id| locations.get(&id)) else { break };
+                path.push(&location.name);
+                above = location.parent_id;
+            }
+            path.reverse();
+            (rack.id, path.join(" / "))
+        });
+        let name =
+            |d: &heat::inventory::Device| if d.name.is_empty() { d.label.clone() } else { d.name.clone() };
+        Self { racks: racks.collect(), devices: inventory.devices.iter().map(|d| (d.id, name(d))).collect() }
+    }
+
+    fn place(&self, event: &ActiveEvent<'_>) -> String {
+        let device = event
+            .device_id
+            .map(|id| self.devices.get(&id).cloned().unwrap_or_else(|| format!("device {id}")));
+        let rack =
+            event.rack_id.map(|id| self.racks.get(&id).cloned().unwrap_or_else(|| format!("rack {id}")));
+        let why = match event.unplaced {
+            None => "",
+            Some(Unplaced::UnknownHost) => "unplaced: the inventory knows no such host",
+            Some(Unplaced::Ambiguous) => "unplaced: several devices have this name",
+            Some(Unplaced::NoRack) => "unplaced: the inventory mounts it nowhere",
+            Some(Unplaced::HostPending) => "unplaced: its source has not told the host yet",
+        };
+        let why = Some(why.to_owned()).filter(|why| !why.is_empty());
+        let parts: Vec<String> = [rack, device, why].into_iter().flatten().collect();
+        parts.join(" / ")
+    }
+}
+
+struct Level {
+    level: u8,
+    name: &'static str,
+    count: usize,
+    current: bool,
+}
+
+struct Row<'a> {
+    level: u8,
+    severity: &'static str,
+    name: &'a str,
+    opdata: &'a str,
+    link: Option<String>,
+    place: String,
+    placed: bool,
+    host: &'a str,
+    since: String,
+    age: String,
+    handled: Option<&'static str>,
+    comment: Option<&'a Comment>,
+    more_comments: u32,
+    source: &'a str,
+}
+
+#[derive(TemplateSimple)]
+#[template(path = "plain.stpl")]
+struct Page<'a> {
+    total: usize,
+    as_of: String,
+    bands: Vec<(&'static str, String)>,
+    levels: Vec<Level>,
+    rows: Vec<Row<'a>>,
+    left_out: usize,
+}
+
+/// Shows the last picture this replica saw, whatever the stores do.
+pub(crate) async fn show(app: &App, query: Option<&str>) -> Result<Reply, Problem> {
+    let from = severity(query.unwrap_or_default())?;
+    let picture = app.pictures.of(&*app.feed.required()?).await?;
+    let floor = match app.documents.floor().await {
+        Ok(floor) => floor,
+        Err(problem) => {
+            tracing::debug!(?problem, "places are shown by their numbers");
+            Arc::default()
+        }
+    };
+    let page = tokio::task::spawn_blocking(move || rendered(&picture, &floor, from, Timestamp::now()));
+    Ok(page::html(page.await.map_err(anyhow::Error::from)?.map_err(anyhow::Error::from)?))
+}
+
+fn severity(query: &str) -> Result<Severity, Problem> {
+    let mut from = Severity::NotClassified;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "severity" {
+            return Err(Problem::Invalid(format!("unknown parameter {name}, expected severity")));
+        }
+        from = value.parse().map_err(|error| Problem::Invalid(format!("severity = {value}: {error}")))?;
+    }
+    Ok(from)
+}
+
+fn rendered(
+    picture: &Picture,
+    floor: &Floor,
+    from: Severity,
+    now: Timestamp,
+) -> Result<String, sailfish::RenderError> {
+    let snapshot = &picture.0;
+    let mut events: Vec<_> = snapshot.events.iter().filter(|event| event.severity >= from).collect();
+    let matching = events.len();
+    events.sort_by_key(|event| (event.handled.is_some(), Reverse(event.severity), Reverse(event.since)));
+    events.truncate(LONGEST_TABLE);
+    let page = Page {
+        total: snapshot.events.len(),
+        as_of: page::at(snapshot.generated_at.0),
+        bands: bands(picture, now),
+        levels: levels(picture, from),
+        rows: events.iter().map(|event| row(picture, floor, event, now)).collect(),
+        left_out: matching - events.len(),
+    };
+    page.render_once()
+}
+
+/// What one must know before believing the table.
+fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut bands = Vec::new();
+    let generated_at = picture.0.generated_at.0;
+    let age = now.since(generated_at);
+    if age > STALE_PICTURE {
+        bands.push((
+            "bad",
+            format!("NOT LIVE: this picture is {} old; look at the status page.", page::age(age)),
+        ));
+    }
+    for source in picture.0.sources.iter().filter(|source| source.status != Status::Ok) {
+        let since = source.fetched_at.0.map_or_else(
+            || "it has never been read".to_owned(),
+            |at| format!("its last complete answer is {} old", page::age(now.since(at))),
+        );
+        let error = source.error.as_deref().unwrap_or("no reason given");
+        bands.push(("poor", format!("{}: {}; {since}: {error}", source.name, source.status.name())));
+    }
+    bands
+}
+
+/// Three beats of the publisher.
+pub(crate) const STALE_PICTURE: std::time::Duration = std::time::Duration::from_secs(60);
+
+fn levels(picture: &Picture, from: Severity) -> Vec<Level> {
+    let count = |severity| picture.0.events.iter().filter(|event| event.severity >= severity).count();
+    let level = |severity: Severity| Level {
+        level: severity.level(),
+        name: words(severity),
+        count: count(severity),
+        current: severity == from,
+    };
+    Severity::ALL.into_iter().rev().map(level).collect()
+}
+
+fn row<'a>(picture: &Picture, floor: &Floor, event: &'a ActiveEvent<'static>, now: Timestamp) -> Row<'a> {
+    Row {
+        level: event.severity.level(),
+        severity: words(event.severity),
+        name: &event.name,
+        opdata: &event.opdata,
+        link: events::link(picture, event)
+            .filter(|link| link.starts_with("http://") || link.starts_with("https://")),
+        place: floor.place(event),
+        placed: event.unplaced.is_none(),
+        host: &event.host,
+        since: page::at(event.since),
+        age: page::age(now.since(event.since)),
+        handled: event.handled.map(why),
+        comment: event.comments.last(),
+        more_comments: event.comment_count.saturating_sub(1),
+        source: &event.source,
+    }
+}
+
+fn words(severity: Severity) -> &'static str {
+    match severity {
+        Severity::NotClassified => "Not classified",
+        Severity::Information => "Information",
+        Severity::Warning => "Warning",
+        Severity::Average => "Average",
+        Severity::High => "High",
+        Severity::Disaster => "Disaster",
+    }
+}
+
+fn why(handled: Handled) -> &'static str {
+    match handled {
+        Handled::Suppressed => "in maintenance",
+        Handled::Dependent => "depends on another",
+        Handled::Acknowledged => "acknowledged",
+        Handled::Ticketed => "has a ticket",
+        Handled::Note => "under a quiet note",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(from: Severity) -> String {
+        let snapshot = serde_json::from_str(include_str!("../../lib/examples/snapshot.json")).unwrap();
+        let mut inventory: Inventory =
+            serde_json::from_str(include_str!("../../lib/examples/inventory.json")).unwrap();
+        inventory.normalise();
+        let picture = Picture(snapshot);
+        let now = picture.0.generated_at.0;
+        rendered(&picture, &Floor::new(&inventory), from, now).unwrap()
+    }
+
+    #[test]
+    fn every_event_is_a_row_with_its_place_or_the_reason_it_has_none() {
+        let page = page(Severity::NotClassified);
+        assert!(page.contains("SAS / SAS-A / A01 / srv-00001"), "{page}");
+        assert!(page.contains("unplaced: "));
+        let snapshot: heat::snapshot::Snapshot<'_> =
+            serde_json::from_str(include_str!("../../lib/examples/snapshot.json")).unwrap();
+        assert_eq!(page.matches("class=\"severity").count(), snapshot.events.len());
+    }
+
+    #[test]
+    fn the_worst_that_nobody_handles_stands_first_and_milder_ones_can_be_left_out() {
+        let all = page(Severity::NotClassified);
+        let first = all.find("class=\"severity").unwrap();
+        assert!(all[first..].starts_with("class=\"severity s5"));
+        let worst = page(Severity::Disaster);
+        assert!(!worst.contains("class=\"severity s4"));
+        assert!(worst.contains("aria-current=\"true\">Disaster"));
+    }
+
+    #[test]
+    fn what_a_source_sends_is_text_and_never_markup() {
+        let mut snapshot = heat::snapshot::Snapshot::default();
+        let evil = "<script>alert(1)</script>";
+        let event = ActiveEvent { name: evil.into(), host: evil.into(), ..ActiveEvent::default() };
+        snapshot.events.push(event);
+        let page =
+            rendered(&Picture(snapshot), &Floor::default(), Severity::NotClassified, Timestamp::default());
+        assert!(!page.unwrap().contains("<script>"));
+    }
+
+    #[test]
+    fn a_severity_nobody_knows_is_refused() {
+        assert_eq!(severity("severity=high").unwrap(), Severity::High);
+        assert_eq!(severity("").unwrap(), Severity::NotClassified);
+        assert!(severity("severity=9").is_err() && severity("x=1").is_err());
+    }
+}

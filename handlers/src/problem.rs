@@ -1,0 +1,159 @@
+//! What can be wrong with a request, and how the caller is told: RFC 9457, `application/problem+json`.
+
+use heat::cache::CacheError;
+use heat::comment::TextRefused;
+use heat::db::DbError;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::reply::{self, Reply};
+
+/// How long a caller waits before it tries again what a store could not do, in seconds.
+const RETRY_AFTER_S: u64 = 5;
+
+/// Why a request is not answered as asked. The words say what to do about it.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// The request cannot be understood.
+    Invalid(String),
+    /// Nobody is logged in.
+    Unauthorized,
+    /// The caller may not.
+    Forbidden(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// The path takes other methods, these.
+    MethodNotAllowed(&'static str),
+    /// The body did not come.
+    TooSlow,
+    /// The body is over [`reply::LONGEST_BODY`].
+    TooLarge,
+    /// The body is something else than JSON.
+    UnsupportedMediaType,
+    /// The request is no WebSocket handshake that this server speaks.
+    UpgradeRequired(&'static str),
+    /// A store is away, or there is nothing yet; nothing was half done.
+    Unavailable {
+        /// For the caller.
+        detail: String,
+        /// For the log.
+        cause: Option<anyhow::Error>,
+    },
+    /// A defect.
+    Internal(anyhow::Error),
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
+impl Problem {
+    /// Something is not there yet, or full.
+    pub(crate) fn not_now(detail: impl Into<String>) -> Self {
+        Self::Unavailable { detail: detail.into(), cause: None }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UpgradeRequired(_) => StatusCode::UPGRADE_REQUIRED,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            Self::Invalid(detail) | Self::Forbidden(detail) | Self::NotFound(detail) => detail,
+            Self::Unavailable { detail, .. } => detail,
+            Self::UpgradeRequired(detail) => detail,
+            Self::Unauthorized => "nobody is logged in; log in through the site's front door",
+            Self::MethodNotAllowed(_) => {
+                "this path does not take this method; the Allow header names those it takes"
+            }
+            Self::TooSlow => "the body did not come in time; send it at once",
+            Self::TooLarge => "the body is too long; send at most 65536 bytes",
+            Self::UnsupportedMediaType => "the body is not JSON; send it with Content-Type: application/json",
+            Self::Internal(_) => "a defect in Heat; the log tells more under this request_id",
+        }
+    }
+
+    fn headers(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::MethodNotAllowed(allow) => drop(headers.insert(ALLOW, HeaderValue::from_static(allow))),
+            Self::Unavailable { .. } => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_S.into())),
+            Self::UpgradeRequired(_) => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer. The one place where failures are logged, each once.
+    pub(crate) fn into_reply(self, route: &str, request_id: &str) -> Reply {
+        let status = self.status();
+        match &self {
+            Self::Internal(error) => {
+                tracing::error!(route, request_id, error = format!("{error:#}"), "request failed")
+            }
+            Self::Unavailable { detail, cause: Some(cause) } => {
+                tracing::warn!(route, request_id, error = format!("{cause:#}"), "{detail}");
+            }
+            _ => tracing::debug!(route, request_id, status = status.as_u16(), "{}", self.detail()),
+        }
+        let document = Document {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.detail(),
+            request_id,
+        };
+        let mut reply = reply::json(status, &document).unwrap_or_default();
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.headers(reply.headers_mut());
+        reply
+    }
+}
+
+impl From<CacheError> for Problem {
+    fn from(error: CacheError) -> Self {
+        Self::Unavailable { detail: "Redis does not answer; try again".to_owned(), cause: Some(error.into()) }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        if error.is_outage() {
+            let detail = "the comments database does not answer; nothing was written, try again".to_owned();
+            Self::Unavailable { detail, cause: Some(error.into()) }
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+impl From<TextRefused> for Problem {
+    fn from(refused: TextRefused) -> Self {
+        Self::Invalid(refused.to_string())
+    }
+}
+
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}

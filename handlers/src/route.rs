@@ -1,0 +1,230 @@
+//! The route table: every path, its methods, and what each needs.
+
+use std::borrow::Cow;
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::access::Role;
+use crate::problem::Problem;
+
+/// The longest event key, in characters.
+const LONGEST_KEY: usize = 1000;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    Snapshot,
+    Live,
+    Inventory,
+    Coverage,
+    Event { key: Cow<'a, str> },
+    ListComments { key: Cow<'a, str> },
+    CreateComment { key: Cow<'a, str> },
+    CreateComments,
+    EditComment { id: i64 },
+    DeleteComment { id: i64 },
+    Me,
+    Healthz,
+    Readyz,
+    OpenApi,
+    Status,
+    Plain,
+}
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// The route's name in metrics and logs; its `operationId` in the OpenAPI document.
+    pub(crate) name: &'static str,
+    /// Who may; `None` for everybody, not even asking who they are.
+    pub(crate) role: Option<Role>,
+    /// The browser must have been sent by Heat's own page.
+    pub(crate) own_origin: bool,
+}
+
+const GET: &str = "GET, HEAD";
+
+impl<'a> Route<'a> {
+    /// The route of a request. The path decides first, so that a wrong method is told which are right.
+    pub(crate) fn parse(method: &Method, path: &'a str) -> Result<Self, Problem> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let read =
+            |route| if method == Method::GET { Ok(route) } else { Err(Problem::MethodNotAllowed(GET)) };
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match segments.as_slice() {
+            ["api", "v1", "snapshot"] => read(Self::Snapshot),
+            ["api", "v1", "live"] => read(Self::Live),
+            ["api", "v1", "inventory"] => read(Self::Inventory),
+            ["api", "v1", "coverage"] => read(Self::Coverage),
+            ["api", "v1", "me"] => read(Self::Me),
+            ["api", "v1", "events", key] => read(Self::Event { key: event_key(key)? }),
+            ["api", "v1", "events", key, "comments"] => match (method, event_key(key)?) {
+                (&Method::GET, key) => Ok(Self::ListComments { key }),
+                (&Method::POST, key) => Ok(Self::CreateComment { key }),
+                _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
+            },
+            ["api", "v1", "comments"] => match *method {
+                Method::POST => Ok(Self::CreateComments),
+                _ => Err(Problem::MethodNotAllowed("POST")),
+            },
+            ["api", "v1", "comments", id] => match (method, comment_id(id)?) {
+                (&Method::PATCH, id) => Ok(Self::EditComment { id }),
+                (&Method::DELETE, id) => Ok(Self::DeleteComment { id }),
+                _ => Err(Problem::MethodNotAllowed("DELETE, PATCH")),
+            },
+            ["healthz"] => read(Self::Healthz),
+            ["readyz"] => read(Self::Readyz),
+            ["openapi.json"] => read(Self::OpenApi),
+            ["status"] => read(Self::Status),
+            ["plain"] => read(Self::Plain),
+            _ => Err(Problem::NotFound("no such path; /openapi.json describes all there are".to_owned())),
+        }
+    }
+
+    /// What it needs: the one place that says who may do what.
+    pub(crate) const fn rules(&self) -> Rules {
+        match self {
+            Self::Snapshot => reads("getSnapshot"),
+            Self::Live => Rules { own_origin: true, ..reads("live") },
+            Self::Inventory => reads("getInventory"),
+            Self::Coverage => reads("getCoverage"),
+            Self::Event { .. } => reads("getEvent"),
+            Self::ListComments { .. } => reads("listComments"),
+            Self::CreateComment { .. } => writes("createComment"),
+            Self::CreateComments => writes("createComments"),
+            Self::EditComment { .. } => writes("editComment"),
+            Self::DeleteComment { .. } => writes("deleteComment"),
+            Self::Me => reads("getMe"),
+            Self::Healthz => open("healthz"),
+            Self::Readyz => open("readyz"),
+            Self::OpenApi => open("openapi"),
+            Self::Status => reads("status"),
+            Self::Plain => reads("plain"),
+        }
+    }
+}
+
+const fn open(name: &'static str) -> Rules {
+    Rules { name, role: None, own_origin: false }
+}
+
+const fn reads(name: &'static str) -> Rules {
+    Rules { name, role: Some(Role::Viewer), own_origin: false }
+}
+
+const fn writes(name: &'static str) -> Rules {
+    Rules { name, role: Some(Role::Operator), own_origin: true }
+}
+
+/// One path segment as an event key.
+fn event_key(segment: &str) -> Result<Cow<'_, str>, Problem> {
+    let key = percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::Invalid("the event key is not percent-encoded UTF-8".to_owned()))?;
+    // Postgres holds no NUL; a key with one is a mistake, not a defect of the database.
+    if key.is_empty() || key.contains('\0') || key.chars().count() > LONGEST_KEY {
+        let expected = format!("an event key has 1 to {LONGEST_KEY} characters and no NUL");
+        return Err(Problem::Invalid(expected));
+    }
+    Ok(key)
+}
+
+fn comment_id(segment: &str) -> Result<i64, Problem> {
+    let id = segment.parse().ok().filter(|id| *id > 0);
+    id.ok_or_else(|| Problem::Invalid("a comment's id is a whole number from 1 on".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn name(method: &str, path: &str) -> Result<&'static str, Problem> {
+        Route::parse(&method.parse().unwrap(), path).map(|route| route.rules().name)
+    }
+
+    #[test]
+    fn every_operation_of_the_openapi_document_is_a_route_of_that_name_and_no_other_method_is() {
+        let document: Value = serde_json::from_str(crate::machine::OPENAPI).unwrap();
+        for (template, item) in document["paths"].as_object().unwrap() {
+            let path = template.replace("{key}", "zabbix:1:a").replace("{id}", "42");
+            for method in ["get", "post", "put", "patch", "delete"] {
+                let operation = item.get(method).map(|operation| operation["operationId"].as_str().unwrap());
+                match (name(&method.to_uppercase(), &path), operation) {
+                    (Ok(name), Some(id)) => assert_eq!(name, id, "{method} {path}"),
+                    (Err(Problem::MethodNotAllowed(allow)), None) => {
+                        for allowed in allow.split(", ").filter(|allowed| *allowed != "HEAD") {
+                            assert!(item.get(allowed.to_lowercase()).is_some(), "{allowed} {path}");
+                        }
+                    }
+                    (route, operation) => panic!("{method} {path}: {route:?}, documented as {operation:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_route_stands_in_the_openapi_document() {
+        let key = || Cow::Borrowed("k");
+        let all = [
+            Route::Snapshot,
+            Route::Live,
+            Route::Inventory,
+            Route::Coverage,
+            Route::Event { key: key() },
+            Route::ListComments { key: key() },
+            Route::CreateComment { key: key() },
+            Route::CreateComments,
+            Route::EditComment { id: 1 },
+            Route::DeleteComment { id: 1 },
+            Route::Me,
+            Route::Healthz,
+            Route::Readyz,
+            Route::OpenApi,
+            Route::Status,
+            Route::Plain,
+        ];
+        for route in all {
+            let operation = format!("\"operationId\": \"{}\"", route.rules().name);
+            assert!(crate::machine::OPENAPI.contains(&operation), "{operation}");
+        }
+    }
+
+    #[test]
+    fn every_write_needs_an_operator_and_heats_own_page() {
+        for method in ["POST", "PATCH", "DELETE"] {
+            for path in ["/api/v1/events/k/comments", "/api/v1/comments", "/api/v1/comments/1"] {
+                let Ok(route) = Route::parse(&method.parse().unwrap(), path) else { continue };
+                let rules = route.rules();
+                assert_eq!((rules.role, rules.own_origin), (Some(Role::Operator), true), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_percent_encoded_segment() {
+        let key = |path| match Route::parse(&Method::GET, path).unwrap() {
+            Route::Event { key } => key.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(key("/api/v1/events/j%3Ahttp%253A80%2Fp%3Fa%3Dб:%D1%8F"), "j:http%3A80/p?a=б:я");
+        assert_eq!(key("/api/v1/events/comments"), "comments");
+        for wrong in ["/api/v1/events/%ff", "/api/v1/events/", "/api/v1/events/a%00b"] {
+            assert!(matches!(Route::parse(&Method::GET, wrong), Err(Problem::Invalid(_))), "{wrong}");
+        }
+        let long = format!("/api/v1/events/{}", "k".repeat(1001));
+        assert!(matches!(Route::parse(&Method::GET, &long), Err(Problem::Invalid(_))));
+    }
+
+    #[test]
+    fn a_path_that_is_nearly_right_is_not_found() {
+        for path in
+            ["/", "", "/api/v1/snapshot/", "//api/v1/snapshot", "/api/v1/events/a/b", "/api/v2/snapshot", "*"]
+        {
+            assert!(matches!(Route::parse(&Method::GET, path), Err(Problem::NotFound(_))), "{path}");
+        }
+        assert!(matches!(name("PATCH", "/api/v1/comments/-1"), Err(Problem::Invalid(_))));
+        assert_eq!(name("HEAD", "/api/v1/snapshot").unwrap(), "getSnapshot");
+    }
+}

@@ -1,0 +1,135 @@
+//! The way of a request: its id, its route, who may, the handler, and what is counted.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use heat::serve::Peer;
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::{HeaderMap, Request};
+
+use crate::access::Caller;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::route::Route;
+use crate::{comments, events, live, machine, me, picture, plain, status};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id taken over, in bytes.
+const LONGEST_ID: usize = 128;
+
+/// What is left of a request once its route is known and its caller admitted.
+pub(crate) struct Asked {
+    /// Who asks; nobody in particular where everybody may.
+    pub(crate) caller: Option<Caller>,
+    /// Names the request in the log and in the audit.
+    pub(crate) request_id: String,
+    /// The request itself.
+    pub(crate) request: Request<Incoming>,
+}
+
+impl Asked {
+    /// The headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    /// Who asks, on a route that admits only those it knows.
+    pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or(Problem::Unauthorized)
+    }
+}
+
+/// Answers one request, whatever it is.
+pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
+    let started = Instant::now();
+    let request_id = request_id(request.headers());
+    let uri = request.uri().clone();
+    let (name, answered) = match Route::parse(request.method(), uri.path()) {
+        Ok(route) => (route.rules().name, dispatch(&app, route, request, &request_id).await),
+        Err(problem) => ("none", Err(problem)),
+    };
+    let mut reply = answered.unwrap_or_else(|problem| problem.into_reply(name, &request_id));
+    let headers = reply.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    app.metrics.answered(name, reply.status().as_u16(), started.elapsed());
+    reply
+}
+
+async fn dispatch(
+    app: &Arc<App>,
+    route: Route<'_>,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Result<Reply, Problem> {
+    let rules = route.rules();
+    let peer =
+        request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let caller = rules.role.map(|role| app.access.admit(role, peer, request.headers())).transpose()?;
+    if rules.own_origin {
+        app.access.check_origin(request.headers())?;
+    }
+    let asked = Asked { caller, request_id: request_id.to_owned(), request };
+    match route {
+        Route::Snapshot => picture::snapshot(app, asked.headers()).await,
+        Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
+        Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
+        Route::Live => live::accept(app, asked.request),
+        Route::Event { key } => events::show(app, &asked, &key).await,
+        Route::ListComments { key } => comments::list(app, &asked, &key).await,
+        Route::CreateComment { key } => comments::create(app, asked, &key).await,
+        Route::CreateComments => comments::create_many(app, asked).await,
+        Route::EditComment { id } => comments::edit(app, asked, id).await,
+        Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::Me => me::show(app, asked.caller()?),
+        Route::Healthz => Ok(machine::healthz()),
+        Route::Readyz => machine::readyz(app).await,
+        Route::OpenApi => Ok(machine::openapi()),
+        Route::Status => status::show(app).await,
+        Route::Plain => plain::show(app, asked.request.uri().query()).await,
+    }
+}
+
+/// The id the proxy in front gave, so that its log and ours can be read together, or one of our own.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_sane = |id: &&str| {
+        (1..=LONGEST_ID).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    given.filter(is_sane).map_or_else(own_id, str::to_owned)
+}
+
+/// Unlike any other of this replica, and as good as certainly of the others.
+fn own_id() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // The standard library seeds its hashers at random; that spares a dependency.
+    format!("{:016x}{count:08x}", RandomState::new().hash_one(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_request_id_is_taken_over_and_any_other_replaced() {
+        let of = |id: &'static str| {
+            request_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(id))]))
+        };
+        assert_eq!(of("01J9ZK3W7Q"), "01J9ZK3W7Q");
+        for bad in ["", "a b", "x\"y", "<script>"] {
+            assert_ne!(of(bad), bad);
+            assert_eq!(of(bad).len(), 24);
+        }
+        assert_ne!(own_id(), own_id());
+    }
+}
