@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `mysql://reader:password@host:3306/racktables_db` | RackTables' database ([`super::racktables`]) |
 //! | `file:///etc/heat/inventory.json`, `….csv` | a file ([`super::inventory_file`]) |
+//! | `zabbix:` | the hosts of the Zabbix that is configured anyway ([`super::zabbix_inventory`]) |
 
 use heat::inventory::{Damage, Inventory, Mount, RackId};
 use url::Url;
 
 use super::inventory_file::{InventoryFile, InventoryFileError};
 use super::racktables::{RackTables, RackTablesError};
+use super::zabbix;
+use super::zabbix_inventory::{Rules, ZabbixInventory, ZabbixInventoryError};
 
 /// What the URL alone does not say.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,10 @@ pub struct InventoryOptions {
     /// Racks whose units are shown numbered from top to bottom, where RackTables says it in an expression that Heat
     /// cannot evaluate.
     pub reversed_racks: Vec<RackId>,
+    /// For `zabbix:`, the Zabbix that is meant.
+    pub zabbix: Option<zabbix::Options>,
+    /// For `zabbix:`, where hosts say that they stand.
+    pub rules: Rules,
 }
 
 /// Where the inventory is read from.
@@ -26,6 +33,8 @@ pub enum InventorySource {
     RackTables(RackTables),
     /// A file, read anew each time.
     File(InventoryFile),
+    /// Zabbix' hosts.
+    Zabbix(ZabbixInventory),
 }
 
 /// An inventory as it was read, and what there is to say about it.
@@ -65,6 +74,9 @@ pub enum InventoryError {
     /// A file.
     #[error(transparent)]
     File(#[from] InventoryFileError),
+    /// Zabbix' hosts.
+    #[error(transparent)]
+    Zabbix(#[from] ZabbixInventoryError),
 }
 
 /// An inventory URL that Heat cannot use. The URL itself is not repeated: it may hold a password.
@@ -81,8 +93,19 @@ impl InventorySource {
         match parsed.scheme() {
             "mysql" => RackTables::from_url(&parsed, options.reversed_racks).map(Self::RackTables),
             "file" => InventoryFile::from_url(&parsed).map(Self::File),
+            "zabbix" => {
+                let zabbix = options.zabbix.ok_or_else(|| {
+                    InventoryUrlError(
+                        "the inventory is zabbix:, but no Zabbix is set (HEAT_ZABBIX_URL)".to_owned(),
+                    )
+                })?;
+                ZabbixInventory::new(zabbix, options.rules).map(Self::Zabbix).map_err(|error| {
+                    InventoryUrlError(format!("the inventory is zabbix:, and its client fails: {error}"))
+                })
+            }
             other => Err(InventoryUrlError(format!(
-                "the inventory's URL begins with {other}: where mysql: and file: are known; an example: {EXAMPLE}"
+                "the inventory's URL begins with {other}: where mysql:, file: and zabbix: are known; \
+                 an example: {EXAMPLE}"
             ))),
         }
     }
@@ -92,6 +115,7 @@ impl InventorySource {
         match self {
             Self::RackTables(racktables) => Ok(racktables.read().await?),
             Self::File(file) => Ok(file.read().await?),
+            Self::Zabbix(zabbix) => Ok(zabbix.read().await?),
         }
     }
 }

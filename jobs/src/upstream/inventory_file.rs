@@ -22,18 +22,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use heat::inventory::{ALL_ATOMS, Device, FORMAT, Inventory, Location, MAX_HEIGHT, Mount, Rack, Row};
+use heat::inventory::{ALL_ATOMS, Device, FORMAT, Inventory, MAX_HEIGHT, Mount};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::inventory::{InventoryUrlError, Reading, ranges};
+use super::layout::{Layout, USUAL_HEIGHT, id};
 
 /// Larger files are not read: 50,000 devices are some 15 MB.
 const MAX_BYTES: u64 = 256 << 20;
-
-/// The height of a rack of which no line says it.
-const USUAL_HEIGHT: u32 = 42;
 
 /// A file with an inventory, read anew each time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,9 +233,7 @@ fn csv_reason(content: &[u8], error: &csv::Error) -> (u64, String) {
 /// What the lines have said so far.
 #[derive(Default)]
 struct Table {
-    locations: BTreeMap<u64, Location>,
-    rows: BTreeMap<u64, Row>,
-    racks: BTreeMap<u64, Rack>,
+    layout: Layout,
     /// The line on which a rack's height was said.
     heights: BTreeMap<u64, (u32, u64)>,
     devices: BTreeMap<u64, Device>,
@@ -280,51 +275,24 @@ impl Table {
 
     /// Makes what the line's location, row and rack name; the rack's id.
     fn place(&mut self, number: u64, line: &Line<'_>) -> Result<Option<u64>, String> {
-        let mut path: Vec<&str> = Vec::new();
-        let mut location_id = None;
-        for name in line.location.split('/').map(str::trim).filter(|name| !name.is_empty()) {
-            path.push(name);
-            let id = id("location", &path);
-            self.locations.entry(id).or_insert_with(|| Location {
-                id,
-                name: name.to_owned(),
-                parent_id: location_id,
-                tags: Vec::new(),
-            });
-            location_id = Some(id);
-        }
-        let mut row_id = None;
-        if line.row.is_empty() {
-            if location_id.is_some() && !line.rack.is_empty() {
-                return Err("it has a location and a rack but no row; racks stand in rows".to_owned());
-            }
-        } else {
-            path.push(line.row);
-            let id = id("row", &path);
-            self.rows.entry(id).or_insert_with(|| Row { id, name: line.row.to_owned(), location_id });
-            row_id = Some(id);
-        }
         let height = number_of(line.height, "height")?;
-        if line.rack.is_empty() {
-            return if height.is_none() { Ok(None) } else { Err("it has a height but no rack".to_owned()) };
+        if line.rack.is_empty() && height.is_some() {
+            return Err("it has a height but no rack".to_owned());
         }
-        path.push(line.rack);
-        let id = id("rack", &path);
-        let rack = self.racks.entry(id).or_insert_with(|| Rack {
-            id,
-            name: line.rack.to_owned(),
-            row_id,
-            height: USUAL_HEIGHT,
-            ..Rack::default()
-        });
+        if line.row.is_empty() && !line.location.is_empty() && !line.rack.is_empty() {
+            return Err("it has a location and a rack but no row; racks stand in rows".to_owned());
+        }
+        let Some(rack) = self.layout.place(line.location, line.row, line.rack, USUAL_HEIGHT) else {
+            return Ok(None);
+        };
         if let Some(height) = height {
-            let &mut (said, on) = self.heights.entry(id).or_insert((height, number));
+            let &mut (said, on) = self.heights.entry(rack.id).or_insert((height, number));
             if said != height {
                 return Err(format!("rack {} has height {height} here and {said} on line {on}", line.rack));
             }
             rack.height = height;
         }
-        Ok(Some(id))
+        Ok(Some(rack.id))
     }
 
     fn finish(mut self) -> Inventory {
@@ -333,13 +301,7 @@ impl Table {
                 device.mounts.extend(ranges(rack_id, units.into_iter().map(|unit| (unit, ALL_ATOMS))));
             }
         }
-        Inventory {
-            locations: self.locations.into_values().collect(),
-            rows: self.rows.into_values().collect(),
-            racks: self.racks.into_values().collect(),
-            devices: self.devices.into_values().collect(),
-            ..Inventory::default()
-        }
+        self.layout.with(self.devices.into_values())
     }
 }
 
@@ -363,18 +325,6 @@ fn fill(known: &mut String, said: &str, column: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("the device's {column} is {said:?} here and {known:?} on an earlier line"))
-}
-
-/// 53 bits of the digest of a thing's kind and path: what JavaScript can hold, and the same in every run.
-pub(super) fn id(kind: &str, path: &[&str]) -> u64 {
-    let mut digest = Sha256::new();
-    digest.update(kind);
-    for name in path {
-        digest.update([0]);
-        digest.update(name);
-    }
-    let bytes = digest.finalize();
-    bytes.iter().take(8).fold(0_u64, |id, &byte| id << 8 | u64::from(byte)) >> 11
 }
 
 #[cfg(test)]
@@ -451,13 +401,6 @@ mod tests {
         }
         let (line, reason) = csv(b"location,row,rack,height,unit,device\nSAS,A,A01,42,1,\xd1\n").unwrap_err();
         assert!(line == 2 && reason.contains("CSV UTF-8"), "{line} {reason}");
-    }
-
-    #[test]
-    fn ids_are_the_same_in_every_run_and_fit_a_javascript_number() {
-        assert_eq!(id("rack", &["SAS", "A", "A01"]), 4_714_717_219_104_594);
-        assert_ne!(id("rack", &["SAS", "A"]), id("row", &["SAS", "A"]));
-        assert_ne!(id("rack", &["SA", "S"]), id("rack", &["S", "AS"]));
     }
 
     proptest! {

@@ -5,22 +5,17 @@ pub mod http;
 pub mod inventory;
 pub mod inventory_file;
 pub mod juggler;
+mod layout;
 pub mod racktables;
 pub mod zabbix;
+pub mod zabbix_inventory;
 
 use std::collections::BTreeSet;
 
 use heat::event::Event;
 use tokio::sync::mpsc;
 
-/// Which hosts a source watches, by the names it uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Watched {
-    /// Every device of the inventory.
-    All,
-    /// These hosts.
-    Hosts(BTreeSet<String>),
-}
+pub use heat::coverage::Watched;
 
 /// What one sweep of a source brought.
 #[derive(Clone, Debug, Default)]

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use heat::inventory::{ALL_ATOMS, Damage, Device, Inventory, Location, Mount, Rack, Row};
 
 use super::super::inventory::ranges;
+use super::super::layout::USUAL_HEIGHT;
 use super::markup::cleaned;
 use super::rows::{
     AttributeRow, LinkRow, ObjectRow, Tables, TagRow, TaggedRow, UnitRow, WordRow, attribute, object_type,
     text,
 };
-
-/// The height of a rack of which neither the height nor any used unit is known: the most common one.
-const USUAL_HEIGHT: u32 = 42;
 
 /// Which racks are numbered from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq)]
