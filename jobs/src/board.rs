@@ -87,7 +87,9 @@ impl Board {
                 unreadable => tracing::warn!(?unreadable, "starting without the last inventory"),
             },
             Ok(None) => {}
-            Err(error @ CacheError::Form { .. }) => tracing::warn!(%error, "starting without the last inventory"),
+            Err(error @ CacheError::Form { .. }) => {
+                tracing::warn!(%error, "starting without the last inventory")
+            }
             Err(error) => return Err(error),
         }
         Ok(board)

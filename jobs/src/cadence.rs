@@ -26,7 +26,9 @@ impl Schedule {
             Err(error) => Err(ConfigError::invalid(
                 name,
                 text,
-                format!("{error}; six fields are expected, seconds first, such as */5 * * * * * for every 5 s"),
+                format!(
+                    "{error}; six fields are expected, seconds first, such as */5 * * * * * for every 5 s"
+                ),
             )),
         }
     }

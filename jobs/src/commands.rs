@@ -40,7 +40,9 @@ async fn update(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resul
     let names: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), sources = names.join(" "), "heat-updater");
     if names.is_empty() {
-        tracing::warn!("no source is configured; set HEAT_ZABBIX_URL or HEAT_JUGGLER_URL, or [[source]] in HEAT_CONFIG");
+        tracing::warn!(
+            "no source is configured; set HEAT_ZABBIX_URL or HEAT_JUGGLER_URL, or [[source]] in HEAT_CONFIG"
+        );
     }
     let ended = updater::run(config, metrics, stop.clone()).await;
     stop.cancel();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
 use heat::inventory::RackId;
-use heat::severity::Severity;
+use heat::severity::{Severity, UnknownSeverity};
 use heat::telemetry::TelemetryArgs;
 use serde::Deserialize;
 use url::Url;
@@ -23,8 +23,10 @@ use crate::upstream::{juggler, zabbix};
 /// Several may run; one works at a time, and another takes over within 15 seconds if it dies.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "heat-updater", version, max_term_width = 100)]
-#[command(after_help = "Every option can be given by the environment variable named beside it. Sources without a URL are off.\n\
-    Tables (several sources of a kind, severity maps, inventory rules) live in the TOML file named by HEAT_CONFIG.")]
+#[command(
+    after_help = "Every option can be given by the environment variable named beside it. Sources without a URL are off.\n\
+    Tables (several sources of a kind, severity maps, inventory rules) live in the TOML file named by HEAT_CONFIG."
+)]
 pub struct Arguments {
     /// What to do; `run` if nothing is said
     #[command(subcommand)]
@@ -102,8 +104,8 @@ pub struct UpstreamArgs {
     #[arg(long, env = "HEAT_CONFIG")]
     config: Option<PathBuf>,
     /// Events below this severity are listed, not painted, and their operational data is not asked for
-    #[arg(long, env = "HEAT_MAP_SEVERITY", default_value_t = Severity::Warning)]
-    pub map_severity: Severity,
+    #[arg(long, env = "HEAT_MAP_SEVERITY", default_value = "warning")]
+    map_severity: String,
 }
 
 /// When things happen. Cron expressions have six fields, seconds first, in UTC.
@@ -178,7 +180,9 @@ impl SourceConfig {
     /// A client; nothing is sent yet.
     pub fn client(&self) -> anyhow::Result<Client> {
         Ok(match &self.upstream {
-            UpstreamConfig::Zabbix(options) => Client::Zabbix(Box::new(zabbix::Client::new((**options).clone())?)),
+            UpstreamConfig::Zabbix(options) => {
+                Client::Zabbix(Box::new(zabbix::Client::new((**options).clone())?))
+            }
             UpstreamConfig::Juggler(options) => {
                 Client::Juggler(Box::new(juggler::Client::new((**options).clone())?))
             }
@@ -261,7 +265,9 @@ impl Arguments {
             inventory_schedule: Schedule::parse("HEAT_INVENTORY_CRON", &schedule.inventory_cron)?,
             housekeeping: Schedule::parse("HEAT_HOUSEKEEPING_CRON", &schedule.housekeeping_cron)?,
             keep_history: Duration::from_secs(u64::from(schedule.history_days) * 24 * 3600),
-            map_severity: self.upstreams.map_severity,
+            map_severity: self.upstreams.map_severity.parse().map_err(|error: UnknownSeverity| {
+                ConfigError::invalid("HEAT_MAP_SEVERITY", &self.upstreams.map_severity, error.to_string())
+            })?,
         })
     }
 
@@ -269,14 +275,17 @@ impl Arguments {
         let mut sources: BTreeMap<String, SourceConfig> = BTreeMap::new();
         let mut add = |source: SourceConfig| {
             let name = source.name.clone();
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            let plain =
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
             if !plain || RESERVED.contains(&name.as_str()) {
                 let expected = format!("letters, digits, - _ . and none of {}", RESERVED.join(", "));
                 return Err(ConfigError::invalid("source.name", name, expected));
             }
             match sources.insert(name.clone(), source) {
                 None => Ok(()),
-                Some(_) => Err(ConfigError::invalid("source.name", name, "each source needs a name of its own")),
+                Some(_) => {
+                    Err(ConfigError::invalid("source.name", name, "each source needs a name of its own"))
+                }
             }
         };
         let args = &self.upstreams;
@@ -294,7 +303,10 @@ impl Arguments {
             let token = secret(name, args.juggler_token.as_ref(), args.juggler_token_file.as_ref())?;
             let url = parsed_url("HEAT_JUGGLER_URL", url)?;
             let options = juggler::Options::new("juggler", url, token.unwrap_or_else(|| Secret::new("")));
-            add(SourceConfig { name: "juggler".into(), upstream: UpstreamConfig::Juggler(Box::new(options)) })?;
+            add(SourceConfig {
+                name: "juggler".into(),
+                upstream: UpstreamConfig::Juggler(Box::new(options)),
+            })?;
         }
         for table in &file.source {
             let table: SourceTable =
@@ -330,7 +342,17 @@ impl Arguments {
 impl SourceTable {
     fn config(self) -> Result<SourceConfig, ConfigError> {
         Ok(match self {
-            Self::Zabbix { name, url, token_file, token, web_url, page_size, severities, group_ids, tags } => {
+            Self::Zabbix {
+                name,
+                url,
+                token_file,
+                token,
+                web_url,
+                page_size,
+                severities,
+                group_ids,
+                tags,
+            } => {
                 let token = secret("source.token", token.as_ref(), token_file.as_ref())?
                     .ok_or(ConfigError::Missing { name: "source.token" })?;
                 let defaults = zabbix::Options::new(&name, url, token);
@@ -358,6 +380,8 @@ fn parsed_url(name: &str, url: &str) -> Result<Url, ConfigError> {
     match Url::parse(url) {
         Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => Ok(parsed),
         Ok(_) => Err(ConfigError::invalid(name, url, "a URL that begins with https:// or http://")),
-        Err(error) => Err(ConfigError::invalid(name, url, format!("a URL that begins with https:// ({error})"))),
+        Err(error) => {
+            Err(ConfigError::invalid(name, url, format!("a URL that begins with https:// ({error})")))
+        }
     }
 }

@@ -38,7 +38,10 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         sick += events.is_none() as usize;
         if let (Some(events), Some(inventory)) = (events, &inventory) {
             let hosts: Vec<&str> = events.iter().map(|event| event.host.as_str()).collect();
-            println!("{}", indented(&matching_report(&hosts, &Places::new(inventory), inventory).to_string()));
+            println!(
+                "{}",
+                indented(&matching_report(&hosts, &Places::new(inventory), inventory).to_string())
+            );
         }
     }
     match sick {
@@ -104,7 +107,9 @@ async fn postgres(config: &Config) -> anyhow::Result<Healthy<()>> {
     let pending = db.pending_migrations().await?;
     let told = match pending {
         0 => "the schema is up to date".to_owned(),
-        _ => format!("{pending} migrations are due; `heat-updater migrate`, or the updater's next start, applies them"),
+        _ => format!(
+            "{pending} migrations are due; `heat-updater migrate`, or the updater's next start, applies them"
+        ),
     };
     Ok(((), vec![told]))
 }

@@ -15,8 +15,12 @@ pub fn sort(events: &mut Vec<Event>) {
 /// What it added or worsened is flagged as partial. An event that was seen without its host does not stand beside the
 /// same problem with its hosts known, and gives way once they are.
 pub fn with_seen(last: &[Event], seen: Vec<Event>) -> Vec<Event> {
-    let hosts_known: HashSet<String> =
-        last.iter().chain(&seen).filter(|event| !event.host_pending).map(|event| problem(event).to_owned()).collect();
+    let hosts_known: HashSet<String> = last
+        .iter()
+        .chain(&seen)
+        .filter(|event| !event.host_pending)
+        .map(|event| problem(event).to_owned())
+        .collect();
     let mut worse = HashMap::new();
     let mut merged: Vec<Event> = last
         .iter()

@@ -41,16 +41,17 @@ impl RecordOpenings {
     }
 
     fn is_done(&self, name: &str, source: &SourceState) -> bool {
-        self.done
-            .get(name)
-            .is_some_and(|(events, status)| Arc::ptr_eq(events, &source.events) && *status == source.health.status)
+        self.done.get(name).is_some_and(|(events, status)| {
+            Arc::ptr_eq(events, &source.events) && *status == source.health.status
+        })
     }
 }
 
 impl Work for RecordOpenings {
     async fn run(&mut self) -> anyhow::Result<Done> {
         let board = self.board.borrow_and_update().clone();
-        let changed: Vec<_> = board.sources.iter().filter(|(name, source)| !self.is_done(name, source)).collect();
+        let changed: Vec<_> =
+            board.sources.iter().filter(|(name, source)| !self.is_done(name, source)).collect();
         if changed.is_empty() {
             return Ok(Done::Skipped);
         }
@@ -61,7 +62,9 @@ impl Work for RecordOpenings {
                 .open_openings()
                 .await?
                 .into_iter()
-                .map(|o| (o.id, Entered { source: o.source, peak: u8::try_from(o.severity_peak).unwrap_or(0) }))
+                .map(|o| {
+                    (o.id, Entered { source: o.source, peak: u8::try_from(o.severity_peak).unwrap_or(0) })
+                })
                 .collect(),
         };
         let mut opened = Vec::new();
@@ -84,7 +87,9 @@ impl Work for RecordOpenings {
             self.db.record_openings(self.fence, &opened, &over, Timestamp::now()).await?;
         }
         open.retain(|id, _| !closed.contains(id));
-        open.extend(opened.into_iter().map(|o| (o.id, Entered { source: o.source, peak: o.severity.level() })));
+        open.extend(
+            opened.into_iter().map(|o| (o.id, Entered { source: o.source, peak: o.severity.level() })),
+        );
         self.open = Some(open);
         for (name, source) in changed {
             self.done.insert(name.clone(), (Arc::clone(&source.events), source.health.status));

@@ -192,7 +192,8 @@ impl Publisher {
         }
         let beat = self.published.is_none_or(|published| published.elapsed() >= BEAT) || self.news.is_none();
         let now = Timestamp::now();
-        let keys = board.sources.values().flat_map(|source| source.events.iter()).map(|event| event.key.as_str());
+        let keys =
+            board.sources.values().flat_map(|source| source.events.iter()).map(|event| event.key.as_str());
         self.listener.listen(keys, due.operators || beat, now).await.map_err(deposed_or)?;
         self.note_what_cleared(&board, now);
         self.cover(&board).await?;
@@ -252,7 +253,8 @@ impl Publisher {
     /// Writes the coverage if it is another one than before.
     async fn cover(&mut self, board: &Board) -> anyhow::Result<()> {
         let inventory = &board.inventory.inventory.version;
-        let watched: Vec<_> = board.sources.iter().map(|(name, s)| (name.clone(), s.watched.clone())).collect();
+        let watched: Vec<_> =
+            board.sources.iter().map(|(name, s)| (name.clone(), s.watched.clone())).collect();
         if !self.covered.version.is_empty()
             && self.covered.inventory == *inventory
             && self.covered.watched == watched

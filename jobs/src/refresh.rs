@@ -145,7 +145,9 @@ impl Refresh {
                         ours.map(|o| Event { id: o.id, key: o.event_key, ..Event::default() }).collect();
                     self.began = juggler::openings(&events);
                 }
-                Err(error) => tracing::warn!(%error, source = %self.name, "openings before the start are not known"),
+                Err(error) => {
+                    tracing::warn!(%error, source = %self.name, "openings before the start are not known")
+                }
             }
         }
         self.remembers = true;
@@ -153,7 +155,8 @@ impl Refresh {
 
     async fn complete(&mut self, mut sweep: Sweep, took: Duration) -> anyhow::Result<()> {
         merge::sort(&mut sweep.events);
-        let active: BTreeSet<_> = sweep.events.iter().filter_map(|e| e.reference.get("eventid").cloned()).collect();
+        let active: BTreeSet<_> =
+            sweep.events.iter().filter_map(|e| e.reference.get("eventid").cloned()).collect();
         self.opdata.retain(|event, _| active.contains(event));
         self.add_opdata(&mut sweep.events);
         let ages = ages(self.interval, took);
@@ -173,7 +176,13 @@ impl Refresh {
     }
 
     /// What a sweep that did not get through leaves: the last good events, and those it saw.
-    async fn incomplete(&mut self, reason: String, seen: Vec<Event>, told: Told, took: Duration) -> anyhow::Result<()> {
+    async fn incomplete(
+        &mut self,
+        reason: String,
+        seen: Vec<Event>,
+        told: Told,
+        took: Duration,
+    ) -> anyhow::Result<()> {
         let state = self.state();
         let ages = ages(self.interval, took);
         let health = SourceHealth {
@@ -298,7 +307,12 @@ impl Work for Refresh {
         // The early ones are stored while the sweep goes on, so that the worst is on screen first.
         let sweep = {
             let early_health = SourceHealth { kind: self.client.kind().to_owned(), ..last.health.clone() };
-            let store = EarlyStore { name: self.name.clone(), cache: self.cache.clone(), fence: self.fence, board: self.board.clone() };
+            let store = EarlyStore {
+                name: self.name.clone(),
+                cache: self.cache.clone(),
+                fence: self.fence,
+                board: self.board.clone(),
+            };
             let storing = async move {
                 while let Some(events) = told_early.recv().await {
                     if let Err(error) = store.store(&early_health, events).await {

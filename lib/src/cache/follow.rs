@@ -106,11 +106,11 @@ impl Cache {
         hint: &mpsc::Sender<Hint>,
         mode: &watch::Sender<Notifications>,
     ) -> Result<(), RedisError> {
-        let mut connection =
-            within(CONNECT_WITHIN, self.client.get_multiplexed_async_connection()).await?;
+        let mut connection = within(CONNECT_WITHIN, self.client.get_multiplexed_async_connection()).await?;
         let notified = within(ANSWER_WITHIN, ensure_flags(&mut connection)).await?;
         let mut subscription = within(CONNECT_WITHIN, self.client.get_async_pubsub()).await?;
-        let channel = format!("__keyspace@{}__:{key}", self.client.get_connection_info().redis_settings().db());
+        let channel =
+            format!("__keyspace@{}__:{key}", self.client.get_connection_info().redis_settings().db());
         within(ANSWER_WITHIN, subscription.subscribe(channel)).await?;
         drop(connection);
         mode.send_replace(if notified { Notifications::On } else { Notifications::Polled });

@@ -15,9 +15,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 
 pub use follow::{Follow, Hint, Notifications};
 pub use lease::{Fence, LEASE_FOR, RENEW_EVERY};
-pub use records::{
-    CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth,
-};
+pub use records::{CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth};
 
 use crate::config::Secret;
 

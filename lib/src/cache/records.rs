@@ -150,12 +150,22 @@ impl Cache {
     /// How a source is doing, without what it said, which may be many megabytes.
     pub async fn source_health(&self, name: &str) -> Result<Option<SourceHealth>, CacheError> {
         const FIELDS: [&str; 9] = [
-            "format", "kind", "status", "fetched_at", "error", "link", "problems", "late_after_s", "stale_after_s",
+            "format",
+            "kind",
+            "status",
+            "fetched_at",
+            "error",
+            "link",
+            "problems",
+            "late_after_s",
+            "stale_after_s",
         ];
         let key = self.keys.source(name);
         let mut connection = self.connection().await?;
-        let values: Vec<Option<Vec<u8>>> = cmd("HMGET").arg(&key).arg(&FIELDS).query_async(&mut connection).await?;
-        let fields = FIELDS.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let values: Vec<Option<Vec<u8>>> =
+            cmd("HMGET").arg(&key).arg(&FIELDS).query_async(&mut connection).await?;
+        let fields =
+            FIELDS.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)));
         readable(&key, fields.collect())?.map(|hash| health(&key, &hash)).transpose()
     }
 
@@ -239,7 +249,12 @@ impl Cache {
     }
 
     /// Writes the last join from Postgres: a JSON document of the publisher's.
-    pub async fn write_said(&self, fence: Fence, read_at: Timestamp, body: Vec<u8>) -> Result<(), CacheError> {
+    pub async fn write_said(
+        &self,
+        fence: Fence,
+        read_at: Timestamp,
+        body: Vec<u8>,
+    ) -> Result<(), CacheError> {
         let fields = vec![("read_at", text(Some(&read_at))), ("body", body)];
         self.write(fence, &self.keys.said(), fields).await
     }
@@ -375,7 +390,11 @@ fn string(hash: &Hash, field: &str) -> String {
     hash.get(field).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &str, hash: &Hash, field: &str) -> Result<Option<T>, CacheError> {
+fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    key: &str,
+    hash: &Hash,
+    field: &str,
+) -> Result<Option<T>, CacheError> {
     match string(hash, field) {
         empty if empty.is_empty() => Ok(None),
         text => text.parse().map(Some).map_err(|error| unreadable(key, format!("{field}: {error}"))),

@@ -42,7 +42,11 @@ struct Row<'a> {
 }
 
 /// Enters deeds of one actor.
-pub async fn enter(connection: &mut AsyncPgConnection, actor: &Actor, deeds: Vec<Deed<'_>>) -> QueryResult<()> {
+pub async fn enter(
+    connection: &mut AsyncPgConnection,
+    actor: &Actor,
+    deeds: Vec<Deed<'_>>,
+) -> QueryResult<()> {
     let rows: Vec<_> = deeds
         .into_iter()
         .map(|deed| Row {
@@ -59,7 +63,10 @@ pub async fn enter(connection: &mut AsyncPgConnection, actor: &Actor, deeds: Vec
 }
 
 /// The targets and actions entered last, latest first; for tests and for reading by hand.
-pub async fn latest(connection: &mut AsyncPgConnection, limit: i64) -> QueryResult<Vec<(String, String, String)>> {
+pub async fn latest(
+    connection: &mut AsyncPgConnection,
+    limit: i64,
+) -> QueryResult<Vec<(String, String, String)>> {
     audit_log::table
         .order(audit_log::id.desc())
         .limit(limit)

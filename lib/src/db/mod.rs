@@ -51,7 +51,10 @@ impl DbError {
             Self::Unreachable(_) => true,
             Self::Query(QueryError::DatabaseError(kind, _)) => matches!(
                 kind,
-                Kind::ClosedConnection | Kind::ReadOnlyTransaction | Kind::UnableToSendCommand | Kind::Unknown
+                Kind::ClosedConnection
+                    | Kind::ReadOnlyTransaction
+                    | Kind::UnableToSendCommand
+                    | Kind::Unknown
             ),
             Self::Query(QueryError::BrokenTransactionManager) => true,
             Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
@@ -89,7 +92,9 @@ impl Db {
             Box::pin(async move {
                 let mut connection = AsyncPgConnection::establish(&url).await?;
                 connection
-                    .batch_execute("set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '30s'")
+                    .batch_execute(
+                        "set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '30s'",
+                    )
                     .await
                     .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
                 Ok(connection)
@@ -158,7 +163,8 @@ fn with_limits(url: &Secret) -> Result<Secret, ConfigError> {
         .ok()
         .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
         .ok_or_else(|| ConfigError::invalid("HEAT_DATABASE_URL", "[secret]", expected))?;
-    for (name, value) in [("application_name", "heat"), ("connect_timeout", "2"), ("tcp_user_timeout", "10")] {
+    for (name, value) in [("application_name", "heat"), ("connect_timeout", "2"), ("tcp_user_timeout", "10")]
+    {
         if !parsed.query_pairs().any(|(known, _)| known == name) {
             parsed.query_pairs_mut().append_pair(name, value);
         }

@@ -124,7 +124,13 @@ impl Db {
 
 /// An opening that is there already keeps what it first was; its peak grows, and if it was closed by mistake it is open
 /// again.
-fn enter(batch: &[Opening]) -> impl RunQueryDsl<diesel_async::AsyncPgConnection> + diesel::query_builder::QueryFragment<diesel::pg::Pg> + diesel::query_builder::QueryId + Send + use<'_> {
+fn enter(
+    batch: &[Opening],
+) -> impl RunQueryDsl<diesel_async::AsyncPgConnection>
++ diesel::query_builder::QueryFragment<diesel::pg::Pg>
++ diesel::query_builder::QueryId
++ Send
++ use<'_> {
     let texts = |field: fn(&Opening) -> &str| batch.iter().map(field).collect::<Vec<_>>();
     let ids = |field: fn(&Opening) -> Option<u64>| {
         batch.iter().map(|o| field(o).and_then(|id| i64::try_from(id).ok())).collect::<Vec<_>>()

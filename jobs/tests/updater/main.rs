@@ -1,0 +1,262 @@
+//! The updater as it runs: real processes, a real Redis and a real Postgres, a simulated Zabbix.
+
+mod stage;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use heat::db::audit::Actor;
+use heat::db::comments::NewComment;
+use heat::snapshot::{Snapshot, Status};
+use heat_devkit::eventually;
+use heat_devkit::sim::{Fault, Raise, Rule};
+use stage::{Stage, event, source};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_shows_in_its_rack_and_leaves_into_cleared_when_it_is_resolved() {
+    let stage = Stage::set().await;
+    let _updater = stage.updater();
+    stage.snapshot_where(|s| source(s, "zabbix").status == Status::Ok).await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let shown = event(&shown, "srv-1").unwrap();
+    assert_eq!((shown.device_id, shown.rack_id, shown.unplaced), (Some(11), Some(1), None));
+    stage.zabbix.resolve("srv-1", "ICMP");
+    let calm = stage.snapshot_where(|s| event(s, "srv-1").is_none()).await;
+    assert_eq!(calm.cleared.0[0].host, "srv-1");
+    assert_eq!(calm.cleared.0[0].rack_id, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_news_nothing_but_times_is_written() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater();
+    let first = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let coverage = stage.snapshot_where(|s| !s.coverage_version.is_empty()).await;
+    let before = stage.zabbix.asked_count();
+    // Several sweeps later the picture is the same one, unless the beat has come, which changes no event.
+    eventually("several sweeps", PATIENCE, async || (stage.zabbix.asked_count() > before + 8).then_some(()))
+        .await
+        .unwrap();
+    let later = stage.snapshot().await.unwrap();
+    assert_eq!(later.events, first.events);
+    assert_eq!(later.news(), coverage.news());
+    let beats = (later.generated_at.0.unix() - coverage.generated_at.0.unix()) / 20 + 1;
+    let published = stage.metric("heat_snapshots_published_total").await;
+    assert!(published <= 4 + u64::try_from(beats).unwrap(), "{published} snapshots were published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_source_keeps_its_events_and_says_why_and_the_other_one_goes_on() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater_with_juggler().await;
+    stage.snapshot_where(|s| event(s, "srv-1").is_some() && source(s, "juggler").status == Status::Ok).await;
+    stage.zabbix.inject(Rule::new(Fault::Html));
+    let failing = stage.snapshot_where(|s| source(s, "zabbix").status == Status::Failed).await;
+    assert!(event(&failing, "srv-1").is_some(), "the last good events stay");
+    let why = source(&failing, "zabbix").error.clone().unwrap();
+    assert!(why.len() > 20, "{why}");
+    stage.juggler.set(heat_devkit::sim::RawEvent::new("srv-2", "disk", "CRIT"));
+    let both = stage.snapshot_where(|s| event(s, "srv-2").is_some()).await;
+    assert!(event(&both, "srv-1").is_some());
+    stage.zabbix.clear_faults();
+    stage.snapshot_where(|s| source(s, "zabbix").status == Status::Ok).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_is_in_the_snapshot_without_waiting_for_a_poll_and_stays_while_postgres_is_away() {
+    let mut stage = Stage::set_with_own_stores().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let key = event(&shown, "srv-1").unwrap().key.to_string();
+    stage.comment(&key, "on my way").await;
+    let commented = stage.snapshot_where(|s| event(s, "srv-1").unwrap().comment_count == 1).await;
+    assert_eq!(event(&commented, "srv-1").unwrap().comments[0].text, "on my way");
+
+    stage.postgres.kill().unwrap();
+    drop(updater);
+    let _next = stage.updater();
+    stage.zabbix.fire("srv-2", "ICMP", 4);
+    let without = stage
+        .snapshot_where(|s| event(s, "srv-2").is_some() && source(s, "comments").status == Status::Failed)
+        .await;
+    assert_eq!(event(&without, "srv-1").unwrap().comment_count, 1, "an outage takes nothing off the screen");
+    stage.postgres.start_again().await.unwrap();
+    stage.snapshot_where(|s| source(s, "comments").status == Status::Ok).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_killed_and_come_back_empty_is_filled_again_without_a_hand_and_revisions_grow() {
+    let mut stage = Stage::set_with_own_stores().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater();
+    let before = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    stage.redis.kill().unwrap();
+    stage.redis.start_again_empty().await.unwrap();
+    let after = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    assert!(after.revision.0 > before.revision.0);
+    assert_eq!(after.inventory_version, before.inventory_version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_working_updater_is_killed_another_takes_over_and_history_has_each_opening_once() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let mut first = stage.updater();
+    stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    stage.open_where(|open| open.len() == 1).await;
+    let _second = stage.updater();
+    let owner = stage.cache.lease_owner().await.unwrap();
+    first.kill9().unwrap();
+    stage.zabbix.fire("srv-2", "ICMP", 3);
+    let taken_over = stage.snapshot_where(|s| event(s, "srv-2").is_some()).await;
+    assert!(event(&taken_over, "srv-1").is_some());
+    assert_ne!(stage.cache.lease_owner().await.unwrap(), owner);
+    stage.open_where(|open| open.len() == 2).await;
+    stage.zabbix.resolve("srv-1", "ICMP");
+    stage.open_where(|open| open.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_updater_that_thaws_after_a_take_over_writes_nothing() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let mut first = stage.updater();
+    stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    first.freeze().unwrap();
+    let _second = stage.updater();
+    eventually("the lease changes hands", PATIENCE, async || {
+        (stage.metric("heat_updater_working").await == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    stage.zabbix.fire("srv-2", "ICMP", 3);
+    let seen = stage.snapshot_where(|s| event(s, "srv-2").is_some()).await;
+    first.thaw().unwrap();
+    // The thawed one finds out, and waits; the revision that others see never goes back and no event goes missing.
+    eventually("the thawed updater gives up", PATIENCE, async || {
+        first.log_tail(200).contains("no longer working").then_some(())
+    })
+    .await
+    .unwrap();
+    let after = stage.snapshot().await.unwrap();
+    assert!(after.revision.0 >= seen.revision.0);
+    assert!(event(&after, "srv-2").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_inventory_file_and_an_empty_one_leave_the_last_good_inventory() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater();
+    let good = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    for bad in ["{\"racks\": [", "{}"] {
+        stage.write_inventory(bad);
+        let failing = stage.snapshot_where(|s| source(s, "inventory").status == Status::Failed).await;
+        assert_eq!(failing.inventory_version, good.inventory_version);
+        assert_eq!(event(&failing, "srv-1").unwrap().rack_id, Some(1));
+        stage.write_inventory(stage::INVENTORY);
+        stage.snapshot_where(|s| source(s, "inventory").status == Status::Ok).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_nobody_can_place_are_shown_with_the_reason() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("stranger", "ICMP", 2);
+    stage.zabbix.fire("srv-3", "ICMP", 2);
+    stage.zabbix.raise(&Raise::new("srv-1", "Link").and_host("srv-2"));
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| s.events.len() == 4).await;
+    let why = |host| serde_json::to_value(event(&shown, host).unwrap().unplaced).unwrap();
+    assert_eq!(why("stranger"), "unknown_host");
+    assert_eq!(why("srv-3"), "no_rack");
+    let problems = source(&shown, "zabbix").problems;
+    assert_eq!(problems, 3, "a problem of two hosts is one problem and two events");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_twenty_thousand_is_in_the_snapshot_whole_and_in_history_once() {
+    let stage = Stage::set().await;
+    let _updater = stage.updater();
+    stage.snapshot_where(|s| source(s, "zabbix").status == Status::Ok).await;
+    for host in 0..2_000 {
+        stage.zabbix.add_host(&format!("node-{host}"));
+    }
+    stage.zabbix.storm(20_000);
+    let storm = stage.snapshot_where(|s| s.events.len() >= 20_000).await;
+    let ids: BTreeSet<_> = storm.events.iter().map(|e| e.id.as_ref()).collect();
+    assert_eq!(ids.len(), storm.events.len());
+    stage.open_where(|open| open.len() == ids.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operational_data_follows_once_an_opening() {
+    let stage = Stage::set().await;
+    stage.zabbix.raise(&Raise::new("srv-1", "ICMP").severity(5).opdata("0 of 3 answered"));
+    stage.zabbix.raise(&Raise::new("srv-2", "Backup").severity(1).opdata("2 days"));
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some_and(|e| !e.opdata.is_empty())).await;
+    assert_eq!(event(&shown, "srv-1").unwrap().opdata, "0 of 3 answered");
+    assert_eq!(event(&shown, "srv-2").unwrap().opdata, "", "below the map's severity it is not asked for");
+}
+
+#[test]
+fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right() {
+    for (name, value, expected) in [
+        ("HEAT_EVENTS_CRON", "often", "seconds first"),
+        ("HEAT_ZABBIX_URL", "zabbix.example.net", "https://"),
+        ("HEAT_MAP_SEVERITY", "terrible", "disaster"),
+        ("HEAT_INVENTORY_URL", "ftp://x/y", "mysql://"),
+        ("HEAT_REDIS_URL", "http://x", "redis://"),
+        ("HEAT_DATABASE_URL", "mysql://x", "postgres://"),
+        ("HEAT_CONFIG", "/nowhere.toml", "No such file"),
+    ] {
+        let said = stage::refused_start(name, value);
+        assert!(said.contains(name) && said.contains(expected), "{name}={value}: {said}");
+    }
+    let said = stage::refused_start_with_file(
+        "[[source]]\nkind = 'zabbix'\nname = 'z'\nurl = 'http://z'\ntokn = 'x'",
+    );
+    assert!(said.contains("tokn") || said.contains("token"), "{said}");
+    let said = stage::refused_start_with_file("[sauce]\n");
+    assert!(said.contains("sauce"), "{said}");
+}
+
+impl Stage {
+    async fn comment(&self, key: &str, text: &str) {
+        let actor = Actor { name: "ann".into(), via: "off", request_id: "r".into() };
+        let comment =
+            NewComment { event_key: key.into(), event_id: None, author: "ann".into(), text: text.into() };
+        self.db.create_comments(&actor, vec![comment]).await.unwrap();
+        self.cache.tell_changed().await.unwrap();
+    }
+
+    async fn snapshot_where(&self, is: impl Fn(&Snapshot<'static>) -> bool) -> Snapshot<'static> {
+        let last = std::cell::RefCell::new(None);
+        let found = eventually("a snapshot that fits", PATIENCE, async || {
+            let snapshot = self.snapshot().await?;
+            if is(&snapshot) {
+                return Some(snapshot);
+            }
+            last.replace(Some(snapshot));
+            None
+        })
+        .await;
+        found.unwrap_or_else(|error| panic!("{error}; the last one was {:#?}", last.borrow()))
+    }
+
+    async fn open_where(&self, is: impl Fn(&BTreeSet<String>) -> bool) {
+        eventually("history that fits", PATIENCE, async || {
+            let open = self.db.open_openings().await.ok()?.into_iter().map(|o| o.id).collect();
+            is(&open).then_some(())
+        })
+        .await
+        .unwrap();
+    }
+}

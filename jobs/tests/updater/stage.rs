@@ -1,0 +1,149 @@
+//! What an updater needs around it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use heat::cache::Cache;
+use heat::config::Secret;
+use heat::db::Db;
+use heat::snapshot::{ActiveEvent, Snapshot, Source};
+use heat_devkit::backends::{Postgres, Redis};
+use heat_devkit::process::{Process, Program, free_port};
+use heat_devkit::sim::{Juggler, JugglerOptions, Zabbix, ZabbixOptions};
+use tempfile::TempDir;
+
+pub(crate) const INVENTORY: &str = r#"{
+    "racks": [{"id": 1, "name": "R1", "height": 42}],
+    "devices": [
+        {"id": 11, "name": "srv-1", "mounts": [{"rack_id": 1, "unit": 1}]},
+        {"id": 12, "name": "srv-2", "mounts": [{"rack_id": 1, "unit": 2}]},
+        {"id": 13, "name": "srv-3"}
+    ]
+}"#;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_heat-updater");
+
+pub(crate) struct Stage {
+    pub(crate) redis: Redis,
+    pub(crate) postgres: Postgres,
+    pub(crate) zabbix: Zabbix,
+    pub(crate) juggler: Juggler,
+    pub(crate) cache: Cache,
+    pub(crate) db: Db,
+    database_url: String,
+    metrics_port: std::cell::Cell<u16>,
+    files: TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        Self::with(Redis::shared().await.unwrap(), Postgres::shared().await.unwrap()).await
+    }
+
+    /// Stores that a test may kill.
+    pub(crate) async fn set_with_own_stores() -> Self {
+        Self::with(Redis::start().await.unwrap(), Postgres::start().await.unwrap()).await
+    }
+
+    async fn with(redis: Redis, postgres: Postgres) -> Self {
+        let database_url = postgres.fresh_database().await.unwrap();
+        let db = Db::new(&Secret::new(&database_url), 2).unwrap();
+        db.migrate().await.unwrap();
+        let stage = Self {
+            cache: Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap(),
+            db,
+            database_url,
+            redis,
+            postgres,
+            zabbix: Zabbix::start(ZabbixOptions::default()).await.unwrap(),
+            juggler: Juggler::start(JugglerOptions::default()).await.unwrap(),
+            metrics_port: 0.into(),
+            files: TempDir::new().unwrap(),
+        };
+        stage.write_inventory(INVENTORY);
+        for host in ["srv-1", "srv-2", "srv-3", "stranger"] {
+            stage.zabbix.add_host(host);
+        }
+        stage
+    }
+
+    fn inventory(&self) -> PathBuf {
+        self.files.path().join("inventory.json")
+    }
+
+    pub(crate) fn write_inventory(&self, text: &str) {
+        std::fs::write(self.inventory(), text).unwrap();
+    }
+
+    fn program(&self) -> Program {
+        let port = free_port().unwrap();
+        self.metrics_port.set(port);
+        Program::new("heat-updater", BINARY)
+            .log(self.files.path().join(format!("updater-{port}.log")))
+            .env("HEAT_REDIS_URL", self.redis.url())
+            .env("HEAT_REDIS_PREFIX", self.redis.prefix())
+            .env("HEAT_DATABASE_URL", &self.database_url)
+            .env("HEAT_METRICS_LISTEN", format!("127.0.0.1:{port}"))
+            .env("HEAT_ZABBIX_URL", self.zabbix.url())
+            .env("HEAT_ZABBIX_TOKEN", self.zabbix.token())
+            .env("HEAT_INVENTORY_URL", format!("file://{}", self.inventory().display()))
+            .env("HEAT_EVENTS_CRON", "* * * * * *")
+            .env("HEAT_INVENTORY_CRON", "* * * * * *")
+    }
+
+    pub(crate) fn updater(&self) -> Process {
+        self.program().spawn().unwrap()
+    }
+
+    pub(crate) async fn updater_with_juggler(&self) -> Process {
+        self.program()
+            .env("HEAT_JUGGLER_URL", self.juggler.url())
+            .env("HEAT_JUGGLER_TOKEN", self.juggler.token())
+            .spawn()
+            .unwrap()
+    }
+
+    pub(crate) async fn snapshot(&self) -> Option<Snapshot<'static>> {
+        let cached = self.cache.snapshot().await.ok()??;
+        Some(serde_json::from_slice(&cached.body.json().unwrap()).unwrap())
+    }
+
+    /// A metric of the updater started last; 0 while it cannot be read.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.metrics_port.get());
+        let Ok(answer) = reqwest::get(url).await else { return 0 };
+        let text = answer.text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+pub(crate) fn event<'a>(snapshot: &'a Snapshot<'static>, host: &str) -> Option<&'a ActiveEvent<'static>> {
+    snapshot.events.iter().find(|event| event.host == host)
+}
+
+pub(crate) fn source<'a>(snapshot: &'a Snapshot<'static>, name: &str) -> &'a Source<'static> {
+    snapshot.sources.iter().find(|source| source.name == name).unwrap()
+}
+
+/// What the updater says when it refuses to start with one setting changed.
+pub(crate) fn refused_start(name: &str, value: &str) -> String {
+    let output = Command::new(BINARY)
+        .env_clear()
+        .env("HEAT_REDIS_URL", "redis://127.0.0.1:1")
+        .env("HEAT_DATABASE_URL", "postgres://127.0.0.1:1/heat")
+        .env("HEAT_ZABBIX_URL", "http://127.0.0.1:1")
+        .env("HEAT_ZABBIX_TOKEN", "token")
+        .env(name, value)
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{name}={value} was taken");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+pub(crate) fn refused_start_with_file(text: &str) -> String {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("heat.toml");
+    std::fs::write(&path, text).unwrap();
+    refused_start("HEAT_CONFIG", path.to_str().unwrap())
+}
