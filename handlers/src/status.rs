@@ -90,9 +90,16 @@ pub(crate) async fn show(app: &App) -> Result<Reply, Problem> {
         }
         Err(_) => Running::default(),
     };
-    let picture = match app.feed.latest() {
-        Some(frame) => Some(app.pictures.of(&frame).await?),
+    let frame = app.feed.latest();
+    let picture = match &frame {
         None => None,
+        Some(frame) => match app.pictures.of(frame).await {
+            Ok(picture) => Some(picture),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the status page cannot read the snapshot");
+                None
+            }
+        },
     };
     let page = Page {
         bands: bands(app, stores, picture.as_deref(), &running, now),
@@ -101,7 +108,7 @@ pub(crate) async fn show(app: &App) -> Result<Reply, Problem> {
         jobs: running.jobs.iter().map(|job| job_row(job, now)).collect(),
         replicas: running.replicas,
         own: &app.id,
-        revision: app.feed.latest().map_or(0, |frame| frame.revision),
+        revision: frame.map_or(0, |frame| frame.revision),
         version: env!("CARGO_PKG_VERSION"),
         now: page::at(now),
     };
@@ -132,7 +139,7 @@ fn bands(
         ));
     }
     match picture {
-        None => bands.push(("bad", "No snapshot has been published yet.".to_owned())),
+        None => bands.push(("bad", "There is no snapshot that can be read.".to_owned())),
         Some(picture) => {
             let age = now.since(picture.0.generated_at.0);
             if age > STALE_PICTURE {

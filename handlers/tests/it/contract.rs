@@ -1,0 +1,141 @@
+//! What is answered is what the OpenAPI document says.
+
+use heat::event::TEXT_IN_SNAPSHOT;
+use heat::snapshot::Snapshot;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::stage::{FIRST, Stage, segment};
+
+/// The part of JSON Schema that the document uses: what `value` has against `schema`, if anything.
+fn breach(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.trim_start_matches('#')).expect("a schema");
+        return breach(document, schema, value, at);
+    }
+    let fits = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some(other) => panic!("{other} in the document"),
+        None => true,
+    };
+    let allowed = schema["enum"].as_array().is_none_or(|values| values.contains(value));
+    let number = |name: &str| schema[name].as_f64();
+    let in_range = value.as_f64().is_none_or(|v| {
+        number("minimum").is_none_or(|least| v >= least) && number("maximum").is_none_or(|most| v <= most)
+    });
+    if !(fits && allowed && in_range) {
+        return Some(format!("{at} = {value} is not {schema}"));
+    }
+    let items = value.as_array().into_iter().flatten().enumerate();
+    let mut breaches = items.filter_map(|(n, item)| breach(document, &schema["items"], item, &format!("{at}[{n}]")));
+    if let Some(found) = breaches.next() {
+        return Some(found);
+    }
+    let members = value.as_object()?;
+    let missing = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(name) = missing.into_iter().find(|name| !members.contains_key(*name)) {
+        return Some(format!("{at} lacks {name}"));
+    }
+    members.iter().find_map(|(name, member)| {
+        let at = format!("{at}.{name}");
+        match (schema["properties"].get(name), &schema["additionalProperties"]) {
+            (Some(schema), _) => breach(document, schema, member, &at),
+            (None, Value::Bool(false)) => Some(format!("{at} is not in the document")),
+            (None, other) => breach(document, other, member, &at),
+        }
+    })
+}
+
+fn check(document: &Value, schema: &str, value: &Value) {
+    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+    let found = breach(document, &schema, value, "$");
+    assert_eq!(found, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_the_documented_shape() {
+    let stage = Stage::whole().await;
+    let mut snapshot: Snapshot<'_> =
+        serde_json::from_str(include_str!("../../../lib/examples/snapshot.json")).unwrap();
+    // Its shape in the document and in the snapshot is settled with the feature itself.
+    snapshot.incidents.clear();
+    let bytes = snapshot.to_json().unwrap();
+    stage.publish_bytes(FIRST, &bytes).await;
+    stage.publish_places().await;
+    let replica = stage.replica_with(&["--auth", "off", "--location-level", "1"]).await;
+    replica.shows(FIRST).await;
+
+    let document = replica.json("/openapi.json", StatusCode::OK).await;
+    let event = snapshot.events.iter().find(|event| event.id == "zabbix:81204:srv-00001").unwrap();
+    let event_path = format!("/api/v1/events/{}", segment(&event.key));
+    let comments = format!("{event_path}/comments");
+    let text = json!({ "text": "on my way" });
+    let created = replica.send(Method::POST, &comments, &text, StatusCode::CREATED).await;
+    check(&document, "Comment", &created);
+    let many = json!({ "ids": [event.id, "gone"], "text": "too" });
+    let many = replica.send(Method::POST, "/api/v1/comments", &many, StatusCode::CREATED).await;
+    check(&document, "CommentedMany", &many);
+    let edited = format!("/api/v1/comments/{}", created["id"]);
+    check(&document, "Comment", &replica.send(Method::PATCH, &edited, &text, StatusCode::OK).await);
+
+    for (path, schema) in [
+        ("/api/v1/snapshot", "Snapshot"),
+        ("/api/v1/inventory", "Inventory"),
+        ("/api/v1/coverage", "Coverage"),
+        ("/api/v1/me", "Me"),
+        ("/readyz", "Readiness"),
+        (&event_path, "EventAnswer"),
+        (&comments, "CommentPage"),
+        (&format!("{comments}?limit=1"), "CommentPage"),
+    ] {
+        check(&document, schema, &replica.json(path, StatusCode::OK).await);
+    }
+    check(&document, "Problem", &replica.json("/api/v1/events/none", StatusCode::NOT_FOUND).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_event_is_shown_with_its_whole_text_its_link_and_its_last_comments() {
+    let stage = Stage::whole().await;
+    let whole = "ж".repeat(TEXT_IN_SNAPSHOT + 700);
+    let found = heat::event::Event {
+        id: "zabbix:1:a".into(),
+        key: "zabbix:t1:a".into(),
+        text: whole.clone(),
+        ..heat::event::Event::default()
+    };
+    let health = heat::cache::SourceHealth::default();
+    stage.cache.write_source(stage.fence, "zabbix", &health, Some(&[found]), None, None).await.unwrap();
+    let mut snapshot = Snapshot::default();
+    let mut event = crate::stage::event(1, "a");
+    event.text = heat::event::at_most(&whole, TEXT_IN_SNAPSHOT).to_owned().into();
+    event.reference.to_mut().insert("eventid".into(), "1".into());
+    snapshot.events.push(event);
+    snapshot.sources.push(heat::snapshot::Source {
+        name: "zabbix".into(),
+        link: "http://z/?e={eventid}".into(),
+        ..heat::snapshot::Source::default()
+    });
+    stage.publish_bytes(FIRST, &snapshot.to_json().unwrap()).await;
+    let replica = stage.replica().await;
+    replica.shows(FIRST).await;
+    for number in 0..4 {
+        let text = json!({ "text": number.to_string() });
+        replica.send(Method::POST, "/api/v1/events/zabbix:t1:a/comments", &text, StatusCode::CREATED).await;
+    }
+    let shown = replica.json("/api/v1/events/zabbix:t1:a", StatusCode::OK).await;
+    assert_eq!(shown["events"][0]["text"], *whole);
+    assert_eq!(shown["events"][0]["link"], "http://z/?e=1");
+    let texts: Vec<_> = shown["comments"].as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["3", "2", "1"]);
+
+    stage.publish(FIRST + 1, vec![]).await;
+    replica.shows(FIRST + 1).await;
+    let over = replica.json("/api/v1/events/zabbix:t1:a", StatusCode::OK).await;
+    assert!(over.get("events").is_none(), "it is over, and its comments are still there");
+    assert_eq!(over["comments"].as_array().unwrap().len(), 3);
+}
