@@ -18,7 +18,9 @@ use crate::{
     backends::{MariaDb, Nginx, Postgres, Redis, Site},
     eventually,
     process::{Process, Program, can_enter, free_port, is_free, is_root},
+    racktables,
     sim::{JugglerOptions, Simulation, SimulationOptions, ZabbixOptions},
+    world::World,
 };
 
 /// How long after the opening a rack loses power by itself.
@@ -244,11 +246,12 @@ impl Stack {
             ));
             Some(simulation)
         };
-        let inventory = match &simulation {
-            Some(simulation) if upstreams.inventory == Source::Simulated => {
-                let file = dir.join("inventory.json");
-                fs::write(&file, simulation.world().inventory_json())?;
-                Some(format!("file://{}", file.display()))
+        let inventory = match (&simulation, &mariadb) {
+            (Some(simulation), Some(mariadb)) => {
+                let url = load_racktables(mariadb, simulation.world(), &mariadb_dir).await?;
+                let (racks, devices) = (simulation.world().racks.len(), simulation.world().devices.len());
+                report(&format!("RackTables' database with {racks} racks and {devices} devices"));
+                Some(url)
             }
             _ => None,
         };
@@ -375,6 +378,22 @@ impl Stack {
         }
         if trouble.is_empty() { Ok(()) } else { bail!(trouble.join("\n")) }
     }
+}
+
+/// Fills RackTables' database with a world, unless an earlier start did, and returns the URL of one who may read it.
+async fn load_racktables(mariadb: &MariaDb, world: &World, dir: &Path) -> anyhow::Result<String> {
+    const DATABASE: &str = "racktables_db";
+    const READER: (&str, &str) = ("reader", "reader");
+    let script = racktables::sql(world, &racktables::Options::default());
+    let loaded = dir.join("loaded.sql");
+    if fs::read(&loaded).ok().as_deref() != Some(script.as_bytes()) {
+        mariadb.create_database(DATABASE).await?;
+        mariadb.execute_sql(DATABASE, &script).await?;
+        mariadb.execute_sql("", &racktables::reader_sql(DATABASE, READER.0, READER.1)).await?;
+        // Last, so that a start that was cut short loads it anew.
+        fs::write(&loaded, script)?;
+    }
+    Ok(mariadb.url_as(READER.0, READER.1, DATABASE))
 }
 
 /// The folder, made if need be, reachable for the servers' users, and ours alone until we end.
