@@ -1,5 +1,7 @@
 //! The Juggler client against the simulated Juggler of the devkit, and every way it can fail.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -191,7 +193,7 @@ async fn a_total_that_moves_is_read_twice_and_then_the_union_is_taken() {
 /// What an operator reads, for every way in which a Juggler fails.
 #[tokio::test]
 async fn every_failure_says_what_to_do_and_the_next_sweep_works_again() {
-    let minute = Some(Duration::from_secs(60));
+    let minute = Some(Duration::from_mins(1));
     let table = [
         (Fault::TokenRefused, "rejected the token (HTTP 401: OAuth token is missing or unknown)", minute, 1),
         (Fault::Forbidden, "rejected the token (HTTP 403", minute, 1),

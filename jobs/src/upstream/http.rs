@@ -22,7 +22,7 @@ const QUOTED: usize = 200;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A longer `Retry-After` than this is not believed.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// Why there is no answer. Completes a sentence that begins with the system's name.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,7 @@ pub enum FetchError {
 impl FetchError {
     /// Whether the same request may well succeed a moment later: transport trouble and the statuses of an overloaded or
     /// restarting server, unless it says itself when to come back.
+    #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Interrupted(_) => true,
@@ -78,6 +79,7 @@ impl FetchError {
 
     /// Whether a smaller request may succeed where this one failed: it took too long, was too large, or the server
     /// fell over it.
+    #[must_use]
     pub fn is_too_much(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::TooLarge(_) => true,
@@ -87,6 +89,7 @@ impl FetchError {
     }
 
     /// How long the server asks to be left alone, at most 10 minutes.
+    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::Status { retry_after, .. } = self { *retry_after } else { None }
     }
@@ -130,7 +133,7 @@ impl Http {
             .timeout(timeout)
             .gzip(true);
         let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-        let client = builder.build().map_err(|error| FetchError::Client(innermost(error)))?;
+        let client = builder.build().map_err(|error| FetchError::Client(innermost(&error)))?;
         Ok(Self { client, timeout, max_body })
     }
 
@@ -168,7 +171,7 @@ impl Http {
     fn failure(&self, error: reqwest::Error) -> FetchError {
         let (connecting, late) = (error.is_connect(), error.is_timeout());
         // The URL may hold a password.
-        let reason = innermost(error.without_url());
+        let reason = innermost(&error.without_url());
         if connecting {
             if late {
                 return FetchError::Connect("no answer to the attempt to connect".to_owned());
@@ -196,8 +199,8 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// The last of an error's sources, where the reason stands: "Connection refused (os error 111)".
-fn innermost(error: reqwest::Error) -> String {
-    let mut at: &dyn std::error::Error = &error;
+fn innermost(error: &reqwest::Error) -> String {
+    let mut at: &dyn std::error::Error = error;
     while let Some(source) = at.source() {
         at = source;
     }
@@ -223,6 +226,7 @@ fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Option<Duration>
 
 /// `text` with every copy of a secret made unreadable, copies cut to eight characters or more included: systems quote
 /// requests in their errors.
+#[must_use]
 pub fn masked(text: &str, secret: &Secret) -> String {
     let secret = secret.reveal();
     let shortest = secret.char_indices().nth(8).map_or(secret.len(), |(at, _)| at);
@@ -239,6 +243,7 @@ pub fn masked(text: &str, secret: &Secret) -> String {
 }
 
 /// The beginning of foreign text for an error: one line, printable, at most 200 characters.
+#[must_use]
 pub fn quoted(text: &[u8]) -> String {
     // Four bytes a character at the most; more than is needed is not looked at.
     let start = String::from_utf8_lossy(&text[..text.len().min(8 * QUOTED)]);

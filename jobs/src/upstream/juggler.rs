@@ -38,12 +38,12 @@ const RETRIES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to leave a Juggler alone that refused the token.
-const REFUSED: Duration = Duration::from_secs(60);
+const REFUSED: Duration = Duration::from_mins(1);
 
 /// How often the watched hosts are read, how long one sweep may spend on it, and when to go on after a failure.
-const WATCH_EVERY: Duration = Duration::from_secs(600);
+const WATCH_EVERY: Duration = Duration::from_mins(10);
 const WATCH_SLICE: Duration = Duration::from_secs(2);
-const WATCH_AGAIN: Duration = Duration::from_secs(60);
+const WATCH_AGAIN: Duration = Duration::from_mins(1);
 
 /// So many statuses beyond the configured ones are asked for; more are a sign that the field is not the status.
 const UNKNOWN_STATUSES: usize = 16;
@@ -83,7 +83,7 @@ impl Options {
             link: None,
             watches: Watches::default(),
             timeout: Duration::from_secs(10),
-            budget: Duration::from_secs(60),
+            budget: Duration::from_mins(1),
             max_body: 64 << 20,
             pause: Duration::from_secs(1),
             profile: Profile::default(),
@@ -252,6 +252,7 @@ impl Default for Fields {
 }
 
 /// When the openings among `events` began, by key, as [`Client::sweep`] wants to know it of the events it left last time.
+#[must_use]
 pub fn openings(events: &[Event]) -> HashMap<String, Timestamp> {
     let start = |event: &Event| {
         let (_, start) = event.id.split(':').nth(1)?.rsplit_once('@')?;
@@ -348,6 +349,7 @@ impl Client {
     }
 
     /// The template of an event's page for people, filled from an event's `ref`.
+    #[must_use]
     pub fn link(&self) -> Option<&str> {
         self.options.link.as_deref()
     }

@@ -15,7 +15,7 @@ use super::wire::{self, AnswerError};
 use crate::upstream::http::{self, Answer, FetchError, Http};
 
 /// How long to leave a Zabbix alone that has refused what will not change by asking again.
-const REFUSED: Duration = Duration::from_secs(60);
+const REFUSED: Duration = Duration::from_mins(1);
 
 /// An API token has exactly so many characters; anything else Zabbix takes for a session's id.
 const TOKEN_LENGTH: usize = 64;
@@ -61,17 +61,20 @@ pub enum CallError {
 
 impl CallError {
     /// Whether a smaller request may succeed.
+    #[must_use]
     pub fn is_too_much(&self) -> bool {
         matches!(self, Self::Fetch(error) if error.is_too_much())
     }
 
     /// Whether Zabbix does not know the token or session, or no longer.
+    #[must_use]
     pub fn is_rejected_token(&self) -> bool {
         matches!(self, Self::Answer(AnswerError::Refused { code: -32602 | -32500, data, .. })
             if data.starts_with("Not authori") || data.starts_with("Session terminated") || data.starts_with("API token"))
     }
 
     /// How long to leave Zabbix alone: what it asked for, or a minute where asking again at once cannot help.
+    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Fetch(FetchError::Status { status, retry_after, .. }) => {
@@ -184,6 +187,7 @@ impl Api {
     }
 
     /// One sentence for an operator: what happened and what to do. Never holds the token.
+    #[must_use]
     pub fn explain(&self, method: &str, error: &CallError) -> String {
         http::masked(&self.sentence(method, error), &self.token)
     }

@@ -11,10 +11,10 @@ use super::api::{Api, CallError, Version};
 use super::wire;
 
 /// How often hosts and proxies are read.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// A proxy that has not been heard of for so long is silent; it reports every few seconds.
-const SILENT_AFTER: Duration = Duration::from_secs(120);
+const SILENT_AFTER: Duration = Duration::from_mins(2);
 
 /// `monitored_by` of a host behind a proxy, and behind a group of them.
 const BY_PROXY: u64 = 1;
@@ -52,8 +52,8 @@ impl Hosts {
             Ok(hosts) => hosts,
             Err(error) => return self.remarked(api, "host.get", error, read),
         };
-        let watched = |host: &&wire::Host| host.status == 0 && !host.host.is_empty();
-        read.watched = Some(hosts.iter().filter(watched).map(|host| host.host.clone()).collect());
+        let watched = |host: &&wire::Host| host.status == 0 && !host.name.is_empty();
+        read.watched = Some(hosts.iter().filter(watched).map(|host| host.name.clone()).collect());
         // Where no proxies are, the right to read them need not be there either.
         if hosts.iter().all(|host| behind(host).is_none()) {
             read.silent = Some(BTreeSet::new());
@@ -64,7 +64,7 @@ impl Hosts {
                 let is_silent =
                     |host: &&wire::Host| behind(host).is_some_and(|proxy| silent.contains(&proxy));
                 read.silent = Some(
-                    hosts.iter().filter(watched).filter(is_silent).map(|host| host.host.clone()).collect(),
+                    hosts.iter().filter(watched).filter(is_silent).map(|host| host.name.clone()).collect(),
                 );
                 Ok(read)
             }

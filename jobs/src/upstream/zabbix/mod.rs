@@ -49,7 +49,7 @@ const SWEEPS_TO_GROW: u32 = 500;
 const ROUNDS: u32 = 3;
 
 /// How long it is believed that the token's user sees hosts, where there are no problems to show it.
-const SIGHT: Duration = Duration::from_secs(60);
+const SIGHT: Duration = Duration::from_mins(1);
 
 /// Where a Zabbix is and what to ask of it.
 #[derive(Clone, Debug)]
@@ -94,9 +94,9 @@ impl Options {
             web_url: None,
             page_size: 10_000,
             timeout: Duration::from_secs(30),
-            budget: Duration::from_secs(120),
+            budget: Duration::from_mins(2),
             slow: Duration::from_secs(5),
-            trigger_round: Duration::from_secs(120),
+            trigger_round: Duration::from_mins(2),
             max_body: 64 << 20,
             severities: Vec::new(),
             group_ids: Vec::new(),
@@ -203,6 +203,7 @@ impl Client {
     }
 
     /// The template of a problem's page for people, filled from an event's `ref`.
+    #[must_use]
     pub fn link(&self) -> String {
         let mut base = api::frontend(self.options.web_url.as_ref().unwrap_or(&self.options.url));
         // Credentials of a web server in front are for Heat alone. Only a URL that cannot have any refuses this.

@@ -230,7 +230,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn triggers(above: &[(u64, &[u64])]) -> Triggers {
-        let mut triggers = Triggers::new(Duration::from_secs(120));
+        let mut triggers = Triggers::new(Duration::from_mins(2));
         for &(id, above) in above {
             let trigger = Trigger::Monitored { hosts: vec!["h".to_owned()], above: above.to_vec() };
             triggers.known.insert(id, trigger);
@@ -258,7 +258,7 @@ mod tests {
             reference: [("triggerid".to_owned(), "7".to_owned())].into(),
             ..Event::default()
         };
-        let mut triggers = Triggers::new(Duration::from_secs(120));
+        let mut triggers = Triggers::new(Duration::from_mins(2));
         triggers.remember(&[event("a"), event("b"), event("a"), event("")]);
         assert_eq!(triggers.belongs(7), Belongs::Hosts(&["a".to_owned(), "b".to_owned()]));
         assert_eq!(triggers.untold([7].into_iter()), [7]);

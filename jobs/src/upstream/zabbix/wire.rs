@@ -98,8 +98,9 @@ pub(super) struct TriggerId {
 /// A host and what watches it. 6.0 writes `proxy_hostid`, 7.0 the other three.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Host {
-    #[serde(default, deserialize_with = "text_owned")]
-    pub(super) host: String,
+    /// The technical name.
+    #[serde(default, rename = "host", deserialize_with = "text_owned")]
+    pub(super) name: String,
     #[serde(default, deserialize_with = "number")]
     pub(super) status: u64,
     #[serde(default, deserialize_with = "number")]
