@@ -75,7 +75,13 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     send(
       response,
       status,
-      { type: "about:blank", title: String(status), status, detail, request_id: "mock" },
+      {
+        type: "about:blank",
+        title: String(status),
+        status,
+        detail,
+        request_id: "mock",
+      },
       { "Content-Type": "application/problem+json" },
     );
 
@@ -136,7 +142,9 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
         own: true,
       };
       state.comments.push(comment);
-      send(response, 201, comment, { Location: `/api/v1/comments/${comment.id}` });
+      send(response, 201, comment, {
+        Location: `/api/v1/comments/${comment.id}`,
+      });
       return join3(key);
     }
     const one = /^\/comments\/(\d+)$/.exec(path);

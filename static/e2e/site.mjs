@@ -85,8 +85,15 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
     let unit = 1;
     let made = 0;
     const add = (fields) => {
-      const name = fields.name ?? `${rowName}${rack.name}-n${String(++made).padStart(2, "0")}`;
-      devicesOut.push({ id, name, fqdn: `${name}.example.net`, ...fields, name });
+      made++;
+      const name = fields.name ?? `${rowName}${rack.name}-n${String(made).padStart(2, "0")}`;
+      devicesOut.push({
+        id,
+        name,
+        fqdn: `${name}.example.net`,
+        ...fields,
+        name,
+      });
       return id++;
     };
     const wanted = Math.round(perRack * (0.8 + 0.4 * random()));
@@ -130,7 +137,11 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
       });
       if (random() < 0.1)
         for (let v = 0; v < 3 && made < wanted; v++)
-          add({ name: `vm-${container}-${v}`, type: "VM", container_id: container });
+          add({
+            name: `vm-${container}-${v}`,
+            type: "VM",
+            container_id: container,
+          });
       unit += height;
     }
     while (made < wanted)
@@ -186,7 +197,11 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
     const device = unplaced ? undefined : pick(watched);
     const age = random() < 0.04 ? random() * 100_000 : 120_000 + random() ** 3 * 9e7;
     const problem = pick(random() < 0.25 ? PROBLEMS : PROBLEMS.filter(([, s]) => s < 5));
-    const more = unplaced ? { unplaced: pick(["unknown_host", "unknown_host", "ambiguous", "no_rack"]) } : {};
+    const more = unplaced
+      ? {
+          unplaced: pick(["unknown_host", "unknown_host", "ambiguous", "no_rack"]),
+        }
+      : {};
     const dice = random();
     if (!unplaced && dice < 0.12) {
       more.handled = "acknowledged";
@@ -205,11 +220,21 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
     } else if (dice < 0.32) {
       more.comment_count = 1;
       more.comments = [
-        { id: 1000 + i, author: "a.petrova", at: stamp(now - age / 3), text: "Seen, the shift knows." },
+        {
+          id: 1000 + i,
+          author: "a.petrova",
+          at: stamp(now - age / 3),
+          text: "Seen, the shift knows.",
+        },
       ];
     }
     if (random() < 0.4)
-      more.tags = [{ tag: "scope", value: pick(["availability", "performance", "capacity"]) }];
+      more.tags = [
+        {
+          tag: "scope",
+          value: pick(["availability", "performance", "capacity"]),
+        },
+      ];
     makeEvent(i, device, problem, now - age, more);
   }
   /** A rack loses power: most of what stands in it falls at once. */
@@ -280,5 +305,14 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
       ...changes,
     };
   };
-  return { inventory, coverage, snapshot, fell, makeEvent, events: eventsOut, rackOf, watched };
+  return {
+    inventory,
+    coverage,
+    snapshot,
+    fell,
+    makeEvent,
+    events: eventsOut,
+    rackOf,
+    watched,
+  };
 }

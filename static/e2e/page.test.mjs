@@ -1,0 +1,528 @@
+// The built page against a stand-in for the API: everything that must not depend on the stack's timing.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { assertAccessible, cell, launch, mapOf, open, pixelsOf, until } from "./browser.mjs";
+import { startMock } from "./mock.mjs";
+import { makeSite, stamp } from "./site.mjs";
+
+const HIGH = "#ea2c28";
+
+let browser;
+let mock;
+let site;
+let page;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  site = makeSite({ racks: 60, devices: 900, events: 12 });
+  mock = await startMock({ site });
+});
+afterEach(async () => {
+  const complaints = page?.complaints ?? [];
+  await page?.context().close();
+  page = undefined;
+  await mock.stop();
+  assert.deepEqual(complaints, [], "errors of the page");
+});
+
+const visit = async (query = "/", options = {}) => {
+  page = await open(browser, mock.url + query, options);
+  return page;
+};
+
+/** A snapshot newer than any before it. */
+let revisions = Date.now();
+const fresh = (changes = {}) => ({
+  ...site.snapshot(Date.now() + mock.state.clock, changes),
+  revision: ++revisions,
+});
+
+/** A rack in which nothing happens, and a device in it. */
+function quietPlace() {
+  const busy = new Set([
+    ...site.events.map((event) => event.rack_id),
+    ...site.snapshot().no_data.map((id) => site.rackOf.get(id)),
+  ]);
+  const device = site.watched.find((other) => !busy.has(site.rackOf.get(other.id)));
+  const rack = site.inventory.racks.find((other) => other.id === site.rackOf.get(device.id));
+  return { device, rack };
+}
+
+const aProblem = (device, fields = {}) =>
+  site.makeEvent(900_000, device, ["Power supply 1 has failed", 4], Date.now() - 30_000, fields);
+
+describe("the map", () => {
+  test("shows every rack of the inventory, and the page breaks no rule of its security policy", async () => {
+    await visit();
+    await mapOf(page);
+    assert.equal(await page.locator("[role=gridcell]").count(), site.inventory.racks.length);
+    assert.equal(await page.locator("nav.tabs button").count(), 4);
+    assert.equal(await page.locator("#line").getAttribute("data-line"), "live");
+  });
+
+  test("paints a problem the moment its message comes, and is calm the moment it goes", async () => {
+    site.events.length = 0;
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    await until(page, "calm", () => document.querySelector(".counter b")?.textContent === "0");
+    const before = await pixelsOf(page, HIGH);
+    const { device } = quietPlace();
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    await until(page, "the title counts", () => document.title === "(1) Heat");
+    assert.ok((await pixelsOf(page, HIGH)) > before + 50);
+    site.events.length = 0;
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "detached" });
+    assert.equal(await pixelsOf(page, HIGH), before);
+    assert.equal(await page.title(), "Heat");
+  });
+
+  test("hatches what somebody handles, and never paints it", async () => {
+    site.events.length = 0;
+    aProblem(quietPlace().device, {
+      handled: "acknowledged",
+      acknowledged: { by: "a", at: stamp(Date.now()), origin: "zabbix" },
+    });
+    mock.push(fresh());
+    await visit();
+    await cell(page, "handled, worst High").waitFor({ state: "attached" });
+    assert.equal(await page.locator(".counter[data-severity='4'] b").textContent(), "0");
+    assert.equal(await page.locator(".counter[data-severity='4'] small").textContent(), "/ 1");
+  });
+
+  test("dims by filter and removes nothing", async () => {
+    await visit();
+    await mapOf(page);
+    const count = await page.locator("[role=gridcell]").count();
+    await page.locator(".counter[data-severity='4']").click();
+    await page.waitForURL("**/?sev=4");
+    assert.equal(await page.locator("[role=gridcell]").count(), count);
+    await page.reload();
+    await mapOf(page);
+    assert.equal(await page.locator(".counter[data-severity='4']").getAttribute("aria-pressed"), "true");
+  });
+
+  test("keeps its geometry whatever happens", async () => {
+    await visit();
+    await mapOf(page);
+    const place = () => page.locator("canvas").boundingBox();
+    const before = await place();
+    mock.state.clock = 300_000;
+    site.fell(site.inventory.racks[3], Date.now());
+    mock.push(site.snapshot(Date.now()));
+    await page.reload();
+    await page.locator(".band").waitFor();
+    await mapOf(page);
+    assert.deepEqual(await place(), before);
+  });
+});
+
+describe("going around", () => {
+  test("by keyboard: arrows, Enter, Escape; the address follows, Back returns", async () => {
+    await visit();
+    await mapOf(page);
+    await page.locator("[role=gridcell][tabindex='0']").focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    const focused = await page.evaluate(() => document.activeElement?.textContent);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?rack=*");
+    await until(page, "the rack", () => document.querySelectorAll("[role=gridcell]").length > 3);
+    assert.ok(focused.startsWith(await page.locator(".panel h2").textContent()));
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => !url.search.includes("rack=1"));
+    await page.goBack();
+    await page.waitForURL("**/?rack=*");
+  });
+
+  test("by pointer: a click selects, a second one opens; the wheel opens and closes", async () => {
+    await visit();
+    await mapOf(page);
+    const box = await page.locator("canvas").boundingBox();
+    await until(page, "the map", () => document.querySelector("canvas").width > 400);
+    // The first cell stands right of the labels, under the heading.
+    const spot = [box.x + 90, box.y + 26 + 12];
+    await page.mouse.click(...spot);
+    await page.waitForURL("**/?sel=rack:*");
+    await page.mouse.click(...spot);
+    await page.waitForURL("**/?rack=*");
+    await page.mouse.wheel(0, 240);
+    await page.waitForURL((url) => !url.search.includes("rack=1"));
+  });
+
+  test("by search: `/`, a name, Enter jumps to the device in its rack", async () => {
+    await visit();
+    await mapOf(page);
+    const { device } = quietPlace();
+    await page.keyboard.press("/");
+    await page.keyboard.type(device.name);
+    await page.locator("#found li b", { hasText: device.name }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/?rack=${site.rackOf.get(device.id)}&sel=device:${device.id}`);
+    assert.equal(await page.locator(".panel h2").textContent(), device.name);
+  });
+
+  test("an address opens what it names, after a reload too", async () => {
+    const { rack } = quietPlace();
+    await visit(`/?dc=sas&rack=${rack.id}&sel=tray`);
+    await mapOf(page);
+    assert.equal(await page.locator(".crumbs [aria-current]").textContent(), rack.name);
+    assert.equal(await page.locator(".panel h2").textContent(), "Unplaced");
+  });
+
+  test("`?` shows keys and signs, Escape closes them", async () => {
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press("?");
+    await page.locator("dialog.help").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog.help").waitFor({ state: "detached" });
+  });
+});
+
+describe("the Unplaced tray", () => {
+  test("lists every event without a rack under its reason", async () => {
+    site.events.length = 0;
+    aProblem(undefined, { unplaced: "unknown_host" });
+    site.makeEvent(900_001, undefined, ["Disk", 3], Date.now(), {
+      unplaced: "host_pending",
+      host: undefined,
+    });
+    site.makeEvent(900_002, undefined, ["Disk", 3], Date.now(), {
+      rack_id: 987_654,
+    });
+    mock.push(fresh());
+    await visit("/?sel=tray");
+    await until(page, "three events", () => document.querySelectorAll(".panel .event").length === 3);
+    const reasons = await page.locator(".panel h3").allTextContents();
+    assert.equal(reasons.length, 3);
+    assert.match(reasons.join(), /no such host.*not said yet.*not in the inventory/);
+    assert.equal(await page.locator("#tray b").textContent(), "3");
+  });
+
+  test("holds the events of racks that a newer inventory brings, until it is here", async () => {
+    await visit();
+    await mapOf(page);
+    const rack = {
+      id: 70_000,
+      name: "99",
+      row_id: site.inventory.rows[0].id,
+      height: 42,
+      position: 40,
+    };
+    const device = {
+      id: 80_000,
+      name: "newcomer",
+      mounts: [{ rack_id: 70_000, unit: 1 }],
+    };
+    const later = {
+      ...site.inventory,
+      version: "later",
+      racks: [...site.inventory.racks, rack],
+      devices: [...site.inventory.devices, device],
+    };
+    const before = Number(await page.locator("#tray b").textContent());
+    site.rackOf.set(device.id, rack.id);
+    aProblem(device);
+    mock.state.inventory = later;
+    mock.push(fresh({ inventory_version: "later" }));
+    await until(
+      page,
+      "in the tray",
+      (n) => Number(document.querySelector("#tray b").textContent) === n,
+      before + 1,
+    );
+    await until(
+      page,
+      "on its rack",
+      (n) => Number(document.querySelector("#tray b").textContent) === n,
+      before,
+    );
+    await cell(page, "99, High").waitFor({ state: "attached" });
+  });
+});
+
+describe("the wall never lies", () => {
+  test("NOT LIVE by the server's clock, however fresh the message arrived, and searchable still", async () => {
+    mock.state.clock = 90_000;
+    await visit();
+    await mapOf(page);
+    await page.locator(".band b", { hasText: "NOT LIVE" }).waitFor();
+    assert.ok(await page.locator(".map.dead").count());
+    await page.keyboard.press("/");
+    await page.keyboard.type(site.inventory.devices[0].name);
+    await page.locator("#found li b").first().waitFor();
+    mock.push(fresh());
+    await page.locator(".band").waitFor({ state: "detached" });
+  });
+
+  test("a stale source hatches what it watches, keeps the colours and makes counts lower bounds", async () => {
+    site.events.length = 0;
+    aProblem(quietPlace().device);
+    const snapshot = fresh();
+    snapshot.sources[2] = {
+      ...snapshot.sources[2],
+      status: "failed",
+      error: "502",
+      fetched_at: stamp(Date.now() - 300_000),
+    };
+    mock.push(snapshot);
+    await visit();
+    const text = cell(page, "High, ≥ 1 to act on");
+    await text.waitFor({ state: "attached" });
+    assert.match(await text.textContent(), /no data/);
+    assert.ok((await pixelsOf(page, HIGH)) > 30);
+    assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
+    assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
+  });
+
+  test("a late source turns its chip, nothing else", async () => {
+    const snapshot = fresh();
+    snapshot.sources[2] = {
+      ...snapshot.sources[2],
+      fetched_at: stamp(Date.now() - 30_000),
+    };
+    mock.push(snapshot);
+    await visit();
+    await page.locator("[data-source=zabbix][data-mood=late]").waitFor();
+    assert.doesNotMatch(await page.locator(".counters").textContent(), /≥/);
+  });
+
+  test("what nobody watches is said to be so", async () => {
+    mock.state.coverage = {
+      format: 1,
+      version: mock.state.coverage.version,
+      sources: [{ name: "zabbix", devices: [] }],
+    };
+    site.events.length = 0;
+    mock.push(fresh({ no_data: [] }));
+    await visit();
+    await mapOf(page);
+    await until(page, "all hollow", () =>
+      [...document.querySelectorAll("[role=gridcell]")].every((c) => /nobody watches/.test(c.textContent)),
+    );
+  });
+});
+
+describe("the line", () => {
+  test("falls back to HTTP when no socket can be had, and returns to the socket", async () => {
+    mock.state.refuseSockets = true;
+    await visit();
+    await mapOf(page);
+    await page.locator("#line[data-line=polling]").waitFor();
+    mock.state.refuseSockets = false;
+    await page.locator("#line[data-line=live]").waitFor();
+  });
+
+  test("connects elsewhere at once when a replica goes away", async () => {
+    await visit();
+    await page.locator("#line[data-line=live]").waitFor();
+    mock.cut(1012);
+    await until(page, "away or back", () => true);
+    const { device } = quietPlace();
+    for (let i = 0; mock.sockets.size === 0 && i < 200; i++) await page.waitForTimeout(10);
+    assert.equal(mock.sockets.size, 1);
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High").first().waitFor({ state: "attached" });
+  });
+
+  test("keeps the last picture while everything is away, and heals by itself", async () => {
+    await visit();
+    await mapOf(page);
+    mock.state.down = true;
+    mock.cut();
+    await page.locator("#line:not([data-line=live])").waitFor();
+    assert.ok((await page.locator("[role=gridcell]").count()) > 0);
+    mock.state.down = false;
+    await page.locator("#line[data-line=live]").waitFor();
+  });
+});
+
+describe("comments", () => {
+  const eventKey = () => site.events.find((event) => event.rack_id && !event.handled).key;
+
+  test("are written, changed and deleted, and the list shows them", async () => {
+    const key = eventKey();
+    await visit(`/?event=${encodeURIComponent(key)}`);
+    await page.locator("textarea").fill("Left feed is dead");
+    await page.locator("button.primary", { hasText: "Comment" }).click();
+    await page.locator(".said .words", { hasText: "Left feed is dead" }).waitFor();
+    assert.equal(await page.locator("textarea").inputValue(), "");
+    await page.locator(".said button", { hasText: "Edit" }).click();
+    await page.locator(".said textarea").fill("Right feed is dead");
+    await page.locator(".said button", { hasText: "Save" }).click();
+    await page.locator(".said .words", { hasText: "Right feed is dead" }).waitFor();
+    await page.locator(".said button", { hasText: "Delete" }).click();
+    await page.locator(".said button.primary", { hasText: "Delete" }).click();
+    await page.locator(".said").waitFor({ state: "detached" });
+    assert.equal(mock.state.comments.length, 0);
+  });
+
+  test("typing survives snapshots, the end of the event, and closing it", async () => {
+    const key = eventKey();
+    await visit(`/?event=${encodeURIComponent(key)}`);
+    await page.locator("textarea").click();
+    await page.keyboard.type("half a sent");
+    mock.push(fresh());
+    await page.keyboard.type("ence");
+    site.events.splice(
+      site.events.findIndex((event) => event.key === key),
+      1,
+    );
+    mock.push(fresh());
+    await page.locator(".gone").waitFor();
+    await page.keyboard.type(", and more");
+    assert.equal(await page.locator("textarea").inputValue(), "half a sentence, and more");
+    await page.locator(".panel header .plain").click();
+    await page.goBack();
+    assert.equal(await page.locator("textarea").inputValue(), "half a sentence, and more");
+  });
+
+  test("of others come in by themselves and may not be changed", async () => {
+    const key = eventKey();
+    await visit(`/?event=${encodeURIComponent(key)}`);
+    await page.locator("textarea").waitFor();
+    mock.state.comments.push({
+      id: 500,
+      event_key: key,
+      author: "a.petrova",
+      at: stamp(Date.now()),
+      text: "On site now",
+    });
+    const event = site.events.find((other) => other.key === key);
+    event.comments = [
+      {
+        id: 500,
+        author: "a.petrova",
+        at: stamp(Date.now()),
+        text: "On site now",
+      },
+    ];
+    event.comment_count = 1;
+    mock.push(fresh());
+    await page.locator(".said .words", { hasText: "On site now" }).waitFor();
+    assert.equal(await page.locator(".said button").count(), 0);
+  });
+
+  test("are not offered to viewers", async () => {
+    mock.state.me = { ...mock.state.me, role: "viewer" };
+    await visit(`/?event=${encodeURIComponent(eventKey())}`);
+    await page.locator(".thread .lead", { hasText: "operator role" }).waitFor();
+    assert.equal(await page.locator("textarea").count(), 0);
+  });
+
+  test("that cannot be saved stay in the box, with the server's reason", async () => {
+    await visit(`/?event=${encodeURIComponent(eventKey())}`);
+    await page.locator("textarea").fill("will not go");
+    await page.route("**/comments", (route) =>
+      route.request().method() === "POST"
+        ? route.fulfill({
+            status: 503,
+            contentType: "application/problem+json",
+            body: JSON.stringify({
+              type: "about:blank",
+              title: "x",
+              status: 503,
+              detail: "the comments database does not answer; try again",
+              request_id: "1",
+            }),
+          })
+        : route.fallback(),
+    );
+    await page.locator("button.primary", { hasText: "Comment" }).click();
+    await page.locator(".thread .why", { hasText: "does not answer" }).waitFor();
+    assert.equal(await page.locator("textarea").inputValue(), "will not go");
+  });
+});
+
+describe("an empty page says what to do", () => {
+  test("before the first picture", async () => {
+    mock.state.snapshot = undefined;
+    await visit();
+    await page.locator("[data-state=noSnapshot]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /heat-updater/);
+    mock.push(fresh());
+    await mapOf(page);
+  });
+
+  test("without an inventory", async () => {
+    mock.state.inventory = mock.state.coverage = undefined;
+    mock.push(fresh({ inventory_version: undefined, coverage_version: undefined }));
+    await visit();
+    await page.locator("[data-state=noInventory]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /HEAT_INVENTORY_URL/);
+    assert.equal(Number(await page.locator("#tray b").textContent()), site.events.length);
+  });
+
+  test("without monitoring", async () => {
+    mock.push(fresh({ sources: site.snapshot().sources.slice(0, 2), events: [] }));
+    await visit();
+    await page.locator("[data-state=noSources]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /HEAT_ZABBIX_URL/);
+  });
+});
+
+describe("everybody", () => {
+  test("reads it in Russian when the browser asks, and switches", async () => {
+    await visit("/", { locale: "ru-RU" });
+    await mapOf(page);
+    assert.equal(await page.locator(".panel h2").textContent(), "Требуют действий");
+    await page.locator("button", { hasText: "English" }).click();
+    assert.equal(await page.locator(".panel h2").textContent(), "To act on");
+    await page.reload();
+    await mapOf(page);
+    assert.equal(await page.locator("html").getAttribute("lang"), "en");
+  });
+
+  for (const scheme of ["dark", "light"]) {
+    test(`can use it: axe finds nothing serious in ${scheme}`, async () => {
+      const event = site.events.find((other) => other.rack_id && !other.handled);
+      mock.state.comments.push({
+        id: 1,
+        event_key: event.key,
+        author: "operator",
+        at: stamp(Date.now()),
+        text: "Seen",
+        own: true,
+      });
+      const { rack } = quietPlace();
+      const views = {
+        "zoom 0": "/",
+        "zoom 2": `/?rack=${rack.id}&sel=rack:${rack.id}`,
+        "an event": `/?event=${encodeURIComponent(event.key)}`,
+        "the tray": "/?sel=tray&sev=4,5",
+        "a source": "/?sel=source:zabbix",
+      };
+      await visit("/", { scheme });
+      for (const [name, query] of Object.entries(views)) {
+        await page.goto(mock.url + query);
+        await mapOf(page);
+        if (name === "an event") await page.locator(".said").waitFor();
+        await assertAccessible(page, name);
+      }
+      await page.keyboard.press("?");
+      await page.locator("dialog.help").waitFor();
+      await assertAccessible(page, "help");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("/");
+      await page.keyboard.type("sas");
+      await page.locator("#found li b").first().waitFor();
+      await assertAccessible(page, "search");
+      mock.state.clock = 200_000;
+      await page.goto(mock.url);
+      await page.locator(".band").waitFor();
+      await assertAccessible(page, "not live");
+      mock.state.snapshot = undefined;
+      await page.goto(mock.url);
+      await page.locator("[data-state=noSnapshot]").waitFor();
+      await assertAccessible(page, "empty");
+    });
+  }
+});
