@@ -34,11 +34,11 @@ const visit = async (query = "/", options = {}) => {
 };
 
 /** A snapshot newer than any before it. */
-let revisions = Date.now();
-const fresh = (changes = {}) => ({
-  ...site.snapshot(Date.now() + mock.state.clock, changes),
-  revision: ++revisions,
-});
+let revision = 0;
+const fresh = (changes = {}) => {
+  revision = Math.max(revision + 1, Date.now());
+  return { ...site.snapshot(Date.now() + mock.state.clock, changes), revision };
+};
 
 /** A rack in which nothing happens, and a device in it. */
 function quietPlace() {

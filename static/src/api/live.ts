@@ -36,6 +36,8 @@ const POLL_MS = 5_000;
 /** The server sends at least every 20 seconds; a socket silent for longer than this is dead, whatever TCP says. */
 const SILENT_MS = 50_000;
 const LONGEST_S = 30;
+/** A socket that is up but has brought no picture for this long has none to bring. */
+const FIRST_PICTURE_MS = 2_000;
 
 /** How long to wait before attempt `n` (0: the first after a loss), in milliseconds, jittered. */
 export function backOff(attempt: number, random: number): number {
@@ -89,6 +91,11 @@ export function keepLine(parts: LineParts): () => void {
     mine.onopen = () => {
       heard(mine);
       parts.connected();
+      // A server without a picture says so by HTTP, and says why.
+      cancelPoll();
+      cancelPoll = parts.after(FIRST_PICTURE_MS, () => {
+        if (mine === socket && line !== "live") void poll();
+      });
     };
     mine.onmessage = ({ data }) => {
       heard(mine);

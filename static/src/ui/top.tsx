@@ -30,7 +30,8 @@ export function Top({ heat, words }: Props) {
         <button
           type="button"
           class="plain"
-          aria-label={words.top.languageLabel}
+          lang={heat.taste.language === "en" ? "ru" : "en"}
+          title={words.top.languageLabel}
           onClick={() => prefer({ language: heat.taste.language === "en" ? "ru" : "en" })}
         >
           {words.top.language}
@@ -118,7 +119,6 @@ function Counters({ heat, words }: Props) {
             key={severity}
             class={counter.all === 0 ? "counter none" : "counter"}
             aria-pressed={Boolean(view.severities & bit)}
-            aria-label={words.top.counter(name, open, all)}
             title={words.top.counter(name, open, all)}
             data-severity={severity}
             onClick={() => turn({ severities: view.severities ^ bit })}
