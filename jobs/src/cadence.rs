@@ -6,6 +6,7 @@ use chrono::Utc;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use heat::config::ConfigError;
+use heat::time::Timestamp;
 
 /// Stale comes no sooner than this, however short the interval.
 const STALE_AT_LEAST: Duration = Duration::from_secs(120);
@@ -36,6 +37,11 @@ impl Schedule {
     /// The expression.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// When it ticks next; absent if never again.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.cron.find_next_occurrence(&Utc::now(), false).ok().map(Into::into)
     }
 
     /// The longest time between two of the next runs.

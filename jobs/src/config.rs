@@ -385,3 +385,60 @@ fn parsed_url(name: &str, url: &str) -> Result<Url, ConfigError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    const STORES: [&str; 5] =
+        ["heat-updater", "--redis-url", "redis://127.0.0.1", "--database-url", "postgres://127.0.0.1/heat"];
+
+    fn config(more: &[&str]) -> anyhow::Result<Config> {
+        Arguments::try_parse_from(STORES.iter().chain(more))?.config()
+    }
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_example_file_is_taken_as_it_stands() {
+        let files = tempfile::TempDir::new().unwrap();
+        let (token, toml) = (files.path().join("token"), files.path().join("heat.toml"));
+        std::fs::write(&token, "secret\n").unwrap();
+        let example = include_str!("../../infra/heat.example.toml");
+        let secrets = ["/run/secrets/zabbix-vla", "/run/secrets/juggler"];
+        let example = secrets.iter().fold(example.to_owned(), |text, path| {
+            assert!(text.contains(path));
+            text.replace(path, token.to_str().unwrap())
+        });
+        std::fs::write(&toml, example).unwrap();
+        let config = config(&["--config", toml.to_str().unwrap()]).unwrap();
+        let names: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.kind())).collect();
+        assert_eq!(names, [("juggler-net", "juggler"), ("zabbix-vla", "zabbix")]);
+    }
+
+    #[test]
+    fn a_zabbix_alone_is_its_own_inventory() {
+        let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t"];
+        assert!(matches!(config(&zabbix).unwrap().inventory.source().unwrap(), InventorySource::Zabbix(_)));
+        let error = config(&[]).err().unwrap().to_string();
+        assert!(error.contains("HEAT_INVENTORY_URL"), "{error}");
+    }
+
+    #[test]
+    fn two_sources_of_one_name_and_reserved_names_are_refused() {
+        let files = tempfile::TempDir::new().unwrap();
+        let toml = files.path().join("heat.toml");
+        for (name, expected) in [("zabbix", "name of its own"), ("comments", "none of"), ("a b", "letters")] {
+            let text = format!("[[source]]\nkind = 'juggler'\nname = '{name}'\nurl = 'http://j'\n");
+            std::fs::write(&toml, text).unwrap();
+            let toml = toml.to_str().unwrap();
+            let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t", "--config", toml];
+            let error = config(&zabbix).err().unwrap().to_string();
+            assert!(error.contains(name) && error.contains(expected), "{error}");
+        }
+    }
+}

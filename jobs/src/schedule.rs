@@ -70,7 +70,7 @@ impl Running {
     ) -> Result<(), JobSchedulerError> {
         let guarded = Arc::new(Guarded {
             name: name.to_owned(),
-            interval: schedule.interval(),
+            schedule: schedule.clone(),
             limit,
             work: Arc::new(Mutex::new(work)),
             env: self.env.clone(),
@@ -99,7 +99,7 @@ impl Running {
 /// A job with its guard.
 struct Guarded<W> {
     name: String,
-    interval: Duration,
+    schedule: Schedule,
     limit: Duration,
     work: Arc<Mutex<W>>,
     env: Env,
@@ -146,13 +146,12 @@ impl<W: Work> Guarded<W> {
             Outcome::Panicked => tracing::error!(job = %self.name, ?took, %detail, "panicked"),
             Outcome::Failed | Outcome::TimedOut => tracing::warn!(job = %self.name, ?took, %detail, "failed"),
         }
-        let now = Timestamp::now();
         let record = JobRecord {
             name: self.name.clone(),
-            ended_at: Some(now),
+            ended_at: Some(Timestamp::now()),
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             outcome: detail,
-            next_at: Some(now + self.interval),
+            next_at: self.schedule.next(),
         };
         if let Err(error) = self.env.cache.write_job(self.env.fence, &record).await {
             tracing::debug!(%error, job = %self.name, "its record was not written");

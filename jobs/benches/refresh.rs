@@ -1,0 +1,233 @@
+//! What a refresh costs, beside what the plainest thing would cost: `serde_json` parsing the same answer, and gzip of the
+//! same snapshot.
+//!
+//! `cargo bench -p heat-jobs`. Compare the lines of one run with each other, never with another machine's.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use divan::{Bencher, black_box};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use heat::comment::{Comment, Thread, Threads};
+use heat::event::{Event, event_key, opening_id};
+use heat::inventory::{Device, Inventory, Mount, Rack};
+use heat::packed::Packed;
+use heat::placement::Places;
+use heat::snapshot::{NotNews, Parts, Reported, Snapshot, Source, Status, build};
+use heat::time::Timestamp;
+use heat_jobs::upstream::zabbix::parse_problems;
+use serde_json::{Value, json};
+
+const DEVICES: u64 = 50_000;
+const UNITS: u64 = 40;
+const SIZES: [usize; 2] = [20_000, 50_000];
+const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
+
+fn main() {
+    divan::main();
+}
+
+/// An answer of `problem.get`, with the fields Heat asks for and the tags of Zabbix' stock templates.
+fn answer(problems: usize) -> Vec<u8> {
+    let problem = |n: usize| {
+        json!({
+            "eventid": (81_000 + n).to_string(),
+            "objectid": (30_000 + n).to_string(),
+            "clock": (1_795_400_000 + n).to_string(),
+            "ns": "40773996",
+            "name": format!("srv-{:05}.sas.example.net is unreachable (now 0)", n % 50_000),
+            "acknowledged": "0",
+            "severity": (n % 6).to_string(),
+            "suppressed": if n % 20 == 0 { "1" } else { "0" },
+            "tags": [
+                {"tag": "scope", "value": "availability"},
+                {"tag": "component", "value": "network"},
+                {"tag": "site", "value": "dc3"},
+            ],
+        })
+    };
+    let result: Vec<_> = (0..problems).map(problem).collect();
+    serde_json::to_vec(&json!({"jsonrpc": "2.0", "result": result, "id": 1})).expect("plain values")
+}
+
+fn inventory() -> Inventory {
+    let mut inventory = Inventory {
+        racks: (1..=DEVICES / UNITS)
+            .map(|id| Rack { id, name: format!("R{id}"), height: 42, ..Rack::default() })
+            .collect(),
+        devices: (0..DEVICES)
+            .map(|n| Device {
+                id: 10_000 + n,
+                name: format!("srv-{n:05}"),
+                fqdn: format!("srv-{n:05}.sas.example.net"),
+                mounts: vec![Mount {
+                    rack_id: n / UNITS + 1,
+                    unit: u32::try_from(n % UNITS + 1).ok(),
+                    height: 1,
+                    atoms: 7,
+                }],
+                ..Device::default()
+            })
+            .collect(),
+        ..Inventory::default()
+    };
+    inventory.normalise();
+    inventory
+}
+
+/// The events that the answer's problems become; half the hosts go by name, half by FQDN.
+fn events(answer: &[u8]) -> Vec<Event> {
+    let problems = parse_problems(answer).expect("our own answer");
+    let mut events: Vec<Event> = problems
+        .iter()
+        .enumerate()
+        .map(|(n, problem)| {
+            let domain = if n % 2 == 0 { "" } else { ".sas.example.net" };
+            let host = format!("srv-{:05}{domain}", n % 50_000);
+            let (event, trigger) = (problem.eventid.to_string(), problem.objectid.to_string());
+            Event {
+                id: opening_id("zabbix", &event, &host),
+                key: event_key("zabbix", &trigger, &host),
+                host,
+                severity: problem.severity,
+                name: problem.name.to_string(),
+                tags: problem
+                    .tags
+                    .iter()
+                    .map(|tag| heat::event::Tag { tag: tag.tag.to_string(), value: tag.value.to_string() })
+                    .collect(),
+                reference: [("eventid".to_owned(), event), ("triggerid".to_owned(), trigger)].into(),
+                since: NOW,
+                suppressed: problem.suppressed,
+                acknowledged: problem.acknowledged,
+                ..Event::default()
+            }
+        })
+        .collect();
+    heat_jobs::merge::sort(&mut events);
+    events
+}
+
+fn threads(events: &[Event]) -> Threads {
+    let comment =
+        Comment { id: 1, author: "a.petrova".into(), at: NOW, edited_at: None, text: "On my way.".into() };
+    let thread = Thread { count: 1, last: vec![comment] };
+    events.iter().take(5_000).map(|event| (event.key.clone(), thread.clone())).collect()
+}
+
+fn snapshot<'a>(
+    events: &'a [Event],
+    places: &'a Places,
+    threads: &'a Threads,
+    silent: &'a BTreeSet<String>,
+) -> Snapshot<'a> {
+    let source = Source {
+        name: "zabbix".into(),
+        kind: "zabbix".into(),
+        status: Status::Ok,
+        fetched_at: NotNews(Some(NOW)),
+        link: "http://zabbix.example.net/tr_events.php?triggerid={triggerid}&eventid={eventid}".into(),
+        ..Source::default()
+    };
+    build(Parts {
+        now: NOW,
+        sources: vec![Reported { source, events, silent }],
+        pseudo_sources: vec![],
+        places,
+        inventory_version: "inventory",
+        coverage_version: "coverage",
+        threads,
+    })
+}
+
+/// What our refresh is measured against.
+mod plain {
+    use super::*;
+
+    #[divan::bench(args = SIZES)]
+    fn parse_as_any_json(bencher: Bencher, problems: usize) {
+        let answer = answer(problems);
+        bencher.bench(|| serde_json::from_slice::<Value>(black_box(&answer)));
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn gzip_the_snapshot(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events), BTreeSet::new());
+        let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
+        let level = if json.len() > 8 << 20 { Compression::fast() } else { Compression::new(6) };
+        bencher.bench(|| {
+            let mut gzip = GzEncoder::new(Vec::new(), level);
+            gzip.write_all(black_box(&json)).expect("memory");
+            gzip.finish()
+        });
+    }
+}
+
+/// The parts of a refresh.
+mod ours {
+    use super::*;
+
+    #[divan::bench(args = SIZES)]
+    fn parse(bencher: Bencher, problems: usize) {
+        let answer = answer(problems);
+        bencher.bench(|| parse_problems(black_box(&answer)).map(|problems| problems.len()));
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn place(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        bencher.bench(|| events.iter().filter(|event| places.find(&event.host).rack().is_some()).count());
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn build_with_5000_comments(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events), BTreeSet::new());
+        bencher.bench(|| snapshot(black_box(&events), &places, &threads, &silent).events.len());
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn find_no_news(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events), BTreeSet::new());
+        let snapshot = snapshot(&events, &places, &threads, &silent);
+        bencher.bench(|| black_box(&snapshot).news());
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn serialise(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events), BTreeSet::new());
+        let snapshot = snapshot(&events, &places, &threads, &silent);
+        bencher.bench(|| black_box(&snapshot).to_json());
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn compress(bencher: Bencher, problems: usize) {
+        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events), BTreeSet::new());
+        let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
+        bencher.bench(|| Packed::new(black_box(&json)));
+    }
+
+    /// From the source's answer to the bytes in Redis.
+    #[divan::bench(args = SIZES)]
+    fn whole_refresh_with_news(bencher: Bencher, problems: usize) {
+        let (answer, places) = (answer(problems), Places::new(&inventory()));
+        let (threads, silent) = (threads(&events(&answer)), BTreeSet::new());
+        bencher.bench(|| {
+            let events = events(black_box(&answer));
+            let snapshot = snapshot(&events, &places, &threads, &silent);
+            let json = snapshot.to_json().expect("memory");
+            (snapshot.news(), Packed::new(&json))
+        });
+    }
+
+    #[divan::bench]
+    fn index_50000_devices(bencher: Bencher) {
+        let inventory = inventory();
+        bencher.bench(|| Places::new(black_box(&inventory)));
+    }
+}
