@@ -21,7 +21,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::world::{HARDWARE, Hw, Kind, World};
+use crate::world::{HARDWARE, Hw, Kind, World, parent_tag};
 
 const SCHEMA: &str = include_str!("racktables/schema.sql");
 
@@ -365,10 +365,10 @@ impl<F: Fn(&str) -> bool> Script<F> {
         // Two that are there to be parents.
         let mut rows = vec![row(1, "NULL", false, "environment"), row(2, "NULL", false, "team")];
         rows.extend(ids.iter().map(|(tag, id)| {
-            let parent = match *tag {
-                "prod" | "test" => "1",
-                "reversed" => "NULL",
-                _ => "2",
+            let parent = match parent_tag(tag) {
+                Some("environment") => "1",
+                Some(_) => "2",
+                None => "NULL",
             };
             row(*id, parent, true, tag)
         }));

@@ -435,7 +435,7 @@ mod tests {
         let zabbix = Arc::new(Zabbix::start(ZabbixOptions::default()).await.unwrap());
         zabbix.load(&world);
         let juggler = Arc::new(Juggler::start(JugglerOptions::default()).await.unwrap());
-        Stage { world, zabbix, juggler, power_loss_after: Some(Duration::from_secs(60)) }
+        Stage { world, zabbix, juggler, power_loss_after: Some(Duration::from_mins(1)) }
     }
 
     #[test]

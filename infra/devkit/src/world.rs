@@ -9,7 +9,7 @@
 //! above that a rack computes, stores, routes, holds blade chassis, or virtualises. Some data is damaged in the
 //! ways real inventories are: see [`World::damage`].
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -83,8 +83,8 @@ pub struct Rack {
     /// `RackTables`' own mark, set by hand.
     #[serde(skip_serializing_if = "is_false")]
     pub has_problems: bool,
-    /// Explicit tags.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Explicit tags; the inventory adds the tags above them (see [`parent_tag`]).
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "with_ancestors")]
     pub tags: Vec<String>,
 }
 
@@ -243,8 +243,8 @@ pub struct Device {
     /// `RackTables`' own mark, set by hand.
     #[serde(skip_serializing_if = "is_false")]
     pub has_problems: bool,
-    /// Explicit tags.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Explicit tags; the inventory adds the tags above them (see [`parent_tag`]).
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "with_ancestors")]
     pub tags: Vec<String>,
     /// The chassis of a blade, the hypervisor of a virtual machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,6 +252,23 @@ pub struct Device {
     /// Where it is mounted itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
+}
+
+/// The tag that a tag implies: tags are a tree, two levels deep here.
+#[must_use]
+pub fn parent_tag(tag: &str) -> Option<&'static str> {
+    let teams: &[&str] = &TEAMS;
+    match tag {
+        "prod" | "test" => Some("environment"),
+        tag if teams.contains(&tag) => Some("team"),
+        _ => None,
+    }
+}
+
+fn with_ancestors<S: serde::Serializer>(tags: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let with_parent = |tag: &'_ String| [Some(tag.clone()), parent_tag(tag).map(str::to_owned)];
+    let all: BTreeSet<String> = tags.iter().flat_map(with_parent).flatten().collect();
+    serializer.collect_seq(all)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -348,6 +365,9 @@ impl World {
     }
 
     /// The inventory as the `file://` JSON document.
+    ///
+    /// # Panics
+    /// Never: nothing in a world is beyond JSON.
     #[must_use]
     #[expect(clippy::expect_used, reason = "the document has no map with keys other than strings")]
     pub fn inventory_json(&self) -> String {
@@ -869,9 +889,9 @@ impl Builder {
             } else if device.id == custom_type {
                 device.kind = Kind::Custom;
                 device.hw = Some(COOLER);
-                device.fqdn = "cooler-01.sas.example.net".to_owned();
+                "cooler-01.sas.example.net".clone_into(&mut device.fqdn);
             } else if device.id == at_ten {
-                device.fqdn = "flat-01.sas.example.net".to_owned();
+                "flat-01.sas.example.net".clone_into(&mut device.fqdn);
             }
         }
         self.damage = Damage {

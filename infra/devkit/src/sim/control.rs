@@ -63,7 +63,7 @@ impl Default for Options {
             juggler: JugglerOptions::default(),
             control: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             map_url: "/".to_owned(),
-            power_loss_after: Some(Duration::from_secs(60)),
+            power_loss_after: Some(Duration::from_mins(1)),
         }
     }
 }
@@ -345,15 +345,13 @@ impl Door {
 
     fn resolve(&self, host: &str, trigger: Option<&str>) -> usize {
         let zabbix = &self.0.stage.zabbix;
-        match trigger {
-            Some(trigger) => zabbix.resolve(host, trigger),
-            None => {
-                let mut problems = zabbix.open_problems();
-                problems.retain(|problem| problem.hosts.iter().any(|known| known == host));
-                let events: Vec<u64> = problems.iter().map(|problem| problem.event_id).collect();
-                zabbix.resolve_events(&events)
-            }
+        if let Some(trigger) = trigger {
+            return zabbix.resolve(host, trigger);
         }
+        let mut problems = zabbix.open_problems();
+        problems.retain(|problem| problem.hosts.iter().any(|known| known == host));
+        let events: Vec<u64> = problems.iter().map(|problem| problem.event_id).collect();
+        zabbix.resolve_events(&events)
     }
 }
 

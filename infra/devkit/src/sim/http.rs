@@ -103,6 +103,23 @@ async fn serve(
     }
 }
 
+/// What a fault makes of a request instead of asking the simulator.
+pub(crate) enum Instead {
+    /// This answer.
+    Answer(Answer),
+    /// None at all: the connection closes.
+    Nothing,
+}
+
+impl Instead {
+    pub(crate) fn into_answer(self) -> Option<Answer> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Nothing => None,
+        }
+    }
+}
+
 /// An answer with a whole body.
 pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let body = Full::new(body.into()).map_err(|never: Infallible| match never {}).boxed_unsync();

@@ -31,6 +31,11 @@ impl Json {
 
     pub(crate) fn string(&mut self, text: &str) {
         self.0.push(b'"');
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'/')) {
+            self.0.extend_from_slice(text.as_bytes());
+            self.0.push(b'"');
+            return;
+        }
         let mut plain_from = 0;
         let bytes = text.as_bytes();
         for (at, character) in text.char_indices() {
@@ -97,14 +102,15 @@ pub(crate) struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// The next member; its value is to be written to what is returned.
+    /// The next member; its value is to be written to what is returned. Keys are words and ids: nothing to escape.
     pub(crate) fn member(&mut self, key: &str) -> &mut Json {
         if !self.first {
             self.json.0.push(b',');
         }
         self.first = false;
-        self.json.string(key);
-        self.json.0.push(b':');
+        self.json.0.push(b'"');
+        self.json.0.extend_from_slice(key.as_bytes());
+        self.json.0.extend_from_slice(b"\":");
         self.json
     }
 

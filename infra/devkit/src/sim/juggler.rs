@@ -33,7 +33,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::fault::{Asked, Fault, Faults, Record, Rule, lock};
-use super::http::{self, Answer, Request, Server, Site};
+use super::http::{self, Answer, Instead, Request, Server, Site};
 use crate::world::{Rng, World};
 
 /// How long a pushed event is good for without being pushed again: the default of an aggregate's `ttl`.
@@ -227,6 +227,7 @@ impl Juggler {
     }
 
     /// Forgets what was said of a service on a host, in all instances and namespaces; returns how much there was.
+    #[expect(clippy::must_use_candidate, reason = "forgetting is the point, the number a courtesy")]
     pub fn forget(&self, host: &str, service: &str) -> usize {
         let mut events = lock(&self.shared.events);
         let before = events.len();
@@ -424,14 +425,14 @@ impl Site for Doors {
             }
         }
         if let Some(broken) = faults.iter().find_map(instead) {
-            return broken;
+            return broken.into_answer();
         }
         let answered = match (request.method(), path.as_str()) {
             (&Method::POST, "/v2/events/get_raw_events") => {
-                self.read(&request, &body, &faults, |shared, query| shared.raw_events(query))
+                self.read(&request, &body, &faults, Shared::raw_events)
             }
             (&Method::POST, "/v2/checks/get_checks_state") => {
-                self.read(&request, &body, &faults, |shared, query| shared.checks(query))
+                self.read(&request, &body, &faults, Shared::checks)
             }
             (&Method::POST, "/events" | "/api/1/batch") => self.0.push(&body),
             (&Method::GET, "/juggler-fcgi.py") => return Some(self.0.push_one(&request)),
@@ -454,17 +455,17 @@ impl Site for Doors {
     }
 }
 
-/// The answer that a fault gives without looking at the events; `Some(None)` is none at all.
-fn instead(fault: &Fault) -> Option<Option<Answer>> {
-    let refuse = |status: StatusCode| Some(Some(Refusal::of(status).answer()));
+/// The answer that a fault gives without looking at the events.
+fn instead(fault: &Fault) -> Option<Instead> {
+    let refuse = |status: StatusCode| Some(Instead::Answer(Refusal::of(status).answer()));
     match fault {
         Fault::Status(code) => match StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
         {
             StatusCode::INTERNAL_SERVER_ERROR => {
                 let text = "internal error: backend shard 3 did not answer in time\n";
-                Some(Some(http::answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", text)))
+                Some(Instead::Answer(http::answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", text)))
             }
-            status if matches!(status.as_u16(), 502..=504) => Some(Some(http::proxy_page(status))),
+            status if matches!(status.as_u16(), 502..=504) => Some(Instead::Answer(http::proxy_page(status))),
             status => refuse(status),
         },
         Fault::TooMany(seconds) => {
@@ -472,17 +473,17 @@ fn instead(fault: &Fault) -> Option<Option<Answer>> {
             if *seconds > 0 {
                 answer.headers_mut().insert("retry-after", HeaderValue::from(*seconds));
             }
-            Some(Some(answer))
+            Some(Instead::Answer(answer))
         }
         Fault::TokenRefused | Fault::TokenExpired | Fault::SessionDeath => refuse(StatusCode::UNAUTHORIZED),
         Fault::Forbidden => refuse(StatusCode::FORBIDDEN),
         Fault::Html => {
             let page = "<!DOCTYPE html><html><title>Sign in</title><h1>Sign in</h1></html>";
-            Some(Some(http::answer(StatusCode::OK, "text/html; charset=utf-8", page)))
+            Some(Instead::Answer(http::answer(StatusCode::OK, "text/html; charset=utf-8", page)))
         }
-        Fault::Reset => Some(None),
+        Fault::Reset => Some(Instead::Nothing),
         Fault::Huge(bytes) => {
-            Some(Some(http::huge("application/json", "{\"events\":[", *bytes, "],\"total\":0}")))
+            Some(Instead::Answer(http::huge("application/json", "{\"events\":[", *bytes, "],\"total\":0}")))
         }
         _ => None,
     }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::{Asked, Fault, Faults, Record, Rule, lock};
-use super::http::{self, Answer, Request, Server, Site};
+use super::http::{self, Answer, Instead, Request, Server, Site};
 use crate::world::{Kind, Rng, World};
 use rpc::{Bearer, Twist, TwistError};
 use state::State;
@@ -129,6 +129,10 @@ pub struct Zabbix {
     token: String,
 }
 
+#[expect(
+    clippy::must_use_candidate,
+    reason = "what changes the state says what came of it to those who care"
+)]
 impl Zabbix {
     /// Starts one with no hosts and no problems.
     ///
@@ -436,7 +440,7 @@ impl Zabbix {
     pub fn add_token(&self, access: Access) -> String {
         self.with(|state| {
             let mut random = Rng(state.tokens.len() as u64);
-            let token: String = (0..4).map(|_| format!("{:016x}", random.next())).collect();
+            let token = [(); 4].map(|()| format!("{:016x}", random.next())).concat();
             state.tokens.insert(token.clone(), access);
             token
         })
@@ -618,7 +622,7 @@ impl Site for Frontend {
             }
         }
         if let Some(broken) = faults.iter().find_map(instead) {
-            return broken.map(dressed);
+            return broken.into_answer().map(dressed);
         }
         let (json, rows) = {
             let header = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("?"));
@@ -674,11 +678,11 @@ impl Frontend {
         ];
         rows.extend(event.tags.iter().map(|(tag, value)| ("Tag", format!("{tag}: {value}"))));
         rows.extend(event.acknowledges.iter().map(|record| ("Message", record.message.clone())));
-        let rows: String = rows
+        let rows: Vec<String> = rows
             .iter()
             .map(|(name, value)| format!("<tr><th>{name}<td>{}", http::html_escaped(value)))
             .collect();
-        let page = page_of(&http::html_escaped(&event.name), &format!("<table>{rows}</table>"));
+        let page = page_of(&http::html_escaped(&event.name), &format!("<table>{}</table>", rows.concat()));
         http::answer(StatusCode::OK, "text/html; charset=UTF-8", page)
     }
 }
@@ -695,28 +699,32 @@ fn is_accepted(content_type: &HeaderValue) -> bool {
     matches!(plain, "application/json-rpc" | "application/json" | "application/jsonrequest")
 }
 
-/// The answer that a fault gives without asking the API; `Some(None)` is none at all.
-fn instead(fault: &Fault) -> Option<Option<Answer>> {
+/// The answer that a fault gives without asking the API.
+fn instead(fault: &Fault) -> Option<Instead> {
     match fault {
         Fault::Status(code) => {
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Some(Some(if matches!(code, 502..=504) { http::proxy_page(status) } else { empty(status) }))
+            Some(Instead::Answer(if matches!(code, 502..=504) {
+                http::proxy_page(status)
+            } else {
+                empty(status)
+            }))
         }
         Fault::TooMany(seconds) => {
             let mut answer = http::proxy_page(StatusCode::TOO_MANY_REQUESTS);
             if *seconds > 0 {
                 answer.headers_mut().insert("retry-after", HeaderValue::from(*seconds));
             }
-            Some(Some(answer))
+            Some(Instead::Answer(answer))
         }
         Fault::Html => {
             let page = page_of("Sign in", "<form action=login><input name=user></form>");
-            Some(Some(http::answer(StatusCode::OK, "text/html; charset=UTF-8", page)))
+            Some(Instead::Answer(http::answer(StatusCode::OK, "text/html; charset=UTF-8", page)))
         }
-        Fault::Reset => Some(None),
+        Fault::Reset => Some(Instead::Nothing),
         Fault::Huge(bytes) => {
             let head = "{\"jsonrpc\":\"2.0\",\"result\":[";
-            Some(Some(http::huge("application/json", head, *bytes, "],\"id\":1}")))
+            Some(Instead::Answer(http::huge("application/json", head, *bytes, "],\"id\":1}")))
         }
         _ => None,
     }

@@ -717,7 +717,7 @@ impl<'a> View<'a> {
             rows,
             &["eventid"],
             |event| event.id,
-            |event, name| self.event_field(event, name).into_owned(),
+            |event, name| Self::event_field(event, name).into_owned(),
             |object, event| {
                 self.write_event(object, event, &output, &selects, false);
             },
@@ -784,7 +784,7 @@ impl<'a> View<'a> {
             rows,
             &["eventid", "objectid", "clock"],
             |event| event.id,
-            |event, name| self.event_field(event, name).into_owned(),
+            |event, name| Self::event_field(event, name).into_owned(),
             |object, event| {
                 self.write_event(object, event, &output, &selects, true);
                 let trigger = self.trigger_of(event);
@@ -857,21 +857,21 @@ impl<'a> View<'a> {
                 && symptom.is_none_or(|wanted| (event.cause != 0) == wanted)
                 && (since..=until).contains(&event.clock)
                 && self.trigger_of(event).is_some_and(|trigger| {
-                    self.sees_trigger(trigger) && self.involves(trigger, &hostids, &groupids)
+                    self.sees_trigger(trigger) && self.involves(trigger, hostids.as_ref(), groupids.as_ref())
                 })
                 && params.tags_match(&event.tags)
-                && params.matches(|name| EVENT.contains(&name).then(|| self.event_field(event, name)))
+                && params.matches(|name| EVENT.contains(&name).then(|| Self::event_field(event, name)))
         })
     }
 
     fn involves(
         &self,
         trigger: &Trigger,
-        hosts: &Option<HashSet<u64>>,
-        groups: &Option<HashSet<u64>>,
+        hosts: Option<&HashSet<u64>>,
+        groups: Option<&HashSet<u64>>,
     ) -> bool {
-        hosts.as_ref().is_none_or(|wanted| trigger.hosts.iter().any(|host| wanted.contains(host)))
-            && groups.as_ref().is_none_or(|wanted| {
+        hosts.is_none_or(|wanted| trigger.hosts.iter().any(|host| wanted.contains(host)))
+            && groups.is_none_or(|wanted| {
                 self.hosts_of(trigger).any(|host| host.groups.iter().any(|group| wanted.contains(group)))
             })
     }
@@ -915,7 +915,7 @@ impl<'a> View<'a> {
         for field in output {
             match *field {
                 "urls" => object.member("urls").raw("[]"),
-                field => object.string(field, &self.event_field(event, field)),
+                field => object.string(field, &Self::event_field(event, field)),
             }
         }
         match &selects.acknowledges {
@@ -971,7 +971,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn event_field<'e>(&self, event: &'e Event, name: &str) -> Cow<'e, str> {
+    fn event_field<'e>(event: &'e Event, name: &str) -> Cow<'e, str> {
         let (r_eventid, r_clock, r_ns) = event.recovery.unwrap_or_default();
         match name {
             "eventid" => event.id.to_string().into(),
@@ -1040,7 +1040,7 @@ impl<'a> View<'a> {
                 }
                 if let Some(fields) = &items {
                     object.member("items").array([trigger], |json, trigger| {
-                        json.object(|object| self.write_item(object, trigger, fields));
+                        json.object(|object| Self::write_item(object, trigger, fields));
                     });
                 }
                 if let Some(fields) = &last_event {
@@ -1072,7 +1072,7 @@ impl<'a> View<'a> {
         let passes = |trigger: &&Trigger| {
             let firing = !trigger.open.is_empty();
             self.sees_trigger(trigger)
-                && self.involves(trigger, &hostids, &groupids)
+                && self.involves(trigger, hostids.as_ref(), groupids.as_ref())
                 && (!params.present("monitored") || self.state.monitored(trigger))
                 // "active" looks at the hosts alone.
                 && (!params.present("active") || self.hosts_of(trigger).all(|host| host.enabled))
@@ -1125,7 +1125,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn write_item(&self, object: &mut Object<'_>, trigger: &Trigger, fields: &[&str]) {
+    fn write_item(object: &mut Object<'_>, trigger: &Trigger, fields: &[&str]) {
         for field in fields {
             match *field {
                 "itemid" => object.quoted(field, trigger.id + 20_000),

@@ -440,7 +440,7 @@ impl<'a> Params<'a> {
 
     pub(super) fn limit(&self) -> Result<Option<usize>, RpcError> {
         match self.number("limit")? {
-            Some(0) | Some(2_147_483_648..) if self.strict => {
+            Some(0 | 2_147_483_648..) if self.strict => {
                 Err(Self::invalid("limit", "value must be one of 1-2147483647"))
             }
             Some(0) | None => Ok(None),
@@ -456,27 +456,25 @@ impl<'a> Params<'a> {
         id: &'static str,
     ) -> Result<Vec<&'static str>, RpcError> {
         match self.get(name) {
-            None => Ok(known.to_vec()),
-            Some(Value::String(text)) if text == "extend" => Ok(known.to_vec()),
+            extend if extend.is_none_or(|value| value == "extend") => Ok(known.to_vec()),
             Some(Value::Array(fields)) => {
                 let mut shown = vec![id];
                 for (at, field) in fields.iter().enumerate() {
                     match known.iter().find(|known| field.as_str() == Some(known)) {
                         Some(field) if *field != id => shown.push(field),
-                        Some(_) => {}
                         None if self.strict => {
                             let choice: Vec<String> =
                                 known.iter().map(|known| format!("\"{known}\"")).collect();
                             let what = format!("value must be one of {}", choice.join(", "));
                             return Err(Self::invalid(&format!("{name}/{}", at + 1), &what));
                         }
-                        None => {}
+                        _ => {}
                     }
                 }
                 shown.retain(|field| !field.is_empty());
                 Ok(shown)
             }
-            Some(_) if self.strict => {
+            _ if self.strict => {
                 let what = if self.map.get(name).is_some_and(Value::is_string) {
                     "value must be \"extend\""
                 } else {
@@ -485,7 +483,7 @@ impl<'a> Params<'a> {
                 Err(Self::invalid(name, what))
             }
             // "shorten", and whatever else 6.0 is told.
-            Some(_) => Ok(vec![id]),
+            _ => Ok(vec![id]),
         }
     }
 

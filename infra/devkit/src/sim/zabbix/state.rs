@@ -16,6 +16,7 @@ const LOGIN_BLOCK: i64 = 30;
 pub(super) type Tag = (String, String);
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "`host` is what Zabbix calls the technical name")]
 pub(super) struct Host {
     pub(super) id: u64,
     pub(super) host: String,

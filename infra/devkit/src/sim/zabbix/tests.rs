@@ -468,7 +468,9 @@ async fn problems_are_chosen_by_severity_tag_host_group_and_state() {
         json!({"selectAcknowledges": "extend", "selectSuppressionData": "extend"}),
     )
     .await;
-    let of = |id: u64| rows.as_array().unwrap().iter().find(|row| row["eventid"] == id.to_string()).unwrap();
+    let of = |id: u64| {
+        rows.as_array().unwrap().iter().find(|row| row["eventid"].as_str() == Some(&id.to_string())).unwrap()
+    };
     assert_eq!(of(disk)["acknowledges"][0]["message"], "смотрю");
     assert_eq!(
         of(down)["suppression_data"],
