@@ -2,7 +2,7 @@
  * The worker's memory: the last snapshot, the inventory and the coverage it belongs to, and what follows from them.
  * No I/O and no timers, so that tests can drive it.
  */
-import { at, freshness } from "../core/clock.ts";
+import { at, freshness, judgedAt } from "../core/clock.ts";
 import { linkOf } from "../core/link.ts";
 import type { Coverage, Device, HeatEvent, Inventory, Me, Snapshot } from "../core/model.ts";
 import { type Site, siteOf, tabByKey } from "../core/plan.ts";
@@ -93,7 +93,8 @@ export class Picture {
   }
 
   #moodAt(now: number): string {
-    return (this.#snapshot?.sources ?? []).map((source) => freshness(source, now)).join();
+    const judged = judgedAt(now, at(this.#snapshot?.generated_at));
+    return (this.#snapshot?.sources ?? []).map((source) => freshness(source, judged)).join();
   }
 
   #settings(now: number) {

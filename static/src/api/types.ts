@@ -574,8 +574,8 @@ export interface components {
             id: number;
             /** @description Name. */
             name: string;
-            /** @description Its row. */
-            row_id: number;
+            /** @description Its row; absent when it stands in none. */
+            row_id?: number;
             /** @description Units. */
             height: number;
             /** @description Place inside its row; a missing number is a gap in the row. Racks without one follow, by name. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EXAMPLE, EXAMPLE_NOW } from "./examples.ts";
-import { ageOf, freshness, mayHide, ServerClock } from "./clock.ts";
+import { ageOf, freshness, judgedAt, mayHide, ServerClock } from "./clock.ts";
 import type { Source } from "./model.ts";
 
 test("the server's clock is carried on by the monotonic one, whatever the machine's clock says", () => {
@@ -55,6 +55,15 @@ describe("a source", () => {
       zabbix: "fresh",
     });
   });
+});
+
+test("a quiet picture does not make its sources late, a silent line does", () => {
+  const [source] = (EXAMPLE.snapshot.sources ?? []).filter((other) => other.name === "zabbix") as [Source];
+  const generated = EXAMPLE_NOW;
+  expect(freshness(source, judgedAt(generated + 20_000, generated))).toBe("fresh");
+  expect(freshness(source, judgedAt(generated + 50_000, generated))).toBe("late");
+  expect(freshness(source, judgedAt(generated + 200_000, generated))).toBe("stale");
+  expect(judgedAt(generated, Number.NaN)).toBe(generated);
 });
 
 test("ages are told in their leading unit", () => {

@@ -7,6 +7,19 @@ import type { Source } from "./model.ts";
 /** After this many seconds without a newer picture the page is NOT LIVE. */
 export const LIVE_FOR_S = 60;
 
+/**
+ * A picture comes at least every 20 seconds; within this time its silence says nothing about its sources.
+ */
+const BEAT_MS = 25_000;
+
+/**
+ * The moment at which a picture's sources are judged. A source that is read every five seconds is not late because
+ * the picture, which had no news, is twenty seconds old.
+ */
+export function judgedAt(now: number, generatedAt: number): number {
+  return Number.isNaN(generatedAt) ? now : Math.max(Math.min(generatedAt, now), now - BEAT_MS);
+}
+
 /** Milliseconds of a document's time, NaN when it cannot be read. */
 export function at(time: string | undefined): number {
   return time === undefined ? Number.NaN : Date.parse(time);

@@ -64,6 +64,7 @@ export interface Area {
 interface Block {
   readonly kind: "heading" | "strip";
   readonly index: number;
+  readonly text: string;
   readonly slots: readonly number[];
   readonly first: boolean;
 }
@@ -74,18 +75,26 @@ interface Packing {
   readonly columnWidth: number;
 }
 
-/** Cuts the rows into strips of at most `capacity` slots, under a heading for each tab. */
+/** Cuts the rows into strips of at most `capacity` slots, under a heading for each place. */
 function blocksOf(plan: Plan, tabs: readonly number[], capacity: number): Block[] {
   const blocks: Block[] = [];
   for (const tab of tabs) {
-    // A tab without a name needs no heading: a site without locations.
-    if (plan.tabs[tab]?.name) blocks.push({ kind: "heading", index: tab, slots: [], first: true });
+    const name = plan.tabs[tab]?.name ?? "";
+    let under: string | undefined;
     for (const row of plan.tabs[tab]?.rows ?? []) {
-      const slots = plan.rows[row]?.slots ?? [];
+      const { slots, place } = plan.rows[row] ?? { slots: [], place: "" };
+      const heading = [name, place].filter((part) => part !== "").join(" / ");
+      // A site without locations needs no heading; elsewhere rows without one stand under an empty heading.
+      if (heading !== under && (heading !== "" || plan.tabs.length > 1)) {
+        blocks.push({ kind: "heading", index: tab, text: heading, slots: [], first: true });
+        under = heading;
+      }
       for (let from = 0; from < Math.max(1, slots.length); from += capacity) {
+        const text = from === 0 ? (plan.rows[row]?.name ?? "") : "";
         blocks.push({
           kind: "strip",
           index: row,
+          text,
           slots: slots.slice(from, from + capacity),
           first: from === 0,
         });
@@ -181,15 +190,14 @@ export function layOut(plan: Plan, tab: number | undefined, area: Area): Layout 
     let top = 0;
     for (const block of blocks) {
       if (block.kind === "heading") {
-        const text = plan.tabs[block.index]?.name ?? "";
         const width = packing.columnWidth;
-        headings.push({ x: left, y: top, width, height: HEADING, text, index: block.index });
+        headings.push({ x: left, y: top, width, height: HEADING, text: block.text, index: block.index });
         top += HEADING;
         continue;
       }
       if (block.first) {
-        const text = plan.rows[block.index]?.name ?? "";
-        labels.push({ x: left, y: top, width: label - 8, height: cell[1], text, index: block.index });
+        const width = label - 8;
+        labels.push({ x: left, y: top, width, height: cell[1], text: block.text, index: block.index });
       }
       const racks: number[] = [];
       block.slots.forEach((rack, slot) => {

@@ -61,6 +61,31 @@ test("damaged inventories lose no rack: loops, missing rows and missing parents"
   }
 });
 
+test("a rack in no row is seen, and what lies between tab and row is named", () => {
+  const found = siteOf({
+    format: 1,
+    locations: [
+      { id: 1, name: "SAS" },
+      { id: 2, name: "hall 2", parent_id: 1 },
+      { id: 3, name: "VLA" },
+    ],
+    rows: [
+      { id: 1, name: "A", location_id: 2 },
+      { id: 2, name: "A", location_id: 3 },
+    ],
+    racks: [
+      { id: 1, name: "one", row_id: 1, height: 42 },
+      { id: 2, name: "two", row_id: 2, height: 42 },
+      { id: 3, name: "lost", height: 42 },
+    ],
+  });
+  expect(found.plan.racks.map((_, i) => pathOf(found.plan, i).join(" / "))).toEqual([
+    "SAS / hall 2 / A / one",
+    "VLA / A / two",
+    "– / lost",
+  ]);
+});
+
 test("places are named from the data centre down", () => {
   expect(pathOf(plan, site.rackOf.get(3) as number)).toEqual(["SAS", "SAS-A", "A01"]);
   expect(tabByKey(plan, "SAS")).toBe(0);

@@ -4,6 +4,9 @@
  */
 import type { Device, Inventory, Rack } from "./model.ts";
 
+/** Id of the row of racks that stand in none. */
+const NO_ROW = 0;
+
 /** A slot of a row in which no rack stands. */
 export const GAP = -1;
 
@@ -23,6 +26,8 @@ export interface PlanRow {
   readonly name: string;
   /** Index into `Plan.tabs`. */
   readonly tab: number;
+  /** The locations between the tab's and the row, `hall 2 / cage 1`; empty when there are none. */
+  readonly place: string;
   /** Indices into `Plan.racks` in physical order, or `GAP`. */
   readonly slots: readonly number[];
 }
@@ -148,16 +153,17 @@ export function siteOf(inventory: Inventory, locationLevel?: number): Site {
 
   const racksByRow = new Map<number, Rack[]>();
   const known = new Set(inventoryRows.map((row) => row.id));
-  // A rack whose row is missing must still be seen: it stands in a row of its own.
-  const strays = new Map<number, { id: number; name: string; location_id?: number }>();
+  // A rack in no row, or in one that is missing, must still be seen: they stand in a row without a name.
+  const strays: { id: number; name: string; location_id?: number }[] = [];
   for (const rack of inventoryRacks) {
-    if (!known.has(rack.row_id)) strays.set(rack.row_id, { id: rack.row_id, name: `#${rack.row_id}` });
-    const list = racksByRow.get(rack.row_id);
+    const row = rack.row_id !== undefined && known.has(rack.row_id) ? rack.row_id : NO_ROW;
+    const list = racksByRow.get(row);
     if (list) list.push(rack);
-    else racksByRow.set(rack.row_id, [rack]);
+    else racksByRow.set(row, [rack]);
   }
+  if (racksByRow.has(NO_ROW)) strays.push({ id: NO_ROW, name: "–" });
 
-  const rows = [...inventoryRows, ...strays.values()]
+  const rows = [...inventoryRows, ...strays]
     .filter((row) => racksByRow.has(row.id))
     .map((row) => ({ row, path: ancestry(locations, row.location_id) }));
   const depth = tabDepth(
@@ -180,12 +186,12 @@ export function siteOf(inventory: Inventory, locationLevel?: number): Site {
   const planRows: PlanRow[] = [];
   const planRacks: PlanRack[] = [];
   const tabs: Tab[] = groups.map((group, tab) => {
-    const pathName = (path: readonly Place[]) => path.map((place) => place.name).join("/");
+    const pathName = (path: readonly Place[]) => path.map((place) => place.name).join(" / ");
     group.rows.sort(
       (a, b) =>
         byName(pathName(a.path), pathName(b.path)) || byName(a.row.name, b.row.name) || a.row.id - b.row.id,
     );
-    const indices = group.rows.map(({ row }) => {
+    const indices = group.rows.map(({ row, path }) => {
       const index = planRows.length;
       const members = (racksByRow.get(row.id) ?? []).map((rack) => {
         planRacks.push({
@@ -197,7 +203,9 @@ export function siteOf(inventory: Inventory, locationLevel?: number): Site {
         });
         return { index: planRacks.length - 1, position: rack.position, name: rack.name };
       });
-      planRows.push({ id: row.id, name: row.name, tab, slots: slotsOf(members) });
+      const below = path.findIndex((place) => place.id === group.id) + 1;
+      const place = pathName(path.slice(below));
+      planRows.push({ id: row.id, name: row.name, tab, place, slots: slotsOf(members) });
       return index;
     });
     return { key: keys[tab] ?? String(group.id), name: group.name, rows: indices };
@@ -222,12 +230,12 @@ export function siteOf(inventory: Inventory, locationLevel?: number): Site {
   return { plan, inventory, rackOf, devices, standsIn, standing, passing };
 }
 
-/** `SAS / SAS-A / A01` of a rack. */
+/** `SAS / hall 2 / SAS-A / A01` of a rack. */
 export function pathOf(plan: Plan, rack: number): string[] {
   const at = plan.racks[rack];
   const row = at && plan.rows[at.row];
   const tab = row && plan.tabs[row.tab];
-  return [tab?.name ?? "", row?.name ?? "", at?.name ?? ""].filter((name) => name !== "");
+  return [tab?.name ?? "", row?.place ?? "", row?.name ?? "", at?.name ?? ""].filter((name) => name !== "");
 }
 
 /** Index of the tab that the URL names, by its key. */

@@ -2,7 +2,7 @@
  * From a snapshot to what each rack's cell shows. One pass over the events puts each of them in exactly one place,
  * a cell or the tray; everything on the screen is counted from that one assignment.
  */
-import { at, freshness, isMonitor, mayHide } from "./clock.ts";
+import { at, freshness, isMonitor, judgedAt, mayHide } from "./clock.ts";
 import {
   type Coverage,
   type Device,
@@ -191,7 +191,7 @@ class Watch {
   constructor(watching: Watching | undefined, snapshot: Snapshot, now: number) {
     this.#watching = watching;
     this.#noData = new Set(snapshot.no_data);
-    const monitors = monitorsOf(snapshot, now);
+    const monitors = monitorsOf(snapshot, judgedAt(now, at(snapshot.generated_at)));
     watching?.names.forEach((name, i) => {
       const bit = monitors.bit.get(name);
       // A source that the snapshot no longer names says nothing.
@@ -271,13 +271,14 @@ export function rollUp(
     }
   }
 
+  const judged = judgedAt(settings.now, at(snapshot.generated_at));
   return {
     where,
     cells,
     tabs: tabSummaries(site, cells),
     counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
     tray,
-    atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, settings.now)),
+    atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
     freshUntil,
   };
 }

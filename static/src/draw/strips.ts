@@ -11,6 +11,8 @@ export interface StripsView {
   readonly layout: Layout;
   readonly cells: Cells;
   readonly palette: readonly string[];
+  /** Heads the rows that have no location. */
+  readonly nowhere: string;
   /** Index of the rack that has the keyboard's attention, of the selected and of the pointed at one. */
   readonly focus: number | undefined;
   readonly selected: number | undefined;
@@ -31,7 +33,11 @@ export function drawStrips(pen: Pen, view: StripsView): void {
     pen.font = `600 13px ${FONT}`;
     pen.fillStyle = LIGHT_INK;
     pen.textAlign = "left";
-    pen.fillText(fit(pen, heading.text, heading.width), heading.x, heading.y + heading.height / 2);
+    pen.fillText(
+      fit(pen, heading.text || view.nowhere, heading.width),
+      heading.x,
+      heading.y + heading.height / 2,
+    );
   }
   pen.font = `11px ${FONT}`;
   pen.fillStyle = "#8d97a3";

@@ -43,7 +43,7 @@ export function Crumbs({ heat, words }: Props) {
           {row ? (
             <li>
               <button type="button" onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}) })}>
-                {row.name}
+                {[row.place, row.name].filter((name) => name !== "").join(" / ")}
               </button>
             </li>
           ) : null}

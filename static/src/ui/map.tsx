@@ -145,7 +145,8 @@ export function MapArea({ heat, words }: Props) {
           hovered,
         });
       } else if (!zoomed && plan && layout) {
-        drawStrips(pen, { plan, layout, cells: shownCells, palette, focus, selected, hovered });
+        const nowhere = words.top.nowhere;
+        drawStrips(pen, { plan, layout, cells: shownCells, palette, nowhere, focus, selected, hovered });
       }
       if (frame && frame.arrivedAt > lastDrawn) {
         lastDrawn = frame.arrivedAt;

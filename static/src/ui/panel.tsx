@@ -207,7 +207,7 @@ function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
   const source = heat.frame?.sources.find((other) => other.name === name);
   if (!source) return null;
   const now = serverNow(heat);
-  const { mood, text } = sourceState(source, now, words);
+  const { mood, text } = sourceState(source, heat, words);
   const zone = heat.me?.settings.timezone;
   return (
     <div class="source-facts">

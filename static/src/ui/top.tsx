@@ -1,5 +1,5 @@
 /** The strip on top: where to look, how bad it is, and whether the picture can be trusted. */
-import { freshness } from "../core/clock.ts";
+import { freshness, judgedAt } from "../core/clock.ts";
 import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { age, since } from "./format.ts";
@@ -155,8 +155,10 @@ function TrayButton({ heat, words }: Props) {
 }
 
 /** What a chip says about its source, in one word, and how alarming that is. */
-export function sourceState(source: Source, now: number | undefined, words: Words) {
-  const fresh = now === undefined ? "unknown" : freshness(source, now);
+export function sourceState(source: Source, heat: State, words: Words) {
+  const now = serverNow(heat);
+  const generated = heat.frame?.generatedAt ?? Number.NaN;
+  const fresh = now === undefined ? "unknown" : freshness(source, judgedAt(now, generated));
   const grave = fresh === "stale" || fresh === "unknown";
   if (grave) return { mood: "stale", text: words.source[fresh] };
   if (fresh === "late") return { mood: "late", text: words.source.late };
@@ -177,7 +179,7 @@ function Sources({ heat, words }: Props) {
   return (
     <div class="sources" role="group" aria-label={words.top.sources}>
       {frame?.sources.map((source) => {
-        const { mood, text } = sourceState(source, now, words);
+        const { mood, text } = sourceState(source, heat, words);
         const chosen = view.selection?.kind === "source" && view.selection.name === source.name;
         return (
           <button

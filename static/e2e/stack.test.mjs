@@ -1,0 +1,95 @@
+// The page on a running stack, named by HEAT_URL: what only real parts can show. The stack's simulators are told
+// what to do through its demo page's interface.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { cell, launch, mapOf, open, until } from "./browser.mjs";
+
+const stack = process.env.HEAT_URL?.replace(/\/$/, "");
+
+/** A scenario shows after the next poll of its source; the machine may be busy. */
+const PATIENCE_MS = 90_000;
+
+async function play(scenario) {
+  const answer = await fetch(`${stack}/demo/api/scenario/${scenario}`, { method: "POST" });
+  assert.ok(answer.ok, `scenario ${scenario}: ${answer.status} ${await answer.text()}`);
+}
+
+const visit = (browser, query = "/") => open(browser, stack + query, { timeout: PATIENCE_MS });
+
+/** The largest number of problems that one rack shows. */
+const largest = () =>
+  Math.max(
+    0,
+    ...[...document.querySelectorAll("[role=gridcell]")].map((c) =>
+      Number(/(\d+) to act on/.exec(c.textContent)?.[1] ?? 0),
+    ),
+  );
+
+describe("on the stack", { skip: stack ? false : "HEAT_URL names no stack" }, () => {
+  let browser;
+
+  before(async () => {
+    await play("reset");
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await play("reset");
+  });
+
+  test("the map shows racks and problems over a live socket, within the policy nginx sends", async () => {
+    const page = await visit(browser);
+    await mapOf(page);
+    await page.locator("#line[data-line=live]").waitFor();
+    await cell(page, "to act on").first().waitFor({ state: "attached" });
+    assert.ok((await page.locator("[role=gridcell]").count()) >= 100);
+    assert.equal(await page.locator(".band").count(), 0);
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+  });
+
+  test("a comment written in one browser appears in another", async () => {
+    const one = await visit(browser);
+    await one.locator(".panel .event").first().click();
+    await one.waitForURL(/event=/);
+    const two = await visit(browser, new URL(one.url()).search);
+    await two.locator("textarea").waitFor();
+    const text = `Seen at ${Date.now()}`;
+    await one.locator("textarea").fill(text);
+    await one.locator("button.primary").first().click();
+    await two.locator(".said .words", { hasText: text }).waitFor();
+    const said = one.locator(".said", { hasText: text });
+    await said.locator("button", { hasText: "Delete" }).click();
+    await said.locator("button.primary").click();
+    await two.locator(".said .words", { hasText: text }).waitFor({ state: "detached" });
+    await one.context().close();
+    await two.context().close();
+  });
+
+  test("a rack that loses power shows, and leaves when it is back", async () => {
+    const page = await visit(browser);
+    await mapOf(page);
+    await play("quiet-day");
+    await until(page, "quiet", `(${largest})() < 10`);
+    await play("rack-power-loss");
+    await until(page, "a rack with many problems", `(${largest})() >= 10`);
+    await play("quiet-day");
+    await until(page, "quiet again", `(${largest})() < 10`);
+    await page.context().close();
+  });
+
+  test("a source that goes silent is said to be late, and its colours stay", async () => {
+    const page = await visit(browser);
+    await cell(page, "to act on").first().waitFor({ state: "attached" });
+    await play("source-goes-silent");
+    await page.locator(".chip:is([data-mood=late], [data-mood=stale])").first().waitFor();
+    assert.ok((await cell(page, "to act on").count()) > 0);
+    await play("reset");
+    await until(
+      page,
+      "fresh again",
+      () => document.querySelectorAll(".chip:not(.fresh, .still)").length === 0,
+    );
+    await page.context().close();
+  });
+});
