@@ -17,6 +17,7 @@ const LIKENESS: f64 = 0.75;
 /// Likeness is the Jaro-Winkler similarity without regard to case, which forgives swapped and missing letters and
 /// weighs the beginning of a name most, as names of hosts do. The difference between `web-12` and `web-13` is small
 /// too: this is a hint for people, never a match.
+#[must_use]
 pub fn nearest<'a>(host: &str, inventory: &'a Inventory) -> Option<&'a str> {
     let host = host.trim().trim_end_matches('.').to_lowercase();
     if host.is_empty() {
@@ -58,6 +59,7 @@ pub struct Example {
 }
 
 /// Looks for the hosts of a source's problems (one entry a problem) in the inventory that `places` indexes.
+#[must_use]
 pub fn matching_report(hosts: &[&str], places: &Places, inventory: &Inventory) -> MatchingReport {
     let mut report = MatchingReport::default();
     for host in hosts {

@@ -6,6 +6,8 @@ use heat::placement::{Place, Places, Unplaced};
 use heat_devkit::backends::MariaDb;
 use heat_devkit::eventually;
 use heat_devkit::proxy::Proxy;
+use heat_devkit::racktables;
+use heat_devkit::world::{Size, World};
 use heat_jobs::upstream::inventory::{InventoryOptions, InventorySource, Reading};
 use heat_jobs::upstream::racktables::GRANTS;
 use serde_json::json;
@@ -79,6 +81,33 @@ async fn a_damaged_site_is_read_whole_and_its_damage_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_version_of_the_schema_reads_as_the_file_that_says_the_same() {
+    let world = World::generate(Size::SMALL, 7);
+    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    std::fs::write(&file, world.inventory_json()).unwrap();
+    let file = read(&format!("file://{}", file.path().display()), InventoryOptions::default()).await.unwrap();
+
+    let server = MariaDb::shared().await.unwrap();
+    for version in racktables::VERSIONS {
+        let database = server.fresh_database().await.unwrap();
+        let options = racktables::Options { version: version.to_owned(), ..racktables::Options::default() };
+        server.execute_sql(&database, &racktables::sql(&world, &options)).await.unwrap();
+        // RackTables before 0.20.4 knew no reversed racks.
+        let reversed_racks = world.racks.iter().filter(|rack| rack.reversed).map(|rack| rack.id).collect();
+        let options = InventoryOptions { reversed_racks, ..InventoryOptions::default() };
+        let reading = read(&server.url(&database), options).await.unwrap();
+        assert_eq!(reading.origin, format!("RackTables {version}"));
+        assert_eq!(reading.inventory, file.inventory, "{version}");
+        let damaged: Vec<_> = reading.damage.iter().map(|damage| damage.id).collect();
+        for id in
+            [world.damage.rack_without_height, world.damage.container_cycle[0], world.damage.above_height]
+        {
+            assert!(damaged.contains(&id), "{id} of {:?}", reading.damage);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_documented_rights_are_enough_and_each_missing_one_is_named_with_its_grant() {
     let site = Site::new().await;
     let url = site.reader().await;
@@ -138,6 +167,7 @@ async fn racks_are_reversed_as_racktables_says_or_else_as_configured() {
     };
     assert_eq!(reversed("false", &[]).await, (vec![], vec![]));
     assert_eq!(reversed(" true ", &[]).await, (vec![20, 21, 22, 23, 24], vec![]));
+    assert_eq!(reversed("{environment}", &[]).await, (vec![20], vec![]), "by the tag above its own");
     assert_eq!(reversed("false", &[21]).await, (vec![21], vec![]));
     let (racks, remarks) = reversed("{$row_A} and {prod}", &[21, 777]).await;
     assert_eq!(racks, [21]);

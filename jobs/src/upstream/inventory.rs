@@ -34,7 +34,7 @@ pub enum InventorySource {
     /// A file, read anew each time.
     File(InventoryFile),
     /// Zabbix' hosts.
-    Zabbix(ZabbixInventory),
+    Zabbix(Box<ZabbixInventory>),
 }
 
 /// An inventory as it was read, and what there is to say about it.
@@ -99,9 +99,11 @@ impl InventorySource {
                         "the inventory is zabbix:, but no Zabbix is set (HEAT_ZABBIX_URL)".to_owned(),
                     )
                 })?;
-                ZabbixInventory::new(zabbix, options.rules).map(Self::Zabbix).map_err(|error| {
-                    InventoryUrlError(format!("the inventory is zabbix:, and its client fails: {error}"))
-                })
+                ZabbixInventory::new(zabbix, options.rules)
+                    .map(|zabbix| Self::Zabbix(Box::new(zabbix)))
+                    .map_err(|error| {
+                        InventoryUrlError(format!("the inventory is zabbix:, and its client fails: {error}"))
+                    })
             }
             other => Err(InventoryUrlError(format!(
                 "the inventory's URL begins with {other}: where mysql:, file: and zabbix: are known; \

@@ -9,12 +9,13 @@
 //! stands in a row that is called like the location. A host without a unit hangs on the rack.
 //!
 //! A host of which none of this tells a rack becomes a cell of its own: a rack one unit high, in a row that is called
-//! like its most special host group. So a Zabbix of which nobody has ever said where anything stands is a map by
+//! like its most special host group: of those that not all hosts are in, the deepest, else the first by name. So a Zabbix of which nobody has ever said where anything stands is a map by
 //! groups, never one page of unplaced problems.
 //!
 //! The names of tags and fields can be changed: [`Rules`].
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use heat::inventory::{ALL_ATOMS, Device, MAX_HEIGHT, Mount};
@@ -28,7 +29,7 @@ use super::zabbix::{Api, CallError, Options, Version};
 
 /// Hosts come in one answer; 50,000 with tags and groups are some 30 MB.
 const MAX_BYTES: usize = 128 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name of a row for hosts that are in no group the token's user may see.
 const NO_GROUP: &str = "no group";
@@ -139,7 +140,10 @@ impl ZabbixInventory {
 #[derive(Debug, Default, Deserialize)]
 struct Host {
     hostid: String,
-    host: String,
+    /// The technical name.
+    #[serde(rename = "host")]
+    technical: String,
+    /// The visible name.
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -198,16 +202,20 @@ impl<'a> Spot<'a> {
 }
 
 impl Host {
+    /// The value of the first of these tags that has one.
     fn tag(&self, names: &[String]) -> &str {
-        let named =
-            |name: &String| self.tags.iter().find(|tag| tag.tag == *name && !tag.value.trim().is_empty());
-        names.iter().find_map(named).map_or("", |tag| tag.value.trim())
+        let value = |name: &String| {
+            let tags = self.tags.iter().filter(|tag| tag.tag == *name);
+            tags.map(|tag| tag.value.trim()).find(|value| !value.is_empty())
+        };
+        names.iter().find_map(value).unwrap_or("")
     }
 
+    /// The text of the first of these inventory fields that has one.
     fn field(&self, names: &[impl AsRef<str>]) -> &str {
-        let named =
+        let text =
             |name: &str| self.inventory.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
-        names.iter().find_map(|name| named(name.as_ref())).unwrap_or("")
+        names.iter().find_map(|name| text(name.as_ref())).unwrap_or("")
     }
 
     /// The host's groups as far as the rules let them count, the most special one first.
@@ -221,8 +229,15 @@ impl Host {
                 _ => group.name.strip_prefix(below)?.strip_prefix('/'),
             })
             .collect();
-        groups.sort_by_key(|group| (std::cmp::Reverse(group.matches('/').count()), *group));
+        groups.sort_by_key(|group| (Reverse(group.matches('/').count()), *group));
         groups
+    }
+
+    /// The row of a host that is a cell: its most special group, but rather not one that all hosts are in.
+    fn group_row<'a>(&'a self, rules: &Rules, everywhere: &HashSet<&str>) -> &'a str {
+        let groups = self.groups(rules);
+        let telling = groups.iter().find(|group| !everywhere.contains(**group));
+        telling.or(groups.first()).copied().unwrap_or(NO_GROUP)
     }
 
     fn spot<'a>(&'a self, rules: &Rules) -> Option<Spot<'a>> {
@@ -237,8 +252,8 @@ impl Host {
         Some(Device {
             id: self.hostid.parse().ok()?,
             // The technical name: what problems carry. The visible one may be anything.
-            name: self.host.clone(),
-            label: if self.name == self.host { String::new() } else { self.name.clone() },
+            name: self.technical.clone(),
+            label: if self.name == self.technical { String::new() } else { self.name.clone() },
             kind: self.field(&["type"]).to_owned(),
             hw: self.field(&["model", "hardware"]).to_owned(),
             fqdn: dns.unwrap_or_default().to_owned(),
@@ -272,14 +287,19 @@ fn arrange(hosts: &[Host], rules: &Rules) -> Reading {
     let mut layout = Layout::default();
     let mut devices = Vec::new();
     let mut cells = 0_usize;
+    let mut everywhere: HashSet<&str> =
+        hosts.first().map(|host| host.groups(rules)).into_iter().flatten().collect();
+    for host in hosts {
+        let groups = host.groups(rules);
+        everywhere.retain(|group| groups.contains(group));
+    }
     for host in hosts {
         let Some(mut device) = host.device() else { continue };
         let (rack, unit) = if let Some(Spot { location, row, rack, unit }) = host.spot(rules) {
             (layout.place(location, row, rack, rules.rack_height), unit)
         } else {
             cells += 1;
-            let row = host.groups(rules).first().copied().unwrap_or(NO_GROUP);
-            (layout.place("", row, &host.host, 1), Some(1))
+            (layout.place("", host.group_row(rules, &everywhere), &host.technical, 1), Some(1))
         };
         if let Some(rack) = rack {
             rack.height = rack.height.max(unit.unwrap_or(1));
@@ -350,7 +370,7 @@ mod tests {
         assert_eq!(reading.inventory.racks.len(), 3);
         assert!(reading.inventory.racks.iter().all(|rack| rack.height == 1));
         let places = Places::new(&reading.inventory);
-        assert!(hosts.iter().all(|host| places.find(&host.host).rack().is_some()));
+        assert!(hosts.iter().all(|host| places.find(&host.technical).rack().is_some()));
         assert_eq!(reading.inventory.devices[0].label, "Web 1");
         assert_eq!(reading.damage, []);
         assert_eq!(

@@ -16,14 +16,17 @@ use super::rows::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reversed {
     All,
+    /// Those with this tag, given to them or above one that is.
+    Tagged(String),
     These(HashSet<u64>),
 }
 
 impl Reversed {
-    fn holds(&self, rack_id: u64) -> bool {
+    fn holds(&self, rack: &Rack) -> bool {
         match self {
             Self::All => true,
-            Self::These(racks) => racks.contains(&rack_id),
+            Self::Tagged(tag) => rack.tags.contains(tag),
+            Self::These(racks) => racks.contains(&rack.id),
         }
     }
 }
@@ -31,15 +34,13 @@ impl Reversed {
 /// The inventory the tables describe, not yet normalised, and what is wrong with them.
 pub(super) fn assemble(tables: Tables, reversed: &Reversed) -> (Inventory, Vec<Damage>) {
     let mut site = Site::default();
-    site.add_objects(
-        tables.objects,
-        &Attributes::new(tables.attributes, tables.dictionary),
-        &tables.units,
-        reversed,
-    );
+    site.add_objects(tables.objects, &Attributes::new(tables.attributes, tables.dictionary), &tables.units);
     site.link(tables.links);
     site.mount(tables.units);
     site.tag(tables.tagged, &Tags::new(tables.tags));
+    for rack in site.racks.values_mut() {
+        rack.reversed = reversed.holds(rack);
+    }
     let inventory = Inventory {
         locations: site.locations.into_values().collect(),
         rows: site.rows.into_values().collect(),
@@ -61,13 +62,7 @@ struct Site {
 }
 
 impl Site {
-    fn add_objects(
-        &mut self,
-        objects: Vec<ObjectRow>,
-        attributes: &Attributes,
-        units: &[UnitRow],
-        reversed: &Reversed,
-    ) {
+    fn add_objects(&mut self, objects: Vec<ObjectRow>, attributes: &Attributes, units: &[UnitRow]) {
         let mut highest: HashMap<u32, u32> = HashMap::new();
         for unit in units {
             let highest = highest.entry(unit.rack_id).or_default();
@@ -89,14 +84,12 @@ impl Site {
                     let rack = Rack {
                         id,
                         name: text(object.name),
-                        row_id: None,
                         height,
                         position: attributes.number(object.id, attribute::ORDER),
-                        reversed: reversed.holds(id),
                         asset_no: text(object.asset_no),
                         comment: text(object.comment),
                         has_problems: text(object.has_problems) == "yes",
-                        tags: Vec::new(),
+                        ..Rack::default()
                     };
                     self.racks.insert(id, rack);
                 }

@@ -31,6 +31,7 @@ mod assemble;
 mod markup;
 mod rows;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +68,7 @@ const OLDEST: [u32; 2] = [0, 20];
 /// The last version whose schema is known.
 const NEWEST: [u32; 2] = [0, 22];
 
-const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
+const DEFAULT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A RackTables database.
 pub struct RackTables {
@@ -209,7 +210,7 @@ impl RackTables {
         let patience = self.patience;
         timeout(patience, self.read_patiently(&mut doing))
             .await
-            .unwrap_or_else(|_| Err(RackTablesError::Timeout { seconds: patience.as_secs(), doing }))
+            .unwrap_or(Err(RackTablesError::Timeout { seconds: patience.as_secs(), doing }))
     }
 
     async fn read_patiently(&self, doing: &mut &'static str) -> Result<Reading, RackTablesError> {
@@ -316,23 +317,35 @@ impl RackTables {
         }
     }
 
-    /// Which racks are numbered from the top. RackTables keeps an expression; of those Heat knows the two constants.
+    /// Which racks are numbered from the top. RackTables keeps a RackCode expression; of those Heat knows the two
+    /// constants and a single tag.
     fn reversed(&self, expression: Option<String>, remarks: &mut Vec<String>) -> Reversed {
         let expression = expression.unwrap_or_default();
-        match expression.as_str() {
-            "true" => return Reversed::All,
-            "false" | "" => {}
-            _ if self.reversed_racks.is_empty() => remarks.push(format!(
+        if expression == "true" {
+            return Reversed::All;
+        }
+        if let Some(tag) = single_tag(&expression) {
+            return Reversed::Tagged(tag.to_owned());
+        }
+        if !matches!(expression.as_str(), "false" | "") {
+            let instead = if self.reversed_racks.is_empty() {
+                "shows none so; list their ids as reversed_racks"
+            } else {
+                "goes by reversed_racks"
+            };
+            remarks.push(format!(
                 "RackTables numbers the racks of {expression:?} from the top (REVERSED_RACKS_LISTSRC); Heat cannot \
-                 evaluate that and shows none so; list their ids as reversed_racks"
-            )),
-            _ => remarks.push(format!(
-                "RackTables numbers the racks of {expression:?} from the top (REVERSED_RACKS_LISTSRC); Heat cannot \
-                 evaluate that and goes by reversed_racks"
-            )),
+                 evaluate that and {instead}"
+            ));
         }
         Reversed::These(self.reversed_racks.clone())
     }
+}
+
+/// The tag of a RackCode expression that is nothing but `{tag}`. Names with `$` are not tags that people give.
+fn single_tag(expression: &str) -> Option<&str> {
+    let tag = expression.strip_prefix('{')?.strip_suffix('}')?.trim();
+    (!tag.is_empty() && !tag.starts_with('$') && !tag.contains(['{', '}'])).then_some(tag)
 }
 
 /// Why a snapshot was not read.
@@ -367,7 +380,16 @@ fn connect_reason(error: &mysql_async::Error) -> String {
         mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
             "the server offers no TLS; set it up there, or take ssl-mode out".to_owned()
         }
-        other => other.to_string(),
+        other => {
+            let reason = other.to_string().replace("Input/output error: ", "");
+            if reason.contains("certificate") {
+                format!(
+                    "{reason}; the URL must name the host as its certificate does, and its authority as ssl-ca"
+                )
+            } else {
+                reason
+            }
+        }
     }
 }
 
@@ -378,20 +400,20 @@ fn series(version: &str) -> Option<[u32; 2]> {
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
-    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// What stands behind the `?`.
 fn options(url: &Url) -> Result<(Option<SslOpts>, Duration), InventoryUrlError> {
-    let mut mode = "disabled".to_owned();
+    let mut mode = Cow::Borrowed("disabled");
     let mut authorities = None;
     let mut patience = DEFAULT_PATIENCE;
     for (key, value) in url.query_pairs() {
         let bad =
             |right: &str| Err(InventoryUrlError(format!("the inventory's URL has {key}={value}; {right}")));
         match &*key {
-            "ssl-mode" => mode = value.to_lowercase().replace('-', "_"),
-            "require_ssl" if value == "true" => mode = "verify_identity".to_owned(),
+            "ssl-mode" => mode = Cow::Owned(value.to_lowercase().replace('-', "_")),
+            "require_ssl" if value == "true" => mode = Cow::Borrowed("verify_identity"),
             "require_ssl" if value == "false" => {}
             "require_ssl" => return bad("true or false would be right"),
             "ssl-ca" => authorities = Some(PathBuf::from(value.into_owned())),
@@ -402,7 +424,7 @@ fn options(url: &Url) -> Result<(Option<SslOpts>, Duration), InventoryUrlError> 
             _ => return bad("known are ssl-mode, require_ssl, ssl-ca and timeout"),
         }
     }
-    let tls = match mode.as_str() {
+    let tls = match &*mode {
         "disabled" => None,
         "required" => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
         "verify_identity" => Some(SslOpts::default()),
@@ -414,6 +436,11 @@ fn options(url: &Url) -> Result<(Option<SslOpts>, Duration), InventoryUrlError> 
     };
     let tls = match (tls, authorities) {
         (Some(tls), Some(file)) => {
+            // The driver's own error would not say which file.
+            if let Err(error) = std::fs::File::open(&file) {
+                let file = file.display();
+                return Err(InventoryUrlError(format!("the inventory's URL has ssl-ca={file}: {error}")));
+            }
             Some(tls.with_root_certs(vec![file.into()]).with_disable_built_in_roots(true))
         }
         (None, Some(_)) => {
@@ -447,11 +474,12 @@ mod tests {
 
     #[test]
     fn tls_is_asked_for_by_the_url() {
+        let file = tempfile::NamedTempFile::new().unwrap();
         let tls = |query: &str| parsed(&format!("mysql://u:p@h/d?{query}")).unwrap().opts.ssl_opts().cloned();
         assert_eq!(tls("timeout=5"), None);
         assert!(tls("ssl-mode=REQUIRED").unwrap().accept_invalid_certs());
         assert!(!tls("require_ssl=true").unwrap().accept_invalid_certs());
-        let verified = tls("ssl-mode=verify_identity&ssl-ca=/etc/ca.pem").unwrap();
+        let verified = tls(&format!("ssl-mode=verify_identity&ssl-ca={}", file.path().display())).unwrap();
         assert!(verified.disable_built_in_roots() && verified.root_certs().len() == 1);
     }
 
@@ -464,6 +492,7 @@ mod tests {
             ("mysql://u:p@h/d?sslmode=require", "sslmode=require; known are ssl-mode"),
             ("mysql://u:p@h/d?ssl-mode=preferred", "knows disabled, required and verify_identity"),
             ("mysql://u:p@h/d?ssl-ca=/x", "add ssl-mode=verify_identity"),
+            ("mysql://u:p@h/d?ssl-mode=required&ssl-ca=/x/y.pem", "ssl-ca=/x/y.pem: No such file"),
             ("mysql://u:p@h/d?timeout=0", "1 to 3600"),
         ] {
             let error = parsed(url).unwrap_err();
@@ -476,6 +505,14 @@ mod tests {
         let granted: Vec<_> = GRANTS.lines().map(|line| line.split('`').nth(3).unwrap()).collect();
         let read: Vec<_> = TABLES.into_iter().chain(["Script"]).collect();
         assert_eq!(granted, read);
+    }
+
+    #[test]
+    fn only_an_expression_that_is_one_tag_is_one() {
+        assert_eq!(single_tag("{ top down }"), Some("top down"));
+        for other in ["{$row_A}", "{a} and {b}", "not {a}", "{}", "a", ""] {
+            assert_eq!(single_tag(other), None, "{other}");
+        }
     }
 
     #[test]
