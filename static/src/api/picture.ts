@@ -19,7 +19,7 @@ import { type Found, find, indexOf, type SearchIndex } from "../core/search.ts";
 import type { Detail, Frame, List, Listed, RackDetail, Watched } from "./protocol.ts";
 
 /** Longer lists are cut: nobody reads on, and the page must stay quick in a storm. */
-const LIST_LIMIT = 300;
+const LIST_LIMIT = 100;
 /** Devices inside others without an event are drawn up to this many. */
 const QUIET_LIMIT = 12;
 

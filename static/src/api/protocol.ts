@@ -113,8 +113,8 @@ export interface Tick {
 
 export type FromWorker =
   | { readonly type: "plan"; readonly plan: Plan }
-  | { readonly type: "frame"; readonly frame: Frame }
-  | { readonly type: "detail"; readonly detail: Detail }
+  /** Both at once, so that the page draws once. */
+  | { readonly type: "picture"; readonly frame: Frame | undefined; readonly detail: Detail }
   | { readonly type: "tick"; readonly tick: Tick }
   | { readonly type: "me"; readonly me: Me }
   | { readonly type: "found"; readonly text: string; readonly found: readonly Found[] };

@@ -50,9 +50,8 @@ async function askMe(): Promise<void> {
 // What the page is told.
 
 function publish(): void {
-  const frame = picture.frame(now());
-  if (frame) scope.postMessage({ type: "frame", frame });
-  scope.postMessage({ type: "detail", detail: picture.detail(now()) });
+  const time = now();
+  scope.postMessage({ type: "picture", frame: picture.frame(time), detail: picture.detail(time) });
 }
 
 function sendPlan(): void {

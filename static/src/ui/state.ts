@@ -150,11 +150,8 @@ export function start(): void {
       case "plan":
         change({ plan: data.plan });
         break;
-      case "frame":
-        change({ frame: data.frame });
-        break;
-      case "detail":
-        change({ detail: data.detail });
+      case "picture":
+        change({ detail: data.detail, ...(data.frame ? { frame: data.frame } : {}) });
         break;
       case "me":
         change({ me: data.me });
@@ -166,7 +163,9 @@ export function start(): void {
   };
   watch(state.view);
   // A worker that hangs must not stop the page from counting how old its picture is.
-  setInterval(() => change({ beat: performance.now() }), 1000);
+  setInterval(() => {
+    if (performance.now() - state.beat > 1500) change({ beat: performance.now() });
+  }, 1000);
   addEventListener("popstate", () => {
     const view = readView(location.search);
     change({ view });

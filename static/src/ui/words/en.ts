@@ -1,7 +1,11 @@
 /** Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing. */
 
-const many = (count: number, one: string, other: string) =>
-  `${count.toLocaleString("en")} ${count === 1 ? one : other}`;
+const digits = new Intl.NumberFormat("en");
+
+/** Small numbers need no grouping, and a storm writes thousands of them. */
+const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
+
+const many = (count: number, one: string, other: string) => `${grouped(count)} ${count === 1 ? one : other}`;
 
 export const en = {
   locale: "en-GB",
@@ -13,7 +17,7 @@ export const en = {
     day: (n: number) => `${n} d`,
   },
   ago: (age: string) => `${age} ago`,
-  number: (n: number) => n.toLocaleString("en"),
+  number: (n: number) => grouped(n),
   problems: (n: number) => many(n, "problem", "problems"),
   events: (n: number) => many(n, "event", "events"),
   racks: (n: number) => many(n, "rack", "racks"),

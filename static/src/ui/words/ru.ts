@@ -3,9 +3,14 @@ import type { Words } from "./en.ts";
 
 const rules = new Intl.PluralRules("ru");
 
+const digits = new Intl.NumberFormat("ru");
+
+/** Small numbers need no grouping, and a storm writes thousands of them. */
+const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
+
 const many = (count: number, one: string, few: string, other: string) => {
   const form = rules.select(count);
-  return `${count.toLocaleString("ru")} ${form === "one" ? one : form === "few" ? few : other}`;
+  return `${grouped(count)} ${form === "one" ? one : form === "few" ? few : other}`;
 };
 
 export const ru: Words = {
@@ -18,7 +23,7 @@ export const ru: Words = {
     day: (n) => `${n} д`,
   },
   ago: (age) => `${age} назад`,
-  number: (n) => n.toLocaleString("ru"),
+  number: (n) => grouped(n),
   problems: (n) => many(n, "проблема", "проблемы", "проблем"),
   events: (n) => many(n, "событие", "события", "событий"),
   racks: (n) => many(n, "стойка", "стойки", "стоек"),
