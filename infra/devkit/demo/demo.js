@@ -1,6 +1,6 @@
 // The page of the demonstration: shows the state once a second and presses the buttons of its API.
 
-const SEVERITIES = ["not classified", "information", "warning", "average", "high", "disaster"];
+const SEVERITIES = ["none", "info", "warning", "average", "high", "disaster"];
 
 // What the form offers; the API takes every fault with every value.
 const FAULTS = [
@@ -63,7 +63,7 @@ function runningText({ running, power_loss_in_s: left }) {
   if (!running) return ["Nothing is being played."];
   if (left !== null && left !== undefined) return [bold("The opening day."), ` A rack loses power in ${left} s.`];
   const since = running.for_s < 120 ? `${running.for_s} s` : `${Math.floor(running.for_s / 60)} min`;
-  return [bold(running.title), running.ended ? `, as it was left ${since} after its start.` : `, running for ${since}.`];
+  return [bold(running.title), running.ended ? `: played ${since} ago, and as it left things.` : `: being played for ${since}.`];
 }
 
 const bold = (text) => element("b", text);

@@ -186,8 +186,8 @@ impl Zabbix {
         self.with(|state| state.version = version);
     }
 
-    /// Adds the hosts of a world with their tags, groups (`SAS`, `SAS/A/A01`), inventory, a proxy for each data
-    /// centre, and the trigger [`UNREACHABLE`]; a virtual machine's depends on its hypervisor's.
+    /// Adds the hosts of a world with their tags, groups (`SAS`, `SAS/SAS-1/A/A01`), inventory (`location`
+    /// `SAS/SAS-1`, `site_rack` `A/A01`), a proxy for each data centre, and the trigger [`UNREACHABLE`]; a virtual machine's depends on its hypervisor's.
     pub fn load(&self, world: &World) {
         self.with(|state| load(state, world));
     }
@@ -514,16 +514,15 @@ fn load(state: &mut State, world: &World) {
         let id = state.host(&host.host);
         let rack = world.rack_of(device.id);
         let path = rack.map(|rack| world.rack_path(rack)).unwrap_or_default();
-        let centre = path.split('/').next().unwrap_or_default().to_owned();
+        let parts: Vec<&str> = path.split('/').collect();
+        let centre = parts[0].to_owned();
         let in_centre = matches!(centre.as_str(), "SAS" | "VLA" | "IVA");
+        // The path down to the hall, and from the row to the rack.
+        let (hall, place) = parts.split_at(parts.len().saturating_sub(2));
         let mut groups = vec![state.group("Data centre")];
         if in_centre {
             groups.push(state.group(&centre));
-            // `DC/Row/Rack`, as sites without an inventory of their own name groups: halls are part of the row.
-            let parts: Vec<&str> = path.split('/').collect();
-            if let [centre, hall, row, rack] = parts.as_slice() {
-                groups.push(state.group(&format!("{centre}/{hall} {row}/{rack}")));
-            }
+            groups.push(state.group(&path));
         }
         let proxy = in_centre.then(|| state.proxy(&format!("proxy-{}", centre.to_lowercase())));
         if let Some(known) = state.hosts.get_mut(&id) {
@@ -538,8 +537,8 @@ fn load(state: &mut State, world: &World) {
                 ("asset_tag", device.asset_no.clone()),
                 ("serialno_a", device.serial.clone()),
                 ("model", device.hw.map(|hw| hw.shown.to_owned()).unwrap_or_default()),
-                ("location", centre),
-                ("site_rack", path),
+                ("location", hall.join("/")),
+                ("site_rack", place.join("/")),
             ];
         }
         let trigger = state.trigger(std::slice::from_ref(&host.host), UNREACHABLE, 5);
