@@ -44,7 +44,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
-    /// Room for WebSockets.
+    /// Room for sockets.
     pub(crate) room: Arc<Semaphore>,
     /// Sockets, and what runs beside the requests; all end after `stop`.
     pub(crate) tasks: TaskTracker,

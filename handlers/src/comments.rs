@@ -16,10 +16,12 @@ use heat::time::Timestamp;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::kept::ASK_WITHIN;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -272,10 +274,18 @@ fn who(app: &App, asked: &Asked) -> Result<(Actor, Caller), Problem> {
 }
 
 async fn tell_changed(app: &App, actor: &Actor) {
-    if let Err(error) = app.cache.tell_changed().await {
-        let request_id = &actor.request_id;
-        tracing::warn!(%error, request_id, "written, but the publisher was not told; the next beat shows it");
-    }
+    let told = timeout(ASK_WITHIN, app.cache.tell_changed()).await;
+    let why = match told {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "Redis did not answer in time".to_owned(),
+    };
+    let request_id = &actor.request_id;
+    tracing::warn!(
+        error = why,
+        request_id,
+        "written, but the publisher was not told; the next beat shows it"
+    );
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Args {
     /// Address to serve HTTP on
     #[arg(long, env = "HEAT_LISTEN", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// Most WebSockets at once; further ones are told to try another replica
+    /// Most WebSocket connections at once; further ones are told to try another replica
     #[arg(long, env = "HEAT_SOCKETS", default_value_t = 10_000)]
     sockets: u32,
     #[command(flatten)]
@@ -59,7 +59,7 @@ struct IdentityArgs {
     /// Let everybody read without login, as for a screen on a wall
     #[arg(long, env = "HEAT_ANONYMOUS", value_enum)]
     anonymous: Option<Anonymous>,
-    /// The URL people open Heat at; writes and WebSockets are taken from its origin alone
+    /// The URL people open Heat at; writes and WebSocket connections are taken from its origin alone
     #[arg(long, env = "HEAT_PUBLIC_URL")]
     public_url: Option<String>,
     /// TOML file; of its tables this program reads [groups], group = "viewer", "operator" or "admin". The group "*" is

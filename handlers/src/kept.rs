@@ -1,6 +1,7 @@
 //! Documents kept by their version, so that Redis sends each body once and it is parsed once: caches, not state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
@@ -8,10 +9,14 @@ use heat::packed::Packed;
 use heat::snapshot::{ActiveEvent, Snapshot};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::feed::Frame;
 use crate::plain::Floor;
 use crate::problem::Problem;
+
+/// For so long Redis is asked what is current; then the last that was seen is good enough.
+pub(crate) const ASK_WITHIN: Duration = Duration::from_millis(500);
 
 /// The latest version of something made of a document. Whoever comes while it is being made waits for it.
 #[derive(Debug)]
@@ -24,14 +29,14 @@ impl<V, T> Default for Latest<V, T> {
 }
 
 impl<V: PartialEq, T> Latest<V, T> {
-    async fn get<E>(&self, version: V, make: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
+    async fn get<E>(&self, version: V, making: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
         let mut latest = self.0.lock().await;
         if let Some((of, made)) = &*latest
             && *of == version
         {
             return Ok(Arc::clone(made));
         }
-        let made = Arc::new(make.await?);
+        let made = Arc::new(making.await?);
         *latest = Some((version, Arc::clone(&made)));
         Ok(made)
     }
@@ -121,7 +126,9 @@ impl Document {
     }
 
     async fn current(&self) -> Result<Option<Arc<CachedDocument>>, Problem> {
-        let Some(version) = self.cache.document_version(&self.key).await? else { return Ok(None) };
+        let version = timeout(ASK_WITHIN, self.cache.document_version(&self.key)).await;
+        let version = version.map_err(|_| Problem::not_now("Redis does not answer; try again"))??;
+        let Some(version) = version else { return Ok(None) };
         let whole = async {
             let missing = || Problem::not_now("it is being written; try again");
             self.cache.document(&self.key).await?.ok_or_else(missing)

@@ -12,16 +12,20 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::feed::Frame;
 use crate::handshake::Handshake;
-use crate::metrics::SocketEnd;
+use crate::metrics::{Metrics, SocketEnd};
 use crate::problem::Problem;
 use crate::reply::Reply;
 
@@ -58,121 +62,225 @@ pub(crate) fn accept(app: &Arc<App>, request: Request<Incoming>) -> Result<Reply
     let deflate = handshake.deflate();
     let reply = handshake.into_reply()?;
     let app = Arc::clone(app);
-    let socket = {
-        let app = Arc::clone(&app);
-        async move {
-            let _permit = permit;
-            let stream = match hyper::upgrade::on(request).await {
-                Ok(upgraded) => downcast::<TokioIo<TcpStream>>(upgraded),
-                Err(error) => return tracing::debug!(%error, "the client left during the handshake"),
-            };
-            let Ok(parts) = stream else {
-                return tracing::error!("an upgraded connection is no TCP stream; this is a defect");
-            };
-            let stream = parts.io.into_inner();
-            if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
-                tracing::debug!(%error, "SO_SNDBUF");
-            }
-            let config = WebSocketConfig::default()
-                .read_buffer_size(READ_BUFFER)
-                .write_buffer_size(0)
-                .max_message_size(Some(READ_BUFFER))
-                .max_frame_size(Some(READ_BUFFER));
-            let read = parts.read_buf.to_vec();
-            let socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-            app.metrics.sockets.inc();
-            let end = serve(&app, socket, deflate).await;
-            app.metrics.sockets.dec();
-            app.metrics.socket_ended(end);
+    let tasks = app.tasks.clone();
+    tasks.spawn(async move {
+        let _permit = permit;
+        let upgraded = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => upgraded,
+            Err(error) => return tracing::debug!(%error, "the client left during the handshake"),
+        };
+        let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+            return tracing::error!("an upgraded connection is no TCP stream; this is a defect");
+        };
+        let stream = parts.io.into_inner();
+        if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
+            tracing::debug!(%error, "SO_SNDBUF");
         }
-    };
-    app.tasks.spawn(socket);
+        let socket = Socket::new(stream, parts.read_buf.to_vec(), deflate, Arc::clone(&app.metrics)).await;
+        app.metrics.sockets.inc();
+        let end = socket.serve(app.feed.subscribe(), &app.stop).await;
+        app.metrics.sockets.dec();
+        app.metrics.socket_ended(end);
+    });
     Ok(reply)
 }
 
-/// Serves one socket to its end.
-async fn serve(app: &App, mut socket: WebSocketStream<TcpStream>, deflate: bool) -> SocketEnd {
-    let mut frames = app.feed.subscribe();
-    let mut sent = None;
-    let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = true;
-    loop {
-        tokio::select! {
-            () = app.stop.cancelled() => {
-                close(socket, Code::Restart, "this replica is going away; connect again").await;
-                return SocketEnd::Stopped;
-            }
-            // The sender lives as long as the app does.
-            _ = frames.changed() => {
-                let Some(frame) = frames.borrow_and_update().clone() else { continue };
-                let bytes = match frame.bytes(deflate).await {
-                    Ok(bytes) => bytes,
-                    Err(error) => {
-                        tracing::error!(error = format!("{error:#}"), revision = frame.revision, "cannot send a snapshot");
-                        continue;
+/// One client.
+struct Socket<S> {
+    socket: WebSocketStream<S>,
+    deflate: bool,
+    /// The number of the frame it was sent last.
+    sent: Option<u64>,
+    metrics: Arc<Metrics>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// After the handshake; `read` is what came behind it.
+    async fn new(stream: S, read: Vec<u8>, deflate: bool, metrics: Arc<Metrics>) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(READ_BUFFER))
+            .max_frame_size(Some(READ_BUFFER));
+        let socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        Self { socket, deflate, sent: None, metrics }
+    }
+
+    /// Sends every frame the client keeps up with, until one of the two sides ends it.
+    async fn serve(
+        mut self,
+        mut frames: watch::Receiver<Option<Arc<Frame>>>,
+        stop: &CancellationToken,
+    ) -> SocketEnd {
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = true;
+        loop {
+            let went_wrong = tokio::select! {
+                () = stop.cancelled() => {
+                    self.close(Code::Restart, "this replica is going away; connect again").await;
+                    return SocketEnd::Stopped;
+                }
+                // Nobody sends any more only when the replica ends, and then it stops too.
+                Ok(()) = frames.changed() => {
+                    let frame = frames.borrow_and_update().clone();
+                    match frame {
+                        Some(frame) => self.show(&frame).await,
+                        None => Ok(()),
                     }
-                };
-                match timeout(WRITE_WITHIN, write(&mut socket, &bytes)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return SocketEnd::Gone,
-                    Err(_) => return SocketEnd::Slow,
                 }
-                app.metrics.sent(bytes.len(), sent.map_or(0, |last: u64| frame.number - last - 1));
-                sent = Some(frame.number);
+                _ = ping.tick() => {
+                    if !heard {
+                        return SocketEnd::Silent;
+                    }
+                    heard = false;
+                    in_time(self.socket.send(Message::Ping(Bytes::new()))).await
+                }
+                message = self.socket.next() => match message {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                        heard = true;
+                        Ok(())
+                    }
+                    Some(Ok(Message::Close(_))) => {
+                        // tungstenite answers while it is read to the end.
+                        let rest = async { while let Some(Ok(_)) = self.socket.next().await {} };
+                        let _ = timeout(CLOSE_WITHIN, rest).await;
+                        Err(SocketEnd::Gone)
+                    }
+                    // A client that negotiated compression uses it for its messages too, and tungstenite knows none.
+                    Some(
+                        Ok(Message::Text(_) | Message::Binary(_) | Message::Frame(_))
+                        | Err(Error::Capacity(_) | Error::Utf8(_) | Error::Protocol(ProtocolError::NonZeroReservedBits)),
+                    ) => {
+                        self.close(Code::Policy, "this socket takes no messages").await;
+                        return SocketEnd::Refused;
+                    }
+                    Some(Err(_)) | None => Err(SocketEnd::Gone),
+                },
+            };
+            if let Err(end) = went_wrong {
+                return end;
             }
-            _ = ping.tick() => {
-                if !heard {
-                    return SocketEnd::Silent;
-                }
-                heard = false;
-                match timeout(WRITE_WITHIN, socket.send(Message::Ping(Bytes::new()))).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return SocketEnd::Gone,
-                    Err(_) => return SocketEnd::Slow,
-                }
-            }
-            message = socket.next() => match message {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => heard = true,
-                Some(Ok(Message::Close(_))) => {
-                    // tungstenite answers while it is read to the end.
-                    let _ = timeout(CLOSE_WITHIN, async { while let Some(Ok(_)) = socket.next().await {} }).await;
-                    return SocketEnd::Gone;
-                }
-                // A client that negotiated compression uses it for its messages too, and tungstenite knows none.
-                Some(
-                    Ok(Message::Text(_) | Message::Binary(_) | Message::Frame(_))
-                    | Err(Error::Capacity(_) | Error::Utf8(_) | Error::Protocol(ProtocolError::NonZeroReservedBits)),
-                ) => {
-                    close(socket, Code::Policy, "this socket takes no messages").await;
-                    return SocketEnd::Refused;
-                }
-                Some(Err(_)) | None => return SocketEnd::Gone,
-            },
         }
+    }
+
+    /// Writes a frame that all sockets share.
+    async fn show(&mut self, frame: &Frame) -> Result<(), SocketEnd> {
+        let bytes = match frame.bytes(self.deflate).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    revision = frame.revision,
+                    "cannot send a snapshot"
+                );
+                return Ok(());
+            }
+        };
+        let write = async {
+            self.socket.flush().await?;
+            Ok(self.socket.get_mut().write_all(&bytes).await?)
+        };
+        in_time(write).await?;
+        let skipped = self.sent.map_or(0, |last| frame.number.saturating_sub(last + 1));
+        self.metrics.sent(bytes.len(), skipped);
+        self.sent = Some(frame.number);
+        Ok(())
+    }
+
+    /// Says why, and lets the other side read it: what lies unread when a connection is closed takes the words along.
+    async fn close(mut self, code: Code, reason: &'static str) {
+        let farewell = async {
+            self.socket.flush().await?;
+            let mut stream = self.socket.into_inner();
+            let mut frame = vec![0x88, u8::try_from(2 + reason.len()).unwrap_or(2)];
+            frame.extend_from_slice(&(code as u16).to_be_bytes());
+            frame.extend_from_slice(reason.as_bytes());
+            stream.write_all(&frame).await?;
+            stream.shutdown().await?;
+            // On the heap: on the stack it would be part of every socket's task.
+            let mut rest = vec![0; 1024];
+            while stream.read(&mut rest).await? > 0 {}
+            Ok::<_, Error>(())
+        };
+        // Whoever does not part in time is left.
+        let _ = timeout(CLOSE_WITHIN, farewell).await;
     }
 }
 
-async fn write(socket: &mut WebSocketStream<TcpStream>, frame: &[u8]) -> Result<(), Error> {
-    socket.flush().await?;
-    Ok(socket.get_mut().write_all(frame).await?)
+async fn in_time(write: impl Future<Output = Result<(), Error>>) -> Result<(), SocketEnd> {
+    match timeout(WRITE_WITHIN, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(SocketEnd::Gone),
+        Err(_) => Err(SocketEnd::Slow),
+    }
 }
 
-/// Says why, and lets the other side read it: bytes that lie unread when a connection is closed take the words along.
-async fn close(mut socket: WebSocketStream<TcpStream>, code: Code, reason: &'static str) {
-    let farewell = async {
-        socket.flush().await?;
-        let mut stream = socket.into_inner();
-        let mut frame = vec![0x88, u8::try_from(2 + reason.len()).unwrap_or(2)];
-        frame.extend_from_slice(&(code as u16).to_be_bytes());
-        frame.extend_from_slice(reason.as_bytes());
-        stream.write_all(&frame).await?;
-        stream.shutdown().await?;
-        // On the heap: on the stack it would be part of every socket's task.
-        let mut rest = vec![0; 1024];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok::<_, Error>(())
-    };
-    // Whoever does not part in time is left.
-    let _ = timeout(CLOSE_WITHIN, farewell).await;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heat::cache::CachedSnapshot;
+    use heat::packed::Packed;
+    use prometheus_client::registry::Registry;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    /// A socket over a pipe that holds so many bytes, and its client.
+    async fn socket(
+        pipe: usize,
+    ) -> (watch::Sender<Option<Arc<Frame>>>, WebSocketStream<DuplexStream>, JoinHandle<SocketEnd>) {
+        let (ours, theirs) = duplex(pipe);
+        let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+        let socket = Socket::new(ours, Vec::new(), false, metrics).await;
+        let (frames, feed) = watch::channel(None);
+        let task = tokio::spawn(async move { socket.serve(feed, &CancellationToken::new()).await });
+        (frames, WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, task)
+    }
+
+    fn frame(number: u64, json: &[u8]) -> Option<Arc<Frame>> {
+        let snapshot = CachedSnapshot { revision: number, body: Packed::new(json).unwrap() };
+        Some(Arc::new(Frame::new(snapshot, number)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dropped_at_the_second() {
+        let (_frames, mut client, task) = socket(1 << 20).await;
+        for _ in 0..3 {
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::Ping(Bytes::new()));
+            // Reading on is what sends the answer.
+            assert!(timeout(PING_EVERY / 2, client.next()).await.is_err());
+        }
+        let asked = Instant::now();
+        assert_eq!(task.await.unwrap(), SocketEnd::Silent);
+        let waited = asked.elapsed();
+        assert!(waited > PING_EVERY && waited < 2 * PING_EVERY, "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_no_bytes_is_dropped_after_the_write_deadline() {
+        let (frames, _client, task) = socket(100).await;
+        let start = Instant::now();
+        frames.send_replace(frame(0, &[b' '; 1000]));
+        assert_eq!(task.await.unwrap(), SocketEnd::Slow);
+        assert_eq!(start.elapsed(), WRITE_WITHIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_to_a_ping_never_falls_into_a_frame() {
+        let (frames, mut client, _task) = socket(64).await;
+        for number in 0..50 {
+            let text = format!("{number}:{}", "x".repeat(500));
+            client.send(Message::Ping(vec![b'p'; 20].into())).await.unwrap();
+            frames.send_replace(frame(number, text.as_bytes()));
+            let (mut pong, mut shown) = (false, false);
+            while !(pong && shown) {
+                match client.next().await.unwrap().unwrap() {
+                    Message::Pong(bytes) => pong = bytes.len() == 20,
+                    Message::Text(json) => shown = json.as_str() == text,
+                    Message::Ping(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! The picture: stored gzip, sent as it is stored. Nothing here parses or copies a document.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -14,12 +13,9 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::feed::Frame;
-use crate::kept::Document;
+use crate::kept::{ASK_WITHIN, Document};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
-
-/// For so long Redis is asked which snapshot is current; then the last one seen is good enough.
-const ASK_WITHIN: Duration = Duration::from_millis(500);
 
 /// `GET /api/v1/snapshot`
 pub(crate) async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Reply, Problem> {

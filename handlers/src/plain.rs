@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use heat::comment::Comment;
 use heat::handled::Handled;
@@ -75,7 +76,7 @@ impl Floor {
 }
 
 struct Level {
-    level: u8,
+    number: u8,
     name: &'static str,
     count: usize,
     current: bool,
@@ -180,12 +181,12 @@ fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, String)> {
 }
 
 /// Three beats of the publisher.
-pub(crate) const STALE_PICTURE: std::time::Duration = std::time::Duration::from_secs(60);
+pub(crate) const STALE_PICTURE: Duration = Duration::from_mins(1);
 
 fn levels(picture: &Picture, from: Severity) -> Vec<Level> {
     let count = |severity| picture.0.events.iter().filter(|event| event.severity >= severity).count();
     let level = |severity: Severity| Level {
-        level: severity.level(),
+        number: severity.level(),
         name: words(severity),
         count: count(severity),
         current: severity == from,

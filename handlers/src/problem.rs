@@ -77,8 +77,10 @@ impl Problem {
 
     fn detail(&self) -> &str {
         match self {
-            Self::Invalid(detail) | Self::Forbidden(detail) | Self::NotFound(detail) => detail,
-            Self::Unavailable { detail, .. } => detail,
+            Self::Invalid(detail)
+            | Self::Forbidden(detail)
+            | Self::NotFound(detail)
+            | Self::Unavailable { detail, .. } => detail,
             Self::UpgradeRequired(detail) => detail,
             Self::Unauthorized => "nobody is logged in; log in through the site's front door",
             Self::MethodNotAllowed(_) => {
@@ -108,7 +110,7 @@ impl Problem {
         let status = self.status();
         match &self {
             Self::Internal(error) => {
-                tracing::error!(route, request_id, error = format!("{error:#}"), "request failed")
+                tracing::error!(route, request_id, error = format!("{error:#}"), "request failed");
             }
             Self::Unavailable { detail, cause: Some(cause) } => {
                 tracing::warn!(route, request_id, error = format!("{cause:#}"), "{detail}");

@@ -48,12 +48,15 @@ const GET: &str = "GET, HEAD";
 impl<'a> Route<'a> {
     /// The route of a request. The path decides first, so that a wrong method is told which are right.
     pub(crate) fn parse(method: &Method, path: &'a str) -> Result<Self, Problem> {
-        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let is_head = method == Method::HEAD;
+        let method = if is_head { &Method::GET } else { method };
         let read =
             |route| if method == Method::GET { Ok(route) } else { Err(Problem::MethodNotAllowed(GET)) };
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match segments.as_slice() {
             ["api", "v1", "snapshot"] => read(Self::Snapshot),
+            // There is no handshake without a body to come.
+            ["api", "v1", "live"] if is_head => Err(Problem::MethodNotAllowed("GET")),
             ["api", "v1", "live"] => read(Self::Live),
             ["api", "v1", "inventory"] => read(Self::Inventory),
             ["api", "v1", "coverage"] => read(Self::Coverage),
@@ -226,5 +229,6 @@ mod tests {
         }
         assert!(matches!(name("PATCH", "/api/v1/comments/-1"), Err(Problem::Invalid(_))));
         assert_eq!(name("HEAD", "/api/v1/snapshot").unwrap(), "getSnapshot");
+        assert!(matches!(name("HEAD", "/api/v1/live"), Err(Problem::MethodNotAllowed("GET"))));
     }
 }

@@ -30,7 +30,12 @@ async fn a_comment_is_written_read_changed_and_deleted_and_each_deed_is_audited(
     let key = "zabbix:t1:srv-1";
     let told = stage.cache.changed().await.unwrap();
 
-    let response = replica.request(Method::POST, &of(key)).json(&json!({"text": " on my way \r\n"})).send().await.unwrap();
+    let response = replica
+        .request(Method::POST, &of(key))
+        .json(&json!({"text": " on my way \r\n"}))
+        .send()
+        .await
+        .unwrap();
     let location = response.headers()["location"].to_str().unwrap().to_owned();
     let created = answer(response, StatusCode::CREATED).await;
     assert_eq!(created["text"], "on my way");
@@ -46,7 +51,8 @@ async fn a_comment_is_written_read_changed_and_deleted_and_each_deed_is_audited(
     let page = replica.json(&of(key), StatusCode::OK).await;
     assert_eq!(page, json!({ "comments": [edited] }));
 
-    let delete = async |status| answer(replica.request(Method::DELETE, &location).send().await.unwrap(), status).await;
+    let delete =
+        async |status| answer(replica.request(Method::DELETE, &location).send().await.unwrap(), status).await;
     delete(StatusCode::NO_CONTENT).await;
     delete(StatusCode::NOT_FOUND).await;
     replica.send(Method::PATCH, &location, &json!({"text": "x"}), StatusCode::NOT_FOUND).await;
@@ -100,7 +106,8 @@ async fn one_comment_reaches_the_key_of_every_opening_and_gone_ones_are_listed()
         .send(Method::POST, "/api/v1/comments", &json!({"ids": ids, "text": "power"}), StatusCode::CREATED)
         .await;
     assert_eq!(done["unknown"], json!(["zabbix:7:gone"]));
-    let keys: Vec<_> = done["comments"].as_array().unwrap().iter().map(|comment| &comment["event_key"]).collect();
+    let keys: Vec<_> =
+        done["comments"].as_array().unwrap().iter().map(|comment| &comment["event_key"]).collect();
     assert_eq!(keys, ["zabbix:t1:a", "zabbix:t2:b"]);
     assert_eq!(audit(&stage).await.len(), 2);
 
@@ -113,12 +120,16 @@ async fn one_comment_reaches_the_key_of_every_opening_and_gone_ones_are_listed()
 async fn a_long_thread_comes_in_pages_that_neither_repeat_nor_lose_a_comment() {
     let (_stage, replica) = on_stage(vec![event(1, "a")]).await;
     for number in 0..7 {
-        replica.send(Method::POST, &of("zabbix:t1:a"), &json!({"text": number.to_string()}), StatusCode::CREATED).await;
+        replica
+            .send(Method::POST, &of("zabbix:t1:a"), &json!({"text": number.to_string()}), StatusCode::CREATED)
+            .await;
     }
     let (mut texts, mut path) = (Vec::new(), format!("{}?limit=3", of("zabbix:t1:a")));
     loop {
         let page = replica.json(&path, StatusCode::OK).await;
-        texts.extend(page["comments"].as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap().to_owned()));
+        texts.extend(
+            page["comments"].as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["next"].as_str() else { break };
         path = format!("{}?limit=3&cursor={next}", of("zabbix:t1:a"));
     }

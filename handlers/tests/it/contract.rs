@@ -32,7 +32,8 @@ fn breach(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<S
         return Some(format!("{at} = {value} is not {schema}"));
     }
     let items = value.as_array().into_iter().flatten().enumerate();
-    let mut breaches = items.filter_map(|(n, item)| breach(document, &schema["items"], item, &format!("{at}[{n}]")));
+    let mut breaches =
+        items.filter_map(|(n, item)| breach(document, &schema["items"], item, &format!("{at}[{n}]")));
     if let Some(found) = breaches.next() {
         return Some(found);
     }
@@ -130,7 +131,8 @@ async fn one_event_is_shown_with_its_whole_text_its_link_and_its_last_comments()
     let shown = replica.json("/api/v1/events/zabbix:t1:a", StatusCode::OK).await;
     assert_eq!(shown["events"][0]["text"], *whole);
     assert_eq!(shown["events"][0]["link"], "http://z/?e=1");
-    let texts: Vec<_> = shown["comments"].as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap()).collect();
+    let texts: Vec<_> =
+        shown["comments"].as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["3", "2", "1"]);
 
     stage.publish(FIRST + 1, vec![]).await;

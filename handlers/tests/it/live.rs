@@ -253,7 +253,10 @@ async fn what_is_no_handshake_or_comes_from_another_site_is_refused() {
     let from = |origin: &str| {
         let request = replica.request(reqwest::Method::GET, "/api/v1/live").header("origin", origin);
         let request = request.header("connection", "upgrade").header("upgrade", "websocket");
-        request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send()
+        request
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .send()
     };
     answer(from("https://evil.example").await.unwrap(), StatusCode::FORBIDDEN).await;
     assert_eq!(from("http://127.0.0.1:8080").await.unwrap().status(), StatusCode::SWITCHING_PROTOCOLS);
@@ -267,7 +270,9 @@ async fn a_full_replica_sends_further_clients_elsewhere() {
     let mut first = connect(&replica).await;
     next(&mut first).await;
     let refused = connect_async(format!("ws://{}/api/v1/live", replica.addr)).await;
-    let Err(tokio_tungstenite::tungstenite::Error::Http(response)) = refused else { panic!("a plain refusal") };
+    let Err(tokio_tungstenite::tungstenite::Error::Http(response)) = refused else {
+        panic!("a plain refusal")
+    };
     assert_eq!(response.status(), 503);
     drop(first);
     eventually("room", PATIENCE, async || {

@@ -44,7 +44,11 @@ async fn without_redis_the_last_picture_is_shown_and_a_redis_that_comes_back_emp
     replica.send(Method::POST, path, &json!({"text": "x"}), StatusCode::CREATED).await;
 
     stage.redis.start_again_empty().await.unwrap();
-    assert_eq!(replica.get("/api/v1/snapshot").await.bytes().await.unwrap(), json, "an empty Redis hides nothing");
+    assert_eq!(
+        replica.get("/api/v1/snapshot").await.bytes().await.unwrap(),
+        json,
+        "an empty Redis hides nothing"
+    );
     stage.take_lease_again().await;
     let newer = stage.publish(FIRST + 1, vec![]).await;
     let message = timeout(PATIENCE, open.next()).await.expect("in time").unwrap().unwrap();
@@ -64,7 +68,8 @@ async fn without_postgres_nothing_is_written_and_everything_else_is_shown() {
     let replica = stage.replica().await;
     replica.shows(FIRST).await;
     let path = "/api/v1/events/zabbix:t1:a/comments";
-    let write = async || replica.request(Method::POST, path).json(&json!({"text": "x"})).send().await.unwrap();
+    let write =
+        async || replica.request(Method::POST, path).json(&json!({"text": "x"})).send().await.unwrap();
     answer(write().await, StatusCode::CREATED).await;
 
     stage.postgres.as_mut().unwrap().kill().unwrap();

@@ -30,7 +30,8 @@ async fn the_status_page_tells_of_sources_jobs_replicas_and_the_lease() {
         ..SourceHealth::default()
     };
     stage.cache.write_source(stage.fence, "zabbix-2", &health, Some(&[]), None, None).await.unwrap();
-    let job = JobRecord { name: "refresh zabbix-2".into(), outcome: "timed out".into(), ..JobRecord::default() };
+    let job =
+        JobRecord { name: "refresh zabbix-2".into(), outcome: "timed out".into(), ..JobRecord::default() };
     stage.cache.write_job(stage.fence, &job).await.unwrap();
     let replica = stage.replica().await;
     let own = format!(":{}", replica.addr.port());
@@ -41,7 +42,15 @@ async fn the_status_page_tells_of_sources_jobs_replicas_and_the_lease() {
     .unwrap();
     replica.shows(FIRST).await;
     let page = page(&replica, "/status").await;
-    for words in ["zabbix-2", "the token was refused", "refresh zabbix-2", "timed out", &own, "juggler", "Postgres does not answer"] {
+    for words in [
+        "zabbix-2",
+        "the token was refused",
+        "refresh zabbix-2",
+        "timed out",
+        &own,
+        "juggler",
+        "Postgres does not answer",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains("<td class=\"good\">test</td>"), "who holds the lease");
@@ -67,10 +76,12 @@ async fn what_the_replica_does_is_counted() {
     let stage = Stage::without_postgres().await;
     stage.publish(FIRST, vec![]).await;
     let port = free_port().unwrap();
-    let replica = stage.replica_with(&["--auth", "off", "--metrics-listen", &format!("127.0.0.1:{port}")]).await;
+    let replica =
+        stage.replica_with(&["--auth", "off", "--metrics-listen", &format!("127.0.0.1:{port}")]).await;
     replica.shows(FIRST).await;
     replica.get("/nowhere/at/all").await;
-    let metrics = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
+    let metrics =
+        reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await.unwrap().text().await.unwrap();
     for line in [
         "heat_api_requests_total{route=\"readyz\",status=\"200\"}",
         "heat_api_requests_total{route=\"none\",status=\"404\"} 1",

@@ -49,7 +49,8 @@ async fn a_client_that_refuses_gzip_gets_the_same_document_inflated() {
     let replica = stage.replica().await;
     for encoding in ["identity", "gzip;q=0, br"] {
         let path = "/api/v1/snapshot";
-        let response = replica.request(Method::GET, path).header("accept-encoding", encoding).send().await.unwrap();
+        let response =
+            replica.request(Method::GET, path).header("accept-encoding", encoding).send().await.unwrap();
         assert!(response.headers().get("content-encoding").is_none());
         assert_eq!(response.headers()["etag"], format!("W/\"{FIRST}\""), "other bytes are no strong match");
         assert_eq!(response.bytes().await.unwrap(), json);

@@ -10,7 +10,12 @@ use crate::stage::{FIRST, Replica, Stage, answer, event};
 
 const COMMENTS: &str = "/api/v1/comments";
 
-async fn told(replica: &Replica, headers: &HeaderMap, body: impl Into<reqwest::Body>, status: StatusCode) -> String {
+async fn told(
+    replica: &Replica,
+    headers: &HeaderMap,
+    body: impl Into<reqwest::Body>,
+    status: StatusCode,
+) -> String {
     let request = replica.request(Method::POST, COMMENTS).headers(headers.clone()).body(body);
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -28,7 +33,8 @@ async fn a_body_that_is_wrong_is_told_what_is_wrong_with_it() {
     stage.publish(FIRST, vec![event(1, "a")]).await;
     let replica = stage.replica().await;
     replica.shows(FIRST).await;
-    let as_json = HeaderMap::from_iter([("content-type".parse().unwrap(), "application/json".parse().unwrap())]);
+    let as_json =
+        HeaderMap::from_iter([("content-type".parse().unwrap(), "application/json".parse().unwrap())]);
     let bad = StatusCode::BAD_REQUEST;
     for (body, words) in [
         (r#"{"ids":["x"],"txt":"y"}"#, "unknown field `txt`"),
@@ -96,7 +102,8 @@ async fn a_request_id_of_the_proxy_is_kept_and_a_strange_one_replaced() {
     let stage = Stage::without_postgres().await;
     let replica = stage.replica().await;
     let given = async |id: &str| {
-        let response = replica.request(Method::GET, "/healthz").header("x-request-id", id).send().await.unwrap();
+        let response =
+            replica.request(Method::GET, "/healthz").header("x-request-id", id).send().await.unwrap();
         response.headers()["x-request-id"].to_str().unwrap().to_owned()
     };
     assert_eq!(given("abc-1.2_X").await, "abc-1.2_X");
@@ -110,7 +117,8 @@ async fn a_write_that_another_sites_page_caused_is_refused() {
     let replica = stage.replica().await;
     for path in ["/api/v1/events/k/comments", COMMENTS] {
         let request = replica.request(Method::POST, path).header("origin", "https://evil.example");
-        let problem = answer(request.json(&json!({"text": "x"})).send().await.unwrap(), StatusCode::FORBIDDEN).await;
+        let problem =
+            answer(request.json(&json!({"text": "x"})).send().await.unwrap(), StatusCode::FORBIDDEN).await;
         assert!(problem["detail"].as_str().unwrap().contains("https://evil.example"));
     }
 }
@@ -136,8 +144,12 @@ async fn behind_a_proxy_the_login_decides_who_may_do_what() {
     for path in ["/healthz", "/openapi.json"] {
         assert_eq!(status(replica.request(Method::GET, path)).await, StatusCode::OK, "{path}");
     }
-    let me: Value = ask(Method::GET, "/api/v1/me", "Анна", "staff,noc").send().await.unwrap().json().await.unwrap();
-    assert_eq!((&me["name"], &me["role"], &me["auth"]), (&json!("Анна"), &json!("operator"), &json!("proxy")));
+    let me: Value =
+        ask(Method::GET, "/api/v1/me", "Анна", "staff,noc").send().await.unwrap().json().await.unwrap();
+    assert_eq!(
+        (&me["name"], &me["role"], &me["auth"]),
+        (&json!("Анна"), &json!("operator"), &json!("proxy"))
+    );
 
     let body = json!({ "ids": ["gone"], "text": "x" });
     let write = |member| ask(Method::POST, COMMENTS, "anna", member).json(&body);

@@ -70,7 +70,8 @@ impl Stage {
 
     async fn on(redis: Redis, postgres: Option<Postgres>, database_url: String) -> Self {
         let cache = Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap();
-        let fence = cache.take_lease("test").await.unwrap().expect("nobody else has the lease of this prefix");
+        let fence =
+            cache.take_lease("test").await.unwrap().expect("nobody else has the lease of this prefix");
         Self { redis, postgres, database_url, cache, fence }
     }
 
@@ -107,7 +108,8 @@ impl Stage {
         let mut inventory: Inventory =
             serde_json::from_str(include_str!("../../../lib/examples/inventory.json")).unwrap();
         inventory.normalise();
-        let coverage: Coverage = serde_json::from_str(include_str!("../../../lib/examples/coverage.json")).unwrap();
+        let coverage: Coverage =
+            serde_json::from_str(include_str!("../../../lib/examples/coverage.json")).unwrap();
         let keys = self.cache.keys();
         for (key, version, json) in [
             (keys.inventory(), &inventory.version, serde_json::to_vec(&inventory).unwrap()),
