@@ -1,5 +1,7 @@
 //! Inventories in files.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 use heat::placement::Places;
 use heat_devkit::world::{Size, World};
 use heat_jobs::upstream::inventory::{InventoryOptions, InventorySource, Reading};

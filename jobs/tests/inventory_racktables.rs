@@ -1,5 +1,7 @@
 //! RackTables' schema in a real MariaDB, read as a real site's would be.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 use std::time::Duration;
 
 use heat::placement::{Place, Places, Unplaced};

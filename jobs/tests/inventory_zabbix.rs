@@ -1,5 +1,7 @@
 //! Zabbix' hosts as an inventory, from the simulated Zabbix of both versions.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 use std::collections::BTreeSet;
 
 use heat::config::Secret;
