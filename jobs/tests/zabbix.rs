@@ -301,12 +301,12 @@ async fn every_failure_says_what_to_do_and_the_next_sweep_works_again() {
         (Fault::Huge(3 << 20), "more than 2 MiB", false),
     ];
     for version in BOTH {
+        let zabbix = zabbix(version).await;
+        zabbix.storm(20);
+        let mut options = options(&zabbix);
+        options.max_body = 2 << 20;
+        let mut client = Client::new(options).unwrap();
         for (fault, words, waits) in &table {
-            let zabbix = zabbix(version).await;
-            zabbix.storm(20);
-            let mut options = options(&zabbix);
-            options.max_body = 2 << 20;
-            let mut client = Client::new(options).unwrap();
             zabbix.inject(Rule::new(fault.clone()).on("problem.get"));
             let error = sweep(&mut client).await.expect_err("no sweep can succeed");
             assert!(

@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 
 use heat::time::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::api::{Api, CallError, Version};
 use super::wire;
+use crate::upstream::http::FetchError;
 
 /// How often hosts and proxies are read.
 const EVERY: Duration = Duration::from_mins(1);
 
 /// A proxy that has not been heard of for so long is silent; it reports every few seconds.
 const SILENT_AFTER: Duration = Duration::from_mins(2);
+
+/// How much of a sweep may go into each of the two: its events wait meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `monitored_by` of a host behind a proxy, and behind a group of them.
 const BY_PROXY: u64 = 1;
@@ -48,7 +53,7 @@ impl Hosts {
         self.tried = Some(Instant::now());
         self.remark = None;
         let mut read = Read::default();
-        let hosts = match hosts(api, groups).await {
+        let hosts = match soon(hosts(api, groups)).await {
             Ok(hosts) => hosts,
             Err(error) => return self.remarked(api, "host.get", error, read),
         };
@@ -59,7 +64,7 @@ impl Hosts {
             read.silent = Some(BTreeSet::new());
             return Ok(read);
         }
-        match silent_proxies(api).await {
+        match soon(silent_proxies(api)).await {
             Ok(silent) => {
                 let is_silent =
                     |host: &&wire::Host| behind(host).is_some_and(|proxy| silent.contains(&proxy));
@@ -79,6 +84,10 @@ impl Hosts {
         self.remark = Some(format!("hosts without data cannot be told: {}", api.explain(method, &error)));
         Ok(read)
     }
+}
+
+async fn soon<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    timeout(PATIENCE, call).await.unwrap_or(Err(FetchError::Timeout(PATIENCE).into()))
 }
 
 async fn hosts(api: &mut Api, groups: &[String]) -> Result<Vec<wire::Host>, CallError> {

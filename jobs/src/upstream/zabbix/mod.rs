@@ -148,7 +148,7 @@ pub struct Client {
     page: u32,
     complete_sweeps: u32,
     took: Duration,
-    /// The triggers with a problem in the last sweep.
+    /// The triggers with a problem in the last complete sweep, and in those since.
     active: HashSet<u64>,
     /// When it was last known that the token's user sees any host.
     sighted: Option<Instant>,
@@ -226,19 +226,20 @@ impl Client {
         };
         self.flag_dependent(&mut found, sweep.complete);
         if sweep.complete {
+            self.active = found.active;
             self.complete_sweeps += 1;
             if self.complete_sweeps >= SWEEPS_TO_GROW && self.page < self.options.page_size {
                 self.complete_sweeps = 0;
                 self.page = (self.page * 2).min(self.options.page_size);
             }
         } else {
+            self.active.extend(found.active);
             for event in &mut found.events {
                 event.partial = true;
             }
         }
         sweep.problems = found.problems;
         sweep.events = found.events;
-        self.active = found.active;
         Ok(sweep)
     }
 
