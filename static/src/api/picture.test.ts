@@ -62,6 +62,7 @@ describe("the panel lists", () => {
 
   test("a rack, with what is mounted there too but stands elsewhere", () => {
     expect(keys({ selection: { kind: "rack", id: 3 } })).toHaveLength(3);
+    expect(keys({ rack: 3 })).toHaveLength(3);
     expect(keys({ selection: { kind: "rack", id: 5 } })).toEqual(["juggler:http%3A8080/p100%25:sas-sw1"]);
   });
 

@@ -16,6 +16,7 @@ import {
   watchingOf,
 } from "../core/rollup.ts";
 import { type Found, find, indexOf, type SearchIndex } from "../core/search.ts";
+import { subject } from "../core/url.ts";
 import type { Detail, Frame, List, Listed, RackDetail, Watched } from "./protocol.ts";
 
 /** Longer lists are cut: nobody reads on, and the page must stay quick in a storm. */
@@ -169,7 +170,8 @@ export class Picture {
 
   /** Which events the panel lists. */
   #chosen(): (event: HeatEvent, rack: number) => boolean {
-    const { selection, dc } = this.#watched;
+    const selection = subject(this.#watched);
+    const { dc } = this.#watched;
     switch (selection?.kind) {
       case "tray":
         return (_, rack) => rack < 0;
@@ -232,7 +234,7 @@ export class Picture {
   }
 
   #cleared() {
-    const { selection } = this.#watched;
+    const selection = subject(this.#watched);
     const cleared = this.#snapshot?.cleared ?? [];
     if (selection?.kind === "rack") return cleared.filter((event) => event.rack_id === selection.id);
     if (selection?.kind === "device") return cleared.filter((event) => event.device_id === selection.id);

@@ -113,14 +113,18 @@ function flow(
 ): Block[][] | undefined {
   const filled: Block[][] = [[]];
   let used = 0;
+  let heading: Block | undefined;
   for (const [i, block] of blocks.entries()) {
+    if (block.kind === "heading") heading = block;
     const own = block.kind === "heading" ? HEADING : strip;
     // A heading never stands alone at the foot of a column.
     const wanted = block.kind === "heading" && blocks[i + 1] ? own + strip : own;
     if (used + wanted > height && used > 0) {
       if (filled.length === columns) return undefined;
-      filled.push([]);
-      used = 0;
+      // What goes on in the next column is named there again.
+      const again = block.kind === "strip" && heading ? [heading] : [];
+      filled.push([...again]);
+      used = again.length * HEADING;
     }
     filled.at(-1)?.push(block);
     used += own;

@@ -26,6 +26,11 @@ export interface View {
 
 export const HOME: View = { severities: 0, bare: false };
 
+/** What the panel is about: the selection, or the rack that is open. */
+export function subject({ selection, rack }: Pick<View, "selection" | "rack">): Selection | undefined {
+  return selection ?? (rack === undefined ? undefined : { kind: "rack", id: rack });
+}
+
 function natural(text: string | null): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -24,7 +24,7 @@ export function EventRow({ item, heat, words, here }: RowProps) {
   const { event, rack } = item;
   const palette = PALETTES[heat.taste.palette];
   const now = serverNow(heat);
-  const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).join(" / ") : "";
+  const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).slice(-3).join(" / ") : "";
   const handled = event.handled !== undefined;
   return (
     <button

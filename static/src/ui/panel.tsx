@@ -4,6 +4,7 @@ import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
 import { SEVERITIES, TRAY_REASONS } from "../core/model.ts";
 import { pathOf, tabByKey } from "../core/plan.ts";
+import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
 import { go, serverNow, type State, turn } from "./state.ts";
@@ -30,7 +31,7 @@ interface Heading {
 }
 
 function headingOf({ view, plan, detail }: State, words: Words): Heading {
-  const { selection } = view;
+  const selection = subject(view);
   switch (selection?.kind) {
     case "tray":
       return { kind: "", title: words.panel.tray };
@@ -63,7 +64,7 @@ function Selection({ heat, words }: Props) {
   const { view, detail, frame, plan, me } = heat;
   const [showAll, setShowAll] = useState(false);
   const heading = headingOf(heat, words);
-  const { selection } = view;
+  const selection = subject(view);
   // Details of what was selected before must not pass for those of what is selected now.
   const current =
     detail && JSON.stringify(detail.watched.selection) === JSON.stringify(selection) ? detail : undefined;
@@ -83,7 +84,7 @@ function Selection({ heat, words }: Props) {
           <h2>{heading.title}</h2>
           {heading.place ? <p class="place">{heading.place}</p> : null}
         </div>
-        {selection ? (
+        {view.selection ? (
           <button
             type="button"
             class="plain"
@@ -190,7 +191,7 @@ function nothing(kind: string | undefined, words: Words): string {
 
 function List({ items, heat, words }: Props & { readonly items: readonly Listed[] }) {
   if (items.length === 0) return null;
-  const kind = heat.view.selection?.kind;
+  const kind = subject(heat.view)?.kind;
   const here = kind === "rack" || kind === "device";
   return (
     <ul class="events">
