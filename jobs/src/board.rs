@@ -88,7 +88,7 @@ impl Board {
             },
             Ok(None) => {}
             Err(error @ CacheError::Form { .. }) => {
-                tracing::warn!(%error, "starting without the last inventory")
+                tracing::warn!(%error, "starting without the last inventory");
             }
             Err(error) => return Err(error),
         }

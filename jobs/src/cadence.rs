@@ -9,7 +9,7 @@ use heat::config::ConfigError;
 use heat::time::Timestamp;
 
 /// Stale comes no sooner than this, however short the interval.
-const STALE_AT_LEAST: Duration = Duration::from_secs(120);
+const STALE_AT_LEAST: Duration = Duration::from_mins(2);
 
 /// A cron expression of six fields, seconds first.
 #[derive(Clone, Debug)]

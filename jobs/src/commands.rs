@@ -19,7 +19,7 @@ pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resu
     match arguments.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => update(arguments, stop).await,
         Command::Migrate => migrate(arguments).await,
-        Command::Doctor => doctor::run(arguments).await,
+        Command::Doctor => Box::pin(doctor::run(arguments)).await,
         Command::Inventory(InventoryCommand::Export) => export(&arguments.config()?).await,
     }
 }

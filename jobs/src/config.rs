@@ -1,5 +1,7 @@
 //! The updater's configuration: flags and environment for every scalar, the TOML file for what is a table by nature.
 
+#![expect(clippy::doc_markdown, reason = "the comments on arguments are the text of --help")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -208,6 +210,7 @@ impl InventoryConfig {
 /// A `[[source]]` of the TOML file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful, at the start")]
 enum SourceTable {
     /// `kind = "zabbix"`
     Zabbix {

@@ -16,7 +16,7 @@ use crate::config::{Arguments, Config, SourceConfig};
 use crate::matching::matching_report;
 
 /// A dependency that has not answered by then counts as not answering.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How many findings of a kind are spelled out.
 const EXAMPLES: usize = 10;
@@ -28,14 +28,14 @@ const EXAMPLES: usize = 10;
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = arguments.config()?;
     println!("configuration   ok    {} sources", config.sources.len());
-    let mut sick = 0;
-    sick += report("Redis", redis(&config)).await.is_none() as usize;
-    sick += report("Postgres", postgres(&config)).await.is_none() as usize;
+    let redis = report("Redis", redis(&config)).await;
+    let postgres = report("Postgres", postgres(&config)).await;
     let inventory = report("inventory", inventory(&config)).await;
-    sick += inventory.is_none() as usize;
+    let mut sick =
+        [redis.is_none(), postgres.is_none(), inventory.is_none()].into_iter().filter(|sick| *sick).count();
     for source in &config.sources {
         let events = report(&source.name, sweep(source)).await;
-        sick += events.is_none() as usize;
+        sick += usize::from(events.is_none());
         if let (Some(events), Some(inventory)) = (events, &inventory) {
             let hosts: Vec<&str> = events.iter().map(|event| event.host.as_str()).collect();
             println!(

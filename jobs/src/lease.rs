@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 /// How often a waiting updater looks whether the lease is free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Work must have stopped before another may begin: so long before the lease's end one that cannot renew it gives up.
-const GIVE_UP_BEFORE: Duration = Duration::from_secs(2);
+/// Work must have stopped before another may begin, so one that cannot renew its lease gives up some time before the end.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(8);
+const _: () = assert!(GIVE_UP_AFTER.as_secs() < LEASE_FOR.as_secs());
 
 /// How long work may take to end once it is told to. Its writes are refused by then in any case.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -73,7 +74,7 @@ async fn until_lost(cache: &Cache, owner: &str, fence: Fence) -> &'static str {
             Ok(false) => return "the lease is lost",
             Err(error) => {
                 tracing::warn!(%error, "the lease could not be renewed");
-                if renewed.elapsed() + RENEW_EVERY > LEASE_FOR - GIVE_UP_BEFORE {
+                if renewed.elapsed() + RENEW_EVERY > GIVE_UP_AFTER {
                     return "the lease could not be renewed in time";
                 }
             }

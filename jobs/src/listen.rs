@@ -141,19 +141,17 @@ impl Listener {
         }
         let wanted = wanted.into_iter().map(str::to_owned).collect();
         let mut reading = tokio::spawn(read(self.cache.clone(), self.db.clone(), wanted, whole, now));
-        match timeout(WAIT, &mut reading).await {
-            Ok(ended) => self.take_in(ended).await,
-            Err(_) => {
-                self.error = Some("Postgres is slow; comments shown are those read last".to_owned());
-                let finished = Arc::clone(&self.finished);
-                self.reading = Some(tokio::spawn(async move {
-                    let ended = reading.await;
-                    finished.notify_one();
-                    ended.unwrap_or_else(|error| Err(error.to_string()))
-                }));
-                Ok(())
-            }
+        if let Ok(ended) = timeout(WAIT, &mut reading).await {
+            return self.take_in(ended).await;
         }
+        self.error = Some("Postgres is slow; comments shown are those read last".to_owned());
+        let finished = Arc::clone(&self.finished);
+        self.reading = Some(tokio::spawn(async move {
+            let ended = reading.await;
+            finished.notify_one();
+            ended.unwrap_or_else(|error| Err(error.to_string()))
+        }));
+        Ok(())
     }
 
     async fn take_in(

@@ -146,7 +146,7 @@ impl Refresh {
                     self.began = juggler::openings(&events);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, source = %self.name, "openings before the start are not known")
+                    tracing::warn!(%error, source = %self.name, "openings before the start are not known");
                 }
             }
         }
@@ -258,7 +258,7 @@ impl Refresh {
     async fn ask_opdata(&mut self) -> anyhow::Result<()> {
         let Client::Zabbix(client) = &mut self.client else { return Ok(()) };
         let now = Instant::now();
-        self.asked.retain(|(at, _)| now.duration_since(*at) < Duration::from_secs(60));
+        self.asked.retain(|(at, _)| now.duration_since(*at) < Duration::from_mins(1));
         let room = OPDATA_A_MINUTE.saturating_sub(self.asked.iter().map(|(_, count)| count).sum());
         let state = self.board.borrow().sources.get(&self.name).cloned().unwrap_or_default();
         let mut missing: BTreeMap<&String, Severity> = BTreeMap::new();

@@ -126,8 +126,7 @@ impl<W: Work> Guarded<W> {
                 }
             });
             let (outcome, detail) = match (&mut run).await {
-                Ok(None) => return,
-                Ok(Some(Ok(Ok(Done::Skipped)))) => return,
+                Ok(None | Some(Ok(Ok(Done::Skipped)))) => return,
                 Ok(Some(Ok(Ok(Done::Ran)))) => (Outcome::Ok, "ok".to_owned()),
                 Ok(Some(Ok(Err(error)))) => (Outcome::Failed, format!("{error:#}")),
                 Ok(Some(Err(_))) => (Outcome::TimedOut, format!("cut off after {limit:?}")),

@@ -22,9 +22,9 @@ use crate::refresh::{Env, Refresh};
 use crate::schedule::Running;
 
 /// A sweep of a large, slow source may take long; its client has limits of its own.
-const REFRESH_LIMIT: Duration = Duration::from_secs(300);
-const INVENTORY_LIMIT: Duration = Duration::from_secs(600);
-const POSTGRES_LIMIT: Duration = Duration::from_secs(120);
+const REFRESH_LIMIT: Duration = Duration::from_mins(5);
+const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
+const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 
 /// The updater's connections to Postgres: the listener, two jobs, the migrations.
 const CONNECTIONS: usize = 5;
@@ -74,10 +74,10 @@ impl Working {
         let running =
             Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
         self.schedule(&running, &post, look, metrics).await?;
-        let published = publisher.run(over.clone()).await;
+        let ended = publisher.run(over.clone()).await;
         running.end().await;
         migrating.abort();
-        published
+        ended
     }
 
     /// The table of jobs.

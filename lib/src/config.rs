@@ -142,6 +142,7 @@ impl File {
 /// Where the stores are.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Stores")]
+#[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 pub struct StoreArgs {
     /// Redis, redis://[:password@]host[:port][/database]
     #[arg(long, env = "HEAT_REDIS_URL", hide_env_values = true)]

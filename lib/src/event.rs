@@ -26,6 +26,7 @@ pub struct Tag {
 /// A problem of several hosts becomes one event for each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the source that do not exclude each other")]
 pub struct Event {
     /// This opening: [`opening_id`].
     pub id: String,

@@ -41,6 +41,7 @@ pub struct Ticketed {
 
 /// Everything the rule looks at, for one opening.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Facts {
     /// Its severity now.
     pub severity: Severity,

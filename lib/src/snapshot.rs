@@ -191,7 +191,7 @@ pub struct ActiveEvent<'a> {
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub tags: Cow<'a, [Tag]>,
     /// Values for the source's `link`.
-    #[serde(default, rename = "ref", skip_serializing_if = "map_is_empty")]
+    #[serde(default, rename = "ref", skip_serializing_if = "BTreeMap::is_empty")]
     pub reference: Cow<'a, BTreeMap<String, String>>,
     /// When it began.
     pub since: Timestamp,
@@ -357,9 +357,6 @@ fn is_zero(number: &u64) -> bool {
 fn is_zero_u32(number: &u32) -> bool {
     *number == 0
 }
-fn map_is_empty(map: &Cow<'_, BTreeMap<String, String>>) -> bool {
-    map.is_empty()
-}
 
 /// One source's part in a snapshot.
 #[derive(Clone, Debug)]
@@ -392,7 +389,7 @@ pub struct Parts<'a> {
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
-pub fn build<'a>(parts: Parts<'a>) -> Snapshot<'a> {
+pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     let mut snapshot = Snapshot {
         inventory_version: parts.inventory_version.into(),
         coverage_version: parts.coverage_version.into(),

@@ -1,5 +1,7 @@
 //! The updater as it runs: real processes, a real Redis and a real Postgres, a simulated Zabbix.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod stage;
 
 use std::collections::BTreeSet;

@@ -378,7 +378,7 @@ fn health(key: &str, hash: &Hash) -> Result<SourceHealth, CacheError> {
     })
 }
 
-fn unreadable(key: &str, problem: impl ToString) -> CacheError {
+fn unreadable(key: &str, problem: impl std::fmt::Display) -> CacheError {
     CacheError::Form { key: key.to_owned(), problem: problem.to_string() }
 }
 

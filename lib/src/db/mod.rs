@@ -48,7 +48,6 @@ impl DbError {
     pub fn is_outage(&self) -> bool {
         use diesel::result::DatabaseErrorKind as Kind;
         match self {
-            Self::Unreachable(_) => true,
             Self::Query(QueryError::DatabaseError(kind, _)) => matches!(
                 kind,
                 Kind::ClosedConnection
@@ -56,7 +55,7 @@ impl DbError {
                     | Kind::UnableToSendCommand
                     | Kind::Unknown
             ),
-            Self::Query(QueryError::BrokenTransactionManager) => true,
+            Self::Unreachable(_) | Self::Query(QueryError::BrokenTransactionManager) => true,
             Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
         }
     }

@@ -95,7 +95,7 @@ async fn only_the_author_changes_a_comment_and_every_deed_is_audited() {
     assert_eq!(db.comments("z:1:a", None, 10).await.unwrap(), vec![]);
     assert!(db.knows_key("z:1:a").await.unwrap(), "a deleted comment's key stays known");
     assert!(!db.knows_key("z:9:a").await.unwrap());
-    let log = audit::latest(&mut *db.connection().await.unwrap(), 10).await.unwrap();
+    let log = audit::latest(&mut db.connection().await.unwrap(), 10).await.unwrap();
     let actions: Vec<_> = log.iter().map(|(_, action, _)| action.as_str()).collect();
     assert_eq!(actions, ["comment.delete", "comment.edit", "comment.create", "comment.create"]);
 }
