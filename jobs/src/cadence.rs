@@ -88,7 +88,7 @@ mod tests {
     fn the_interval_is_that_of_the_expression() {
         let interval = |text| Schedule::parse("HEAT_EVENTS_CRON", text).unwrap().interval();
         assert_eq!(interval("*/5 * * * * *"), Duration::from_secs(5));
-        assert_eq!(interval("0 */10 * * * *"), Duration::from_secs(600));
+        assert_eq!(interval("0 */10 * * * *"), Duration::from_mins(10));
     }
 
     #[test]

@@ -55,7 +55,7 @@ async fn without_news_nothing_but_times_is_written() {
 async fn a_failing_source_keeps_its_events_and_says_why_and_the_other_one_goes_on() {
     let stage = Stage::set().await;
     stage.zabbix.fire("srv-1", "ICMP", 5);
-    let _updater = stage.updater_with_juggler().await;
+    let _updater = stage.updater_with_juggler();
     stage.snapshot_where(|s| event(s, "srv-1").is_some() && source(s, "juggler").status == Status::Ok).await;
     stage.zabbix.inject(Rule::new(Fault::Html));
     let failing = stage.snapshot_where(|s| source(s, "zabbix").status == Status::Failed).await;

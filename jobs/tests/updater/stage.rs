@@ -95,7 +95,7 @@ impl Stage {
         self.program().spawn().unwrap()
     }
 
-    pub(crate) async fn updater_with_juggler(&self) -> Process {
+    pub(crate) fn updater_with_juggler(&self) -> Process {
         self.program()
             .env("HEAT_JUGGLER_URL", self.juggler.url())
             .env("HEAT_JUGGLER_TOKEN", self.juggler.token())
