@@ -28,6 +28,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::doc_markdown, reason = "the words of --help, where backticks would be printed")]
 enum Command {
     /// Start the whole stack, and keep it until Ctrl-C
     ///
@@ -113,13 +114,18 @@ async fn up(options: &Options) -> anyhow::Result<()> {
 fn invite(stack: &Stack) {
     let url = stack.url();
     let (bold, plain) = if stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let happen = if stack.simulation.is_some() {
+        format!("Make something happen: {url}/demo/, or: heat-dev scenario rack-power-loss --url {url}")
+    } else {
+        format!("See what robots see: curl --compressed {url}/api/v1/snapshot")
+    };
     println!(
         "
 {bold}Heat is up: {url}/{plain}
 
   Three things to try:
   1. Open the page and click a burning rack; write a comment on a problem, with the page open twice.
-  2. Make something happen at {url}/demo/, or with: heat-dev scenario rack-power-loss
+  2. {happen}
   3. Kill a replica (kill -9 {replica}) and look: the page stays live.
 
   Logs and data are in {dir}. Ctrl-C stops everything.

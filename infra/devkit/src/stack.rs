@@ -90,30 +90,30 @@ impl Upstreams {
     fn are_all_real(self) -> bool {
         [self.zabbix, self.juggler, self.inventory].iter().all(|source| *source != Source::Simulated)
     }
-}
 
-/// What the updater is told about its upstreams beside what the environment says.
-fn upstream_settings(
-    upstreams: Upstreams,
-    simulation: Option<&Simulation>,
-    inventory: Option<&str>,
-) -> Vec<(&'static str, String)> {
-    let mut settings = Vec::new();
-    if let Some(simulation) = simulation {
-        if upstreams.zabbix == Source::Simulated {
-            settings.push(("HEAT_ZABBIX_URL", simulation.zabbix_url()));
-            settings.push(("HEAT_ZABBIX_TOKEN", simulation.zabbix_token().to_owned()));
+    /// What the updater is told beside what the environment says.
+    fn settings(
+        self,
+        simulation: Option<&Simulation>,
+        inventory: Option<String>,
+    ) -> Vec<(&'static str, String)> {
+        let mut settings = Vec::new();
+        if let Some(simulation) = simulation {
+            if self.zabbix == Source::Simulated {
+                settings.push(("HEAT_ZABBIX_URL", simulation.zabbix_url()));
+                settings.push(("HEAT_ZABBIX_TOKEN", simulation.zabbix_token().to_owned()));
+            }
+            if self.juggler == Source::Simulated {
+                settings.push(("HEAT_JUGGLER_URL", simulation.juggler_url()));
+                settings.push(("HEAT_JUGGLER_TOKEN", simulation.juggler_token().to_owned()));
+            }
         }
-        if upstreams.juggler == Source::Simulated {
-            settings.push(("HEAT_JUGGLER_URL", simulation.juggler_url()));
-            settings.push(("HEAT_JUGGLER_TOKEN", simulation.juggler_token().to_owned()));
+        if self.inventory == Source::FromZabbix {
+            settings.push(("HEAT_INVENTORY_URL", "zabbix:".to_owned()));
         }
+        settings.extend(inventory.map(|url| ("HEAT_INVENTORY_URL", url)));
+        settings
     }
-    if upstreams.inventory == Source::FromZabbix {
-        settings.push(("HEAT_INVENTORY_URL", "zabbix:".to_owned()));
-    }
-    settings.extend(inventory.map(|url| ("HEAT_INVENTORY_URL", url.to_owned())));
-    settings
 }
 
 /// A running stack.
@@ -193,68 +193,8 @@ impl Stack {
             }
         }
         let mut ports = Ports::load(&dir);
-        let upstreams =
-            Upstreams::from_env(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-
-        let [redis_port, postgres_port, mariadb_port] =
-            ["redis", "postgres", "mariadb"].map(|name| ports.stable(name));
-        let (redis_dir, postgres_dir, mariadb_dir) =
-            (dir.join("redis"), dir.join("postgres"), dir.join("mariadb"));
-        let (redis, postgres, mariadb) = try_join!(
-            async {
-                let redis = Redis::start_in(&redis_dir, redis_port).await?;
-                report(&format!("Redis at {}", redis.url()));
-                Ok(redis)
-            },
-            async {
-                let postgres = Postgres::start_in(&postgres_dir, postgres_port).await?;
-                postgres.database("heat").await?;
-                report(&format!("PostgreSQL at {}", postgres.url("heat")));
-                Ok(postgres)
-            },
-            async {
-                if upstreams.inventory != Source::Simulated {
-                    return Ok(None);
-                }
-                let mariadb = MariaDb::start_in(&mariadb_dir, mariadb_port).await?;
-                report(&format!("MariaDB at {}", mariadb.url("")));
-                anyhow::Ok(Some(mariadb))
-            },
-        )?;
-
-        ports.keep("redis", redis.port()?);
-        ports.keep("postgres", postgres.port()?);
-        if let Some(mariadb) = &mariadb {
-            ports.keep("mariadb", mariadb.port()?);
-        }
-
-        let simulation = if upstreams.are_all_real() {
-            None
-        } else {
-            let simulation = Simulation::start(SimulationOptions {
-                zabbix: ZabbixOptions { listen: ports.address("zabbix")?, ..ZabbixOptions::default() },
-                juggler: JugglerOptions { listen: ports.address("juggler")?, ..JugglerOptions::default() },
-                control: ports.address("demo")?,
-                power_loss_after: (!options.still).then_some(POWER_LOSS_AFTER),
-                ..SimulationOptions::default()
-            })
-            .await?;
-            report(&format!(
-                "simulated Zabbix at {}, Juggler at {}",
-                simulation.zabbix_url(),
-                simulation.juggler_url()
-            ));
-            Some(simulation)
-        };
-        let inventory = match (&simulation, &mariadb) {
-            (Some(simulation), Some(mariadb)) => {
-                let url = load_racktables(mariadb, simulation.world(), &mariadb_dir).await?;
-                let (racks, devices) = (simulation.world().racks.len(), simulation.world().devices.len());
-                report(&format!("RackTables' database with {racks} racks and {devices} devices"));
-                Some(url)
-            }
-            _ => None,
-        };
+        let Ground { redis, postgres, mariadb, simulation, upstreams } =
+            Ground::lay(&dir, &mut ports, options.still, report).await?;
 
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
@@ -270,7 +210,7 @@ impl Stack {
 
         let addr = ports.address("heat-updater")?;
         let mut updater = heat("heat-updater", "heat-updater").env("HEAT_METRICS_LISTEN", addr.to_string());
-        for (name, value) in upstream_settings(upstreams, simulation.as_ref(), inventory.as_deref()) {
+        for (name, value) in upstreams {
             updater = updater.env(name, value);
         }
         let updater = Service::start(updater, addr)?;
@@ -378,6 +318,93 @@ impl Stack {
         }
         if trouble.is_empty() { Ok(()) } else { bail!(trouble.join("\n")) }
     }
+}
+
+/// What Heat's own programs stand on.
+struct Ground {
+    redis: Redis,
+    postgres: Postgres,
+    mariadb: Option<MariaDb>,
+    simulation: Option<Simulation>,
+    /// What the updater is told about its upstreams beside what the environment says.
+    upstreams: Vec<(&'static str, String)>,
+}
+
+impl Ground {
+    async fn lay(
+        dir: &Path,
+        ports: &mut Ports,
+        still: bool,
+        report: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<Self> {
+        let upstreams =
+            Upstreams::from_env(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        let [redis_port, postgres_port, mariadb_port] =
+            ["redis", "postgres", "mariadb"].map(|name| ports.stable(name));
+        let [redis_dir, postgres_dir, mariadb_dir] =
+            ["redis", "postgres", "mariadb"].map(|name| dir.join(name));
+        let (redis, postgres, mariadb) = try_join!(
+            async {
+                let redis = Redis::start_in(&redis_dir, redis_port).await?;
+                report(&format!("Redis at {}", redis.url()));
+                Ok(redis)
+            },
+            async {
+                let postgres = Postgres::start_in(&postgres_dir, postgres_port).await?;
+                postgres.database("heat").await?;
+                report(&format!("PostgreSQL at {}", postgres.url("heat")));
+                Ok(postgres)
+            },
+            async {
+                if upstreams.inventory != Source::Simulated {
+                    return Ok(None);
+                }
+                let mariadb = MariaDb::start_in(&mariadb_dir, mariadb_port).await?;
+                report(&format!("MariaDB at {}", mariadb.url("")));
+                anyhow::Ok(Some(mariadb))
+            },
+        )?;
+        ports.keep("redis", redis.port()?);
+        ports.keep("postgres", postgres.port()?);
+        if let Some(mariadb) = &mariadb {
+            ports.keep("mariadb", mariadb.port()?);
+        }
+
+        let simulation =
+            if upstreams.are_all_real() { None } else { Some(simulate(ports, still, report).await?) };
+        let inventory = match (&simulation, &mariadb) {
+            (Some(simulation), Some(mariadb)) => {
+                let url = load_racktables(mariadb, simulation.world(), &mariadb_dir).await?;
+                let (racks, devices) = (simulation.world().racks.len(), simulation.world().devices.len());
+                report(&format!("RackTables' database with {racks} racks and {devices} devices"));
+                Some(url)
+            }
+            _ => None,
+        };
+        let upstreams = upstreams.settings(simulation.as_ref(), inventory);
+        Ok(Self { redis, postgres, mariadb, simulation, upstreams })
+    }
+}
+
+async fn simulate(
+    ports: &mut Ports,
+    still: bool,
+    report: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Simulation> {
+    let simulation = Simulation::start(SimulationOptions {
+        zabbix: ZabbixOptions { listen: ports.address("zabbix")?, ..ZabbixOptions::default() },
+        juggler: JugglerOptions { listen: ports.address("juggler")?, ..JugglerOptions::default() },
+        control: ports.address("demo")?,
+        power_loss_after: (!still).then_some(POWER_LOSS_AFTER),
+        ..SimulationOptions::default()
+    })
+    .await?;
+    report(&format!(
+        "simulated Zabbix at {}, Juggler at {}",
+        simulation.zabbix_url(),
+        simulation.juggler_url()
+    ));
+    Ok(simulation)
 }
 
 /// Fills RackTables' database with a world, unless an earlier start did, and returns the URL of one who may read it.

@@ -3,6 +3,8 @@
 //! The operator's browser is played by a [`Screen`]: it shows the newest snapshot of its socket, and connects again
 //! when that ends. Everything passes through nginx, as in production.
 
+#![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
+
 use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;

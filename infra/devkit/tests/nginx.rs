@@ -1,5 +1,7 @@
 //! The nginx configuration of production, in front of replicas that only repeat what reached them.
 
+#![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
+
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
