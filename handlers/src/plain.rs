@@ -33,10 +33,13 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// `SAS / SAS-A / A01` for each rack, and each device's name.
+    /// `SAS / SAS-A / A01` for each rack, and each device's name. A root that all locations share says nothing and is
+    /// left out, except for what stands in it directly.
     pub(crate) fn new(inventory: &Inventory) -> Self {
         let locations: HashMap<LocationId, _> = inventory.locations.iter().map(|l| (l.id, l)).collect();
         let rows: HashMap<_, _> = inventory.rows.iter().map(|row| (row.id, row)).collect();
+        let one_root =
+            inventory.locations.iter().filter(|location| location.parent_id.is_none()).count() == 1;
         let racks = inventory.racks.iter().map(|rack| {
             let row = rack.row_id.and_then(|id| rows.get(&id));
             let mut path = vec![rack.name.as_str()];
@@ -45,8 +48,9 @@ impl Floor {
             // A normalised inventory has no cycles; one of another version's making need not be.
             for _ in 0..locations.len() {
                 let Some(location) = above.and_then(|id| locations.get(&id)) else { break };
-                path.push(&location.name);
                 above = location.parent_id;
+                let is_shared = one_root && above.is_none() && path.len() > 2;
+                path.extend((!is_shared).then_some(location.name.as_str()));
             }
             path.reverse();
             (rack.id, path.join(" / "))
@@ -252,7 +256,7 @@ mod tests {
     #[test]
     fn every_event_is_a_row_with_its_place_or_the_reason_it_has_none() {
         let page = page(Severity::NotClassified);
-        assert!(page.contains("SAS / SAS-A / A01 / srv-00001"), "{page}");
+        assert!(page.contains(">SAS / SAS-A / A01 / srv-00001<"), "{page}");
         assert!(page.contains("unplaced: "));
         let snapshot: heat::snapshot::Snapshot<'_> =
             serde_json::from_str(include_str!("../../lib/examples/snapshot.json")).unwrap();

@@ -129,7 +129,8 @@ fn bands(
     if !stores.postgres {
         bands.push((
             "bad",
-            "Postgres does not answer: comments can be read in part and not written.".to_owned(),
+            "Postgres does not answer: nothing can be written, and screens keep the comments they have."
+                .to_owned(),
         ));
     }
     if stores.redis && running.lease.is_none() {

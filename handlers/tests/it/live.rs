@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flate2::{Decompress, FlushDecompress};
 use futures_util::{SinkExt, StreamExt};
+use heat::packed::Packed;
 use heat_devkit::eventually;
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -138,18 +139,17 @@ fn noise(length: usize, mut seed: u64) -> Vec<u8> {
 async fn a_client_that_reads_late_skips_to_the_newest_and_delays_nobody() {
     let stage = Stage::without_postgres().await;
     let replica = stage.replica().await;
+    // Made beforehand, so that little happens between the first write and the late client's reading.
+    let published: Vec<_> = (0..6).map(|n| noise(1 << 20, n)).collect();
+    let packed: Vec<_> = published.iter().map(|text| Packed::new(text).unwrap()).collect();
     // A small receive buffer: the kernel must not hide that this client does not read.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut late = Raw::handshake(socket.connect(replica.addr).await.unwrap(), DEFLATE).await;
     let mut prompt = Raw::connect(&replica, DEFLATE).await;
-    let last = 12;
-    let mut published = Vec::new();
-    for n in 0..=last {
-        let text = noise(2 << 20, n);
-        stage.publish_bytes(FIRST + n, &text).await;
-        assert_eq!(prompt.inflated().await, text, "revision {n} reaches the one that reads");
-        published.push(text);
+    for ((revision, packed), text) in (FIRST..).zip(packed).zip(&published) {
+        stage.publish_packed(revision, packed).await;
+        assert_eq!(prompt.inflated().await, *text, "revision {revision} reaches the one that reads");
     }
     let mut received = Vec::new();
     while received.last() != published.last() {

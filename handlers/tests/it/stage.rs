@@ -87,9 +87,15 @@ impl Stage {
 
     /// Publishes a document under a revision, whatever it says itself.
     pub(crate) async fn publish_bytes(&self, revision: u64, json: &[u8]) -> Packed {
-        let snapshot = CachedSnapshot { revision, body: Packed::new(json).unwrap() };
+        let packed = Packed::new(json).unwrap();
+        self.publish_packed(revision, packed.clone()).await;
+        packed
+    }
+
+    /// Publishes what was compressed before.
+    pub(crate) async fn publish_packed(&self, revision: u64, body: Packed) {
+        let snapshot = CachedSnapshot { revision, body };
         self.cache.write_snapshot(self.fence, Timestamp::now(), &snapshot).await.unwrap();
-        snapshot.body
     }
 
     /// Publishes a snapshot; returns its JSON.
