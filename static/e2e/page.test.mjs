@@ -145,6 +145,22 @@ describe("going around", only, () => {
     await page.waitForURL("**/?rack=*");
   });
 
+  test("by keys as quick as they come, without losing one", async () => {
+    await visit();
+    await mapOf(page);
+    await page.locator("[role=gridcell][tabindex='0']").focus();
+    const walk = "RRRRDDRLUDRRDLLLDURRDDLL";
+    const keys = { R: "ArrowRight", L: "ArrowLeft", D: "ArrowDown", U: "ArrowUp" };
+    const names = [...walk].map((step) => keys[step]);
+    await page.evaluate((pressed) => {
+      for (const key of pressed) {
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      }
+    }, names);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?rack=*");
+  });
+
   test("by pointer: a click selects, a second one opens; the wheel opens and closes", async () => {
     await visit();
     await mapOf(page);

@@ -192,7 +192,9 @@ export function MapArea({ heat, words }: Props) {
     },
     [plan],
   );
-  const moveTo = useCallback((index: number) => change({ cursor: index }), []);
+  const moveTo = useCallback((index: number) => {
+    if (current().cursor !== index) change({ cursor: index });
+  }, []);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

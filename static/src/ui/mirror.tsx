@@ -4,6 +4,7 @@
  */
 import { memo } from "preact/compat";
 import { useEffect, useRef } from "preact/hooks";
+import { current } from "./state.ts";
 
 export interface MirrorCell {
   /** Rack or device index. */
@@ -70,10 +71,12 @@ export function Mirror({ label, rows, cursor, selected, onFocus, onOpen }: Props
   const grid = useRef<HTMLDivElement>(null);
   const at = cursor ?? rows[0]?.cells[0]?.index;
   useEffect(() => {
+    // The cursor as it is now: of two quick keys the first one's effect must not call the focus back.
+    const now = current().cursor;
     // The focus follows the cursor only when it is in the grid already: it is never taken from elsewhere.
     const active = document.activeElement;
-    if (cursor === undefined || !active || !grid.current?.contains(active)) return;
-    grid.current.querySelector<HTMLElement>(`#cell-${cursor}`)?.focus({ preventScroll: true });
+    if (now === undefined || !active || !grid.current?.contains(active)) return;
+    grid.current.querySelector<HTMLElement>(`#cell-${now}`)?.focus({ preventScroll: true });
   }, [cursor]);
   if (rows.length === 0) return null;
   return (
