@@ -279,7 +279,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The events as a table */
+        /**
+         * The events as a table
+         * @description Worst first, then newest, handled ones last; with the place of each or the reason it has none.
+         */
         get: operations["plain"];
         put?: never;
         post?: never;
@@ -1831,7 +1834,10 @@ export interface operations {
     };
     plain: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Leave out what is milder: 0 to 5, or a severity's name. */
+                severity?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1848,6 +1854,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
