@@ -3,7 +3,7 @@
 //! A frame is what goes over the wire, WebSocket header included: server frames are not masked, so one frame serves all.
 //! With permessage-deflate its payload is a slice of the stored gzip (see [`heat::packed`]): nobody compresses again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -97,8 +97,9 @@ fn framed(first: u8, payload: &[u8]) -> (Bytes, Bytes) {
 }
 
 /// The latest frame, and whoever waits for the next.
-#[derive(Debug)]
 pub(crate) struct Feed {
+    cache: Cache,
+    asking: Mutex<Weak<OnceCell<Option<u64>>>>,
     frames: watch::Sender<Option<Arc<Frame>>>,
     notifications: watch::Receiver<Notifications>,
 }
@@ -111,7 +112,12 @@ impl Feed {
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let frames = watch::Sender::new(None);
         let mut follow = cache.follow(cache.keys().snapshot());
-        let feed = Self { frames: frames.clone(), notifications: follow.notifications() };
+        let feed = Self {
+            cache: cache.clone(),
+            asking: Mutex::default(),
+            frames: frames.clone(),
+            notifications: follow.notifications(),
+        };
         let carry = async move {
             let mut failed = false;
             loop {
@@ -132,6 +138,29 @@ impl Feed {
     /// The latest frame, if there was one since the start.
     pub(crate) fn latest(&self) -> Option<Arc<Frame>> {
         self.frames.borrow().clone()
+    }
+
+    /// What Redis holds. The latest frame mostly is the same, and then the body need not travel again.
+    pub(crate) async fn current(&self) -> Result<Option<Arc<Frame>>, CacheError> {
+        let revision = self.revision().await?;
+        if let Some(frame) = self.latest().filter(|frame| Some(frame.revision) == revision) {
+            return Ok(Some(frame));
+        }
+        Ok(self.cache.snapshot().await?.map(|snapshot| Arc::new(Frame::new(snapshot, 0))))
+    }
+
+    /// The revision Redis holds. Requests that come while the question is under way share its answer: however many there
+    /// are, Redis is asked one question at a time.
+    async fn revision(&self) -> Result<Option<u64>, CacheError> {
+        let answer = {
+            let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+            asking.upgrade().filter(|answer| !answer.initialized()).unwrap_or_else(|| {
+                let answer = Arc::new(OnceCell::new());
+                *asking = Arc::downgrade(&answer);
+                answer
+            })
+        };
+        answer.get_or_try_init(|| self.cache.revision()).await.copied()
     }
 
     /// The latest frame and every one to come; newest wins.

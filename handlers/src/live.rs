@@ -69,14 +69,15 @@ pub(crate) fn accept(app: &Arc<App>, request: Request<Incoming>) -> Result<Reply
             Ok(upgraded) => upgraded,
             Err(error) => return tracing::debug!(%error, "the client left during the handshake"),
         };
-        let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
-            return tracing::error!("an upgraded connection is no TCP stream; this is a defect");
+        let (stream, read) = match downcast::<TokioIo<TcpStream>>(upgraded) {
+            // Copied out, so that hyper's read buffer does not live as long as the socket.
+            Ok(parts) => (parts.io.into_inner(), parts.read_buf.to_vec()),
+            Err(_) => return tracing::error!("an upgraded connection is no TCP stream; this is a defect"),
         };
-        let stream = parts.io.into_inner();
         if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
             tracing::debug!(%error, "SO_SNDBUF");
         }
-        let socket = Socket::new(stream, parts.read_buf.to_vec(), deflate, Arc::clone(&app.metrics)).await;
+        let socket = Socket::new(stream, read, deflate, Arc::clone(&app.metrics)).await;
         app.metrics.sockets.inc();
         let end = socket.serve(app.feed.subscribe(), &app.stop).await;
         app.metrics.sockets.dec();
@@ -87,7 +88,7 @@ pub(crate) fn accept(app: &Arc<App>, request: Request<Incoming>) -> Result<Reply
 
 /// One client.
 struct Socket<S> {
-    socket: WebSocketStream<S>,
+    wire: WebSocketStream<S>,
     deflate: bool,
     /// The number of the frame it was sent last.
     sent: Option<u64>,
@@ -102,8 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             .write_buffer_size(0)
             .max_message_size(Some(READ_BUFFER))
             .max_frame_size(Some(READ_BUFFER));
-        let socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        Self { socket, deflate, sent: None, metrics }
+        let wire = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        Self { wire, deflate, sent: None, metrics }
     }
 
     /// Sends every frame the client keeps up with, until one of the two sides ends it.
@@ -134,16 +135,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                         return SocketEnd::Silent;
                     }
                     heard = false;
-                    in_time(self.socket.send(Message::Ping(Bytes::new()))).await
+                    in_time(self.wire.send(Message::Ping(Bytes::new()))).await
                 }
-                message = self.socket.next() => match message {
+                message = self.wire.next() => match message {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
                         heard = true;
                         Ok(())
                     }
                     Some(Ok(Message::Close(_))) => {
                         // tungstenite answers while it is read to the end.
-                        let rest = async { while let Some(Ok(_)) = self.socket.next().await {} };
+                        let rest = async { while let Some(Ok(_)) = self.wire.next().await {} };
                         let _ = timeout(CLOSE_WITHIN, rest).await;
                         Err(SocketEnd::Gone)
                     }
@@ -178,8 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
         };
         let write = async {
-            self.socket.flush().await?;
-            Ok(self.socket.get_mut().write_all(&bytes).await?)
+            self.wire.flush().await?;
+            Ok(self.wire.get_mut().write_all(&bytes).await?)
         };
         in_time(write).await?;
         let skipped = self.sent.map_or(0, |last| frame.number.saturating_sub(last + 1));
@@ -191,8 +192,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Says why, and lets the other side read it: what lies unread when a connection is closed takes the words along.
     async fn close(mut self, code: Code, reason: &'static str) {
         let farewell = async {
-            self.socket.flush().await?;
-            let mut stream = self.socket.into_inner();
+            self.wire.flush().await?;
+            let mut stream = self.wire.into_inner();
             let mut frame = vec![0x88, u8::try_from(2 + reason.len()).unwrap_or(2)];
             frame.extend_from_slice(&(code as u16).to_be_bytes());
             frame.extend_from_slice(reason.as_bytes());
@@ -237,9 +238,9 @@ mod tests {
         (frames, WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, task)
     }
 
-    fn frame(number: u64, json: &[u8]) -> Option<Arc<Frame>> {
+    fn frame(number: u64, json: &[u8]) -> Arc<Frame> {
         let snapshot = CachedSnapshot { revision: number, body: Packed::new(json).unwrap() };
-        Some(Arc::new(Frame::new(snapshot, number)))
+        Arc::new(Frame::new(snapshot, number))
     }
 
     #[tokio::test(start_paused = true)]
@@ -260,7 +261,7 @@ mod tests {
     async fn a_client_that_takes_no_bytes_is_dropped_after_the_write_deadline() {
         let (frames, _client, task) = socket(100).await;
         let start = Instant::now();
-        frames.send_replace(frame(0, &[b' '; 1000]));
+        frames.send_replace(Some(frame(0, &[b' '; 1000])));
         assert_eq!(task.await.unwrap(), SocketEnd::Slow);
         assert_eq!(start.elapsed(), WRITE_WITHIN);
     }
@@ -271,7 +272,7 @@ mod tests {
         for number in 0..50 {
             let text = format!("{number}:{}", "x".repeat(500));
             client.send(Message::Ping(vec![b'p'; 20].into())).await.unwrap();
-            frames.send_replace(frame(number, text.as_bytes()));
+            frames.send_replace(Some(frame(number, text.as_bytes())));
             let (mut pong, mut shown) = (false, false);
             while !(pong && shown) {
                 match client.next().await.unwrap().unwrap() {

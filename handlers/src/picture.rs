@@ -1,7 +1,5 @@
 //! The picture: stored gzip, sent as it is stored. Nothing here parses or copies a document.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use bytes::Bytes;
 use heat::packed::Packed;
@@ -12,14 +10,13 @@ use hyper::{HeaderMap, StatusCode};
 use tokio::time::timeout;
 
 use crate::app::App;
-use crate::feed::Frame;
 use crate::kept::{ASK_WITHIN, Document};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
 /// `GET /api/v1/snapshot`
 pub(crate) async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Reply, Problem> {
-    let frame = match timeout(ASK_WITHIN, current(app)).await {
+    let frame = match timeout(ASK_WITHIN, app.feed.current()).await {
         Ok(Ok(Some(frame))) => frame,
         // Redis is away, or has come back empty.
         Ok(Err(_) | Ok(None)) | Err(_) => app.feed.required()?,
@@ -33,16 +30,6 @@ pub(crate) async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Reply, Pr
     } else {
         Ok(whole(headers, &version, frame.json().await?))
     }
-}
-
-/// What Redis holds. The broadcaster mostly holds the same, and then the body need not travel again.
-async fn current(app: &App) -> Result<Option<Arc<Frame>>, Problem> {
-    let revision = app.cache.revision().await?;
-    if let Some(frame) = app.feed.latest().filter(|frame| Some(frame.revision) == revision) {
-        return Ok(Some(frame));
-    }
-    let snapshot = app.cache.snapshot().await?;
-    Ok(snapshot.map(|snapshot| Arc::new(Frame::new(snapshot, 0))))
 }
 
 /// `GET /api/v1/inventory`, `GET /api/v1/coverage`

@@ -1,5 +1,11 @@
 //! The replica as its clients and its operators meet it: over TCP, with a real Redis and a real Postgres.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy exempts functions marked as tests, and not what they share"
+)]
+
 mod comments;
 mod contract;
 mod live;

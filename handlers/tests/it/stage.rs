@@ -225,5 +225,5 @@ pub(crate) fn event(number: u32, host: &str) -> ActiveEvent<'static> {
 
 /// A key as one path segment.
 pub(crate) fn segment(key: &str) -> String {
-    key.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
