@@ -29,10 +29,10 @@ export async function open(browser, address, options = {}) {
   const { scheme = "dark", locale = "en-GB", width = 1600, height = 960 } = options;
   const context = await browser.newContext({
     viewport: { width, height },
-    colorScheme: scheme,
     locale,
     reducedMotion: "reduce",
   });
+  await context.addInitScript((theme) => localStorage.setItem("heat.theme", theme), scheme);
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error)));

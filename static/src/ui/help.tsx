@@ -1,7 +1,7 @@
 /** Keys and signs on one page. */
 import { useEffect, useRef } from "preact/hooks";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
-import { change, prefer } from "./state.ts";
+import { change, prefer, THEMES } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
 
@@ -55,6 +55,22 @@ export function Help({ heat, words }: Props) {
                 ))}
               </span>
               {words.help.palettes[name]}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>{words.help.themeLabel}</legend>
+        <div>
+          {THEMES.map((theme) => (
+            <label key={theme}>
+              <input
+                type="radio"
+                name="theme"
+                checked={heat.taste.theme === theme}
+                onChange={() => prefer({ theme })}
+              />
+              {words.help.themes[theme]}
             </label>
           ))}
         </div>

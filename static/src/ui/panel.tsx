@@ -67,7 +67,7 @@ function Selection({ heat, words }: Props) {
   const selection = subject(view);
   // Details of what was selected before must not pass for those of what is selected now.
   const current =
-    detail && JSON.stringify(detail.watched.selection) === JSON.stringify(selection) ? detail : undefined;
+    detail && JSON.stringify(subject(detail.watched)) === JSON.stringify(selection) ? detail : undefined;
   const items = current?.list.items ?? [];
   const background = items.filter(isBackground);
   const shown = showAll ? items : items.filter((item) => !isBackground(item));

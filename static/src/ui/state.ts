@@ -11,8 +11,13 @@ import type { Found } from "../core/search.ts";
 import { readView, type View, writeView } from "../core/url.ts";
 import { type Language, preferred, WORDS } from "./words/index.ts";
 
+/** Dark unless somebody asks for light: a screen at night must not shine because of an office's desktop setting. */
+export const THEMES = ["dark", "light"] as const;
+export type Theme = (typeof THEMES)[number];
+
 export interface Taste {
   readonly language: Language;
+  readonly theme: Theme;
   readonly palette: PaletteName;
 }
 
@@ -47,6 +52,7 @@ let state: State = {
   view: readView(location.search),
   taste: {
     language: stored("language", Object.keys(WORDS) as Language[]) ?? preferred(navigator.languages),
+    theme: stored("theme", THEMES) ?? "dark",
     palette: stored("palette", Object.keys(PALETTES) as PaletteName[]) ?? "heat",
   },
   tick: { now: undefined, line: "connecting" },
@@ -125,12 +131,19 @@ export function prefer(taste: Partial<Taste>): void {
   const next = { ...state.taste, ...taste };
   try {
     localStorage.setItem("heat.language", next.language);
+    localStorage.setItem("heat.theme", next.theme);
     localStorage.setItem("heat.palette", next.palette);
   } catch {
     // A browser without storage forgets the taste, nothing else.
   }
-  document.documentElement.lang = next.language;
+  dress(next);
   change({ taste: next });
+}
+
+/** What of the taste concerns the document as a whole. */
+function dress({ language, theme }: Taste): void {
+  document.documentElement.lang = language;
+  document.documentElement.dataset.theme = theme;
 }
 
 /** The server's now in milliseconds, carried on from the worker's last word. */
@@ -140,7 +153,7 @@ export function serverNow({ tick, tickedAt, beat }: State): number | undefined {
 
 /** Starts the worker and follows the address. */
 export function start(): void {
-  document.documentElement.lang = state.taste.language;
+  dress(state.taste);
   worker = new Worker(new URL("../api/worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     switch (data.type) {

@@ -246,6 +246,8 @@ export const en = {
       ["white outline", "new within two minutes; a double one: a rack incident"],
       ["dot, corner, bar", "commented, ticket, note (on large cells)"],
     ],
+    themeLabel: "Around the map",
+    themes: { dark: "Dark", light: "Light" },
     paletteLabel: "Colours",
     palettes: { heat: "Heat (told apart by colour-blind eyes)", zabbix: "Zabbix" },
   },
