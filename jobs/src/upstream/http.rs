@@ -60,7 +60,7 @@ pub enum FetchError {
         status: StatusCode,
         /// How long it asks to be left alone.
         retry_after: Option<Duration>,
-        /// The first [`QUOTED`] characters of the body.
+        /// The beginning of the body, as [`quoted`] gives it.
         text: String,
     },
 }
