@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p heat-jobs`. Compare the lines of one run with each other, never with another machine's.
 
+#![expect(clippy::expect_used, reason = "a bench may panic")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 
@@ -39,7 +41,7 @@ fn answer(problems: usize) -> Vec<u8> {
             "name": format!("srv-{:05}.sas.example.net is unreachable (now 0)", n % 50_000),
             "acknowledged": "0",
             "severity": (n % 6).to_string(),
-            "suppressed": if n % 20 == 0 { "1" } else { "0" },
+            "suppressed": if n.is_multiple_of(20) { "1" } else { "0" },
             "tags": [
                 {"tag": "scope", "value": "availability"},
                 {"tag": "component", "value": "network"},
@@ -141,93 +143,87 @@ fn snapshot<'a>(
     })
 }
 
-/// What our refresh is measured against.
-mod plain {
-    use super::*;
+// What our refresh is measured against.
 
-    #[divan::bench(args = SIZES)]
-    fn parse_as_any_json(bencher: Bencher, problems: usize) {
-        let answer = answer(problems);
-        bencher.bench(|| serde_json::from_slice::<Value>(black_box(&answer)));
-    }
-
-    #[divan::bench(args = SIZES)]
-    fn gzip_the_snapshot(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events), BTreeSet::new());
-        let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
-        let level = if json.len() > 8 << 20 { Compression::fast() } else { Compression::new(6) };
-        bencher.bench(|| {
-            let mut gzip = GzEncoder::new(Vec::new(), level);
-            gzip.write_all(black_box(&json)).expect("memory");
-            gzip.finish()
-        });
-    }
+#[divan::bench(args = SIZES)]
+fn plain_parse_as_any_json(bencher: Bencher, problems: usize) {
+    let answer = answer(problems);
+    bencher.bench(|| serde_json::from_slice::<Value>(black_box(&answer)));
 }
 
-/// The parts of a refresh.
-mod ours {
-    use super::*;
+#[divan::bench(args = SIZES)]
+fn plain_gzip_of_the_snapshot(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
+    let level = if json.len() > 8 << 20 { Compression::fast() } else { Compression::new(6) };
+    bencher.bench(|| {
+        let mut gzip = GzEncoder::new(Vec::new(), level);
+        gzip.write_all(black_box(&json)).expect("memory");
+        gzip.finish()
+    });
+}
 
-    #[divan::bench(args = SIZES)]
-    fn parse(bencher: Bencher, problems: usize) {
-        let answer = answer(problems);
-        bencher.bench(|| parse_problems(black_box(&answer)).map(|problems| problems.len()));
-    }
+// The parts of a refresh.
 
-    #[divan::bench(args = SIZES)]
-    fn place(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        bencher.bench(|| events.iter().filter(|event| places.find(&event.host).rack().is_some()).count());
-    }
+#[divan::bench(args = SIZES)]
+fn parse(bencher: Bencher, problems: usize) {
+    let answer = answer(problems);
+    bencher.bench(|| parse_problems(black_box(&answer)).map(|problems| problems.len()));
+}
 
-    #[divan::bench(args = SIZES)]
-    fn build_with_5000_comments(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events), BTreeSet::new());
-        bencher.bench(|| snapshot(black_box(&events), &places, &threads, &silent).events.len());
-    }
+#[divan::bench(args = SIZES)]
+fn place(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    bencher.bench(|| events.iter().filter(|event| places.find(&event.host).rack().is_some()).count());
+}
 
-    #[divan::bench(args = SIZES)]
-    fn find_no_news(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events), BTreeSet::new());
+#[divan::bench(args = SIZES)]
+fn build_with_5000_comments(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    bencher.bench(|| snapshot(black_box(&events), &places, &threads, &silent).events.len());
+}
+
+#[divan::bench(args = SIZES)]
+fn find_no_news(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let snapshot = snapshot(&events, &places, &threads, &silent);
+    bencher.bench(|| black_box(&snapshot).news());
+}
+
+#[divan::bench(args = SIZES)]
+fn serialise(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let snapshot = snapshot(&events, &places, &threads, &silent);
+    bencher.bench(|| black_box(&snapshot).to_json());
+}
+
+#[divan::bench(args = SIZES)]
+fn compress(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
+    bencher.bench(|| Packed::new(black_box(&json)));
+}
+
+/// From the source's answer to the bytes in Redis.
+#[divan::bench(args = SIZES)]
+fn whole_refresh_with_news(bencher: Bencher, problems: usize) {
+    let (answer, places) = (answer(problems), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events(&answer)), BTreeSet::new());
+    bencher.bench(|| {
+        let events = events(black_box(&answer));
         let snapshot = snapshot(&events, &places, &threads, &silent);
-        bencher.bench(|| black_box(&snapshot).news());
-    }
+        let json = snapshot.to_json().expect("memory");
+        (snapshot.news(), Packed::new(&json))
+    });
+}
 
-    #[divan::bench(args = SIZES)]
-    fn serialise(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events), BTreeSet::new());
-        let snapshot = snapshot(&events, &places, &threads, &silent);
-        bencher.bench(|| black_box(&snapshot).to_json());
-    }
-
-    #[divan::bench(args = SIZES)]
-    fn compress(bencher: Bencher, problems: usize) {
-        let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events), BTreeSet::new());
-        let json = snapshot(&events, &places, &threads, &silent).to_json().expect("memory");
-        bencher.bench(|| Packed::new(black_box(&json)));
-    }
-
-    /// From the source's answer to the bytes in Redis.
-    #[divan::bench(args = SIZES)]
-    fn whole_refresh_with_news(bencher: Bencher, problems: usize) {
-        let (answer, places) = (answer(problems), Places::new(&inventory()));
-        let (threads, silent) = (threads(&events(&answer)), BTreeSet::new());
-        bencher.bench(|| {
-            let events = events(black_box(&answer));
-            let snapshot = snapshot(&events, &places, &threads, &silent);
-            let json = snapshot.to_json().expect("memory");
-            (snapshot.news(), Packed::new(&json))
-        });
-    }
-
-    #[divan::bench]
-    fn index_50000_devices(bencher: Bencher) {
-        let inventory = inventory();
-        bencher.bench(|| Places::new(black_box(&inventory)));
-    }
+#[divan::bench]
+fn index_50000_devices(bencher: Bencher) {
+    let inventory = inventory();
+    bencher.bench(|| Places::new(black_box(&inventory)));
 }

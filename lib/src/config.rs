@@ -144,7 +144,7 @@ impl File {
 #[command(next_help_heading = "Stores")]
 #[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 pub struct StoreArgs {
-    /// Redis, redis://[:password@]host[:port][/database]
+    /// Redis, redis://:password@host:6379/0; password, port and database may be left out
     #[arg(long, env = "HEAT_REDIS_URL", hide_env_values = true)]
     redis_url: Option<Secret>,
     /// File that holds HEAT_REDIS_URL
@@ -153,7 +153,7 @@ pub struct StoreArgs {
     /// Prefix of every key in Redis; becomes the hash tag {heat}
     #[arg(long, env = "HEAT_REDIS_PREFIX", default_value = "heat")]
     pub redis_prefix: String,
-    /// Postgres, postgres://user:password@host[:port]/database
+    /// Postgres, postgres://user:password@host:5432/database
     #[arg(long, env = "HEAT_DATABASE_URL", hide_env_values = true)]
     database_url: Option<Secret>,
     /// File that holds HEAT_DATABASE_URL

@@ -488,10 +488,6 @@ export interface components {
         };
         /** @description A rack whose devices fell together. */
         Incident: {
-            /** @description Devices watched in the rack. */
-            devices?: number;
-            /** @description How many of them fell. */
-            down?: number;
             /**
              * @description The incident's key.
              * @example rack:3
@@ -499,14 +495,17 @@ export interface components {
             key: string;
             /** @description The rack. */
             rack_id: number;
+            /** @description How many events belong to it. */
+            members: number;
             /**
              * @description Why it counts as one.
              * @example 37 of 40 devices unreachable
              */
-            reason?: string;
-            severity: components["schemas"]["Severity"];
+            reason: string;
             /** @description When it began. */
             since: components["schemas"]["Time"];
+            /** @description The worst severity among them. */
+            worst: components["schemas"]["Severity"];
         };
         /** @description A note on a place. */
         Note: {

@@ -317,12 +317,12 @@ mod tests {
     use super::super::rows::Text;
     use super::*;
 
-    fn some(value: &str) -> Option<Text> {
-        Some(Text(value.to_owned()))
+    fn text(value: &str) -> Text {
+        Text(value.to_owned())
     }
 
     fn object(id: u32, objtype_id: u32) -> ObjectRow {
-        ObjectRow { id, objtype_id, name: some(&format!("n{id}")), ..ObjectRow::default() }
+        ObjectRow { id, objtype_id, name: Some(text(&format!("n{id}"))), ..ObjectRow::default() }
     }
 
     fn rack(id: u32) -> ObjectRow {
@@ -484,7 +484,7 @@ mod tests {
 
     #[test]
     fn a_tag_brings_the_tags_above_it_even_where_the_tree_bites_its_tail() {
-        let tag = |id, parent_id, tag: &str| TagRow { id, parent_id, tag: some(tag) };
+        let tag = |id, parent_id, tag: &str| TagRow { id, parent_id, tag: Some(text(tag)) };
         let tagged = |realm: &str, entity_id, tag_id| TaggedRow {
             entity_realm: Text(realm.to_owned()),
             entity_id,
