@@ -79,6 +79,14 @@ check_toolchains() {
         . "$HOME/.cargo/env"
     fi
     command -v cargo >/dev/null || die "Rust is missing: install it with https://rustup.rs, which takes a minute, and run this again"
+    # rustup fetches the pinned version; where it cannot, the installed one may be the same under another name.
+    local pinned
+    pinned=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+    if ! cargo --version >/dev/null 2>&1; then
+        [ "$(RUSTUP_TOOLCHAIN=stable rustc --version 2>/dev/null | cut -d' ' -f2)" = "$pinned" ] ||
+            die "Rust $pinned cannot be had: run 'rustup toolchain install $pinned'"
+        export RUSTUP_TOOLCHAIN=stable
+    fi
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         die "Node.js is missing: install version 20.19 or later, with npm (https://nodejs.org), and run this again"
     fi

@@ -178,6 +178,7 @@ async fn make_system_tables(home: &Home) -> anyhow::Result<()> {
             "--skip-name-resolve",
         ])
         .arg(format!("--datadir={}", home.data().display()))
+        .env("TMPDIR", home.tmp())
         .unprivileged(home.user)
         .log(home.log("install"))
         .spawn()?;
@@ -202,6 +203,7 @@ async fn spawn(home: &Home, port: u16) -> anyhow::Result<Process> {
         .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin"])
         .args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--max-connections=200"])
         .arg(format!("--port={port}"))
+        .env("TMPDIR", home.tmp())
         .unprivileged(home.user)
         .log(home.log("mariadb"));
     if home.is_temporary() {

@@ -72,6 +72,7 @@ impl Home {
     ) -> anyhow::Result<Self> {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         own_dir(&path.join("data"), user)?;
+        own_dir(&path.join("tmp"), user)?;
         if !can_enter(&path.join("data"), user) {
             bail!(
                 "the user {user} cannot reach {}: a directory above it keeps others out; choose another place \
@@ -84,6 +85,11 @@ impl Home {
 
     fn data(&self) -> PathBuf {
         self.path.join("data")
+    }
+
+    /// For the server's temporary files: a MariaDB that starts removes those of others from a common directory.
+    fn tmp(&self) -> PathBuf {
+        self.path.join("tmp")
     }
 
     /// The file for the output of one of the programs that work in this directory.
