@@ -72,6 +72,8 @@ pub struct Publisher {
     /// Compressed size of the last snapshot.
     bytes: usize,
     published: Option<Instant>,
+    /// When Postgres was last asked for everything: often published is not often heard.
+    listened: Option<Instant>,
 }
 
 impl Publisher {
@@ -97,6 +99,7 @@ impl Publisher {
             news: None,
             bytes: 0,
             published: None,
+            listened: None,
         };
         publisher.take_up().await?;
         Ok(publisher)
@@ -194,7 +197,11 @@ impl Publisher {
         let now = Timestamp::now();
         let keys =
             board.sources.values().flat_map(|source| source.events.iter()).map(|event| event.key.as_str());
-        self.listener.listen(keys, due.operators || beat, now).await.map_err(deposed_or)?;
+        let whole = due.operators || beat || self.listened.is_none_or(|listened| listened.elapsed() >= BEAT);
+        self.listener.listen(keys, whole, now).await.map_err(deposed_or)?;
+        if whole {
+            self.listened = Some(Instant::now());
+        }
         self.note_what_cleared(&board, now);
         self.cover(&board).await?;
 

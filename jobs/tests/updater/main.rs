@@ -93,6 +93,30 @@ async fn a_comment_is_in_the_snapshot_without_waiting_for_a_poll_and_stays_while
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comment_whose_wake_was_lost_shows_within_a_beat_even_while_snapshots_come_all_the_time() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let key = event(&shown, "srv-1").unwrap().key.to_string();
+    stage.write_comment(&key, "nobody was told").await;
+    let mut fire = true;
+    eventually("the comment", PATIENCE, async || {
+        // News with every sweep, so that no snapshot is ever the beat's.
+        if fire {
+            stage.zabbix.fire("srv-2", "Link", 3);
+        } else {
+            stage.zabbix.resolve("srv-2", "Link");
+        }
+        fire = !fire;
+        let snapshot = stage.snapshot().await?;
+        (event(&snapshot, "srv-1")?.comment_count == 1).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redis_killed_and_come_back_empty_is_filled_again_without_a_hand_and_revisions_grow() {
     let mut stage = Stage::set_with_own_stores().await;
     stage.zabbix.fire("srv-1", "ICMP", 5);
@@ -232,11 +256,15 @@ fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right
 
 impl Stage {
     async fn comment(&self, key: &str, text: &str) {
+        self.write_comment(key, text).await;
+        self.cache.tell_changed().await.unwrap();
+    }
+
+    async fn write_comment(&self, key: &str, text: &str) {
         let actor = Actor { name: "ann".into(), via: "off", request_id: "r".into() };
         let comment =
             NewComment { event_key: key.into(), event_id: None, author: "ann".into(), text: text.into() };
         self.db.create_comments(&actor, vec![comment]).await.unwrap();
-        self.cache.tell_changed().await.unwrap();
     }
 
     async fn snapshot_where(&self, is: impl Fn(&Snapshot<'static>) -> bool) -> Snapshot<'static> {
