@@ -138,7 +138,11 @@ describe("going around", only, () => {
     await page.keyboard.press("Enter");
     await page.waitForURL("**/?rack=*");
     await until(page, "the rack", () => document.querySelectorAll("[role=gridcell]").length > 3);
-    assert.ok(focused.startsWith(await page.locator(".panel h2").textContent()));
+    const heading = (name) => {
+      const text = document.querySelector(".panel h2")?.textContent;
+      return text && name.startsWith(text);
+    };
+    await page.waitForFunction(heading, focused);
     await page.keyboard.press("Escape");
     await page.waitForURL((url) => !url.search.includes("rack=1"));
     await page.goBack();
