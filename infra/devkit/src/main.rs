@@ -115,7 +115,9 @@ fn invite(stack: &Stack) {
     let url = stack.url();
     let (bold, plain) = if stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
     let happen = if stack.simulation.is_some() {
-        format!("Make something happen: {url}/demo/, or: heat-dev scenario rack-power-loss --url {url}")
+        // By the path it was started by: nothing puts it on PATH.
+        let heat_dev = std::env::args().next().unwrap_or_else(|| "heat-dev".to_owned());
+        format!("Make something happen: {url}/demo/, or: {heat_dev} scenario rack-power-loss --url {url}")
     } else {
         format!("See what robots see: curl --compressed {url}/api/v1/snapshot")
     };
