@@ -320,7 +320,9 @@ impl Publisher {
             places: &inventory.places,
             inventory_version: &inventory.inventory.version,
             coverage_version: &self.covered.version,
+            templates_version: "",
             threads: self.listener.threads(),
+            covers: self.listener.covers(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`])
+//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`ticket`], [`snapshot`], [`packed`])
 //! is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod cache;
@@ -18,4 +18,5 @@ pub mod severity;
 pub mod signals;
 pub mod snapshot;
 pub mod telemetry;
+pub mod ticket;
 pub mod time;

@@ -19,6 +19,7 @@ use crate::handled::{Facts, Handled, handled};
 use crate::inventory::{DeviceId, RackId};
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
+use crate::ticket::{self, Cover, Covers};
 use crate::time::Timestamp;
 
 /// How long a cleared event stays in `cleared`, in seconds.
@@ -268,6 +269,9 @@ pub struct Ticket<'a> {
     /// The tracker's own status.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub status: Cow<'a, str>,
+    /// Why the tracker does not have it yet, or refused it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub error: Cow<'a, str>,
 }
 
 /// What was known of the opening before.
@@ -384,8 +388,12 @@ pub struct Parts<'a> {
     pub inventory_version: &'a str,
     /// Version of the coverage.
     pub coverage_version: &'a str,
+    /// The active commit of the templates; empty where there are none.
+    pub templates_version: &'a str,
     /// Comments by event key.
     pub threads: &'a Threads,
+    /// Tickets by event key.
+    pub covers: &'a Covers,
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -393,13 +401,15 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     let mut snapshot = Snapshot {
         inventory_version: parts.inventory_version.into(),
         coverage_version: parts.coverage_version.into(),
+        templates_version: parts.templates_version.into(),
         ..Snapshot::default()
     };
+    let active_ids = active_of(parts.sources.iter().flat_map(|s| s.events), parts.covers);
     snapshot.events.reserve_exact(parts.sources.iter().map(|s| s.events.len()).sum());
     let mut no_data = BTreeSet::new();
     for Reported { source, events, silent } in &parts.sources {
         no_data.extend(silent.iter().filter_map(|host| parts.places.find(host).device()));
-        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts)));
+        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts, &active_ids)));
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
@@ -409,15 +419,33 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     snapshot
 }
 
-fn active<'a>(event: &'a Event, source: &Cow<'a, str>, parts: &Parts<'a>) -> ActiveEvent<'a> {
+/// The active openings of the keys that have tickets: the few that inheriting asks about.
+fn active_of<'a>(events: impl Iterator<Item = &'a Event>, covers: &Covers) -> HashSet<&'a str> {
+    if covers.is_empty() {
+        return HashSet::new();
+    }
+    events.filter(|event| covers.contains_key(&event.key)).map(|event| event.id.as_str()).collect()
+}
+
+fn active<'a>(
+    event: &'a Event,
+    source: &Cow<'a, str>,
+    parts: &Parts<'a>,
+    active_ids: &HashSet<&str>,
+) -> ActiveEvent<'a> {
     let place = if event.host_pending { Place::UnknownHost } else { parts.places.find(&event.host) };
     let unplaced = if event.host_pending { Some(Unplaced::HostPending) } else { place.unplaced() };
     let thread = parts.threads.get(&event.key);
+    let cover = parts
+        .covers
+        .get(&event.key)
+        .and_then(|covers| ticket::of_opening(covers, &event.id, event.since, |id| active_ids.contains(id)));
     let facts = Facts {
         severity: event.severity,
         suppressed: event.suppressed,
         dependent: event.dependent,
         acknowledged_at_source: event.acknowledged,
+        ticketed: cover.map(Cover::ticketed),
         ..Facts::default()
     };
     let acknowledged =
@@ -442,9 +470,23 @@ fn active<'a>(event: &'a Event, source: &Cow<'a, str>, parts: &Parts<'a>) -> Act
         partial: event.partial,
         handled: handled(&facts, parts.now),
         acknowledged,
+        ticket: cover.map(Ticket::from),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
+    }
+}
+
+impl<'a> From<&'a Cover> for Ticket<'a> {
+    fn from(cover: &'a Cover) -> Self {
+        Self {
+            id: cover.ticket,
+            key: cover.key.as_str().into(),
+            url: cover.url.as_str().into(),
+            state: cover.state.name().into(),
+            status: cover.status.as_str().into(),
+            error: cover.error.as_str().into(),
+        }
     }
 }
 
@@ -520,6 +562,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
 
+    static NO_TICKETS: std::sync::OnceLock<Covers> = std::sync::OnceLock::new();
+
     fn event(source: &str, number: u32, host: &str) -> Event {
         Event {
             id: opening_id(source, &number.to_string(), host),
@@ -580,7 +624,9 @@ mod tests {
             places,
             inventory_version: "i",
             coverage_version: "c",
+            templates_version: "",
             threads,
+            covers: NO_TICKETS.get_or_init(Covers::new),
         }
     }
 
@@ -672,6 +718,33 @@ mod tests {
         let snapshot = build(parts(&sources, &places, &threads, &silent));
         assert_eq!(snapshot.events[0].comments.as_ref(), [comment]);
         assert_eq!(snapshot.events[0].comment_count, 4);
+    }
+
+    #[test]
+    fn an_open_ticket_handles_what_is_no_worse_than_it_was_opened_for_and_a_closed_one_nothing() {
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let high = Event { severity: Severity::High, ..event("z", 1, "h1") };
+        let worse = Event { severity: Severity::Disaster, ..event("z", 2, "h2") };
+        let sources = [("z".to_owned(), sorted(vec![high, worse]))];
+        for (state, handled) in [(ticket::State::Created, true), (ticket::State::Closed, false)] {
+            let cover = |event: &Event| Cover {
+                event_id: event.id.clone(),
+                active: true,
+                ticket: 5,
+                key: "NOC-7".into(),
+                state,
+                severity: Severity::High,
+                ..Cover::default()
+            };
+            let covers = sources[0].1.iter().map(|event| (event.key.clone(), vec![cover(event)])).collect();
+            let parts = Parts { covers: &covers, ..parts(&sources, &places, &threads, &silent) };
+            let snapshot = build(parts);
+            let of = |host| snapshot.events.iter().find(|event| event.host == host).unwrap();
+            assert_eq!(of("h1").handled, handled.then_some(Handled::Ticketed), "{state:?}");
+            assert_eq!(of("h2").handled, None, "worse than the ticket was opened for");
+            assert_eq!(of("h2").ticket.as_ref().unwrap().key, "NOC-7");
+            assert_eq!(of("h1").ticket.as_ref().unwrap().state, state.name());
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ pub mod audit;
 pub mod comments;
 pub mod fence;
 pub mod openings;
+pub mod outbox;
 mod schema;
+pub mod tickets;
 
 use std::time::Duration;
 
