@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_is_stored_without_what_is_unset_and_read_back_the_same() {
+        let draft = Draft {
+            queue: "NETOPS".to_owned(),
+            summary: "Rack A-07 lost power".to_owned(),
+            kind: Some("incident".to_owned()),
+            ..Draft::default()
+        };
+        let stored = serde_json::to_value(&draft).unwrap();
+        let expected =
+            serde_json::json!({"queue": "NETOPS", "summary": "Rack A-07 lost power", "type": "incident"});
+        assert_eq!(stored, expected);
+        assert_eq!(serde_json::from_value::<Draft>(stored).unwrap(), draft);
+    }
+
+    #[test]
     fn a_draft_without_queue_or_with_two_lines_of_summary_is_refused() {
         let good = Draft { queue: "NOC".into(), summary: "down".into(), ..Draft::default() };
         assert_eq!(good.check(), Ok(()));
