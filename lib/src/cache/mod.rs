@@ -15,7 +15,9 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 
 pub use follow::{Follow, Hint, Notifications};
 pub use lease::{Fence, LEASE_FOR, RENEW_EVERY};
-pub use records::{CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth};
+pub use records::{
+    CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth, TrackerRecord,
+};
 
 use crate::config::Secret;
 
@@ -175,6 +177,10 @@ impl Keys {
     /// The last join from Postgres.
     pub fn said(&self) -> String {
         self.key("said")
+    }
+    /// How the tracker is doing.
+    pub fn tracker(&self) -> String {
+        self.key("tracker")
     }
     /// The snapshot.
     pub fn snapshot(&self) -> String {

@@ -61,6 +61,12 @@ impl DbError {
             Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
         }
     }
+
+    /// Whether the write was refused because there is such a row already.
+    pub fn is_duplicate(&self) -> bool {
+        use diesel::result::DatabaseErrorKind::UniqueViolation;
+        matches!(self, Self::Query(QueryError::DatabaseError(UniqueViolation, _)))
+    }
 }
 
 impl From<PoolError> for DbError {

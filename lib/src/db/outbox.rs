@@ -208,6 +208,11 @@ impl Item {
         Self { table: Table::Posts, id }
     }
 
+    /// Whether it is a post.
+    pub fn is_post(self) -> bool {
+        self.table == Table::Posts
+    }
+
     fn table(self) -> &'static str {
         match self.table {
             Table::Tickets => "tickets",
@@ -278,7 +283,8 @@ impl Outbox {
         .optional()?)
     }
 
-    /// The next post that is due: to be worded if it is not, and then claimed.
+    /// The next post that is due: to be worded if it is not, and then claimed. One of a ticket at a time, so that comments
+    /// come in their order.
     pub async fn due_post(&mut self) -> Result<Option<DuePost>, DbError> {
         Ok(diesel::sql_query(
             "select p.id, p.uuid, p.kind, p.body, p.author, p.attempts, p.maybe_sent, p.ticket_id,
@@ -286,6 +292,7 @@ impl Outbox {
              from ticket_posts p join tickets t on t.id = p.ticket_id
              where p.state = 'pending' and not p.sending and p.next_attempt_at <= now()
                and t.state in ('created', 'closed')
+               and not exists (select from ticket_posts other where other.ticket_id = p.ticket_id and other.sending)
              order by p.next_attempt_at, p.id limit 1",
         )
         .get_result(&mut self.connection)
@@ -544,7 +551,8 @@ impl Outbox {
             "select extract(epoch from least(
                  (select min(next_attempt_at) from tickets where state = 'pending' and not sending),
                  (select min(p.next_attempt_at) from ticket_posts p join tickets t on t.id = p.ticket_id
-                  where p.state = 'pending' and not p.sending and t.state in ('created', 'closed'))
+                  where p.state = 'pending' and t.state in ('created', 'closed')
+                    and not exists (select from ticket_posts s where s.ticket_id = p.ticket_id and s.sending))
              ) - now())::float8 as seconds",
         )
         .get_result(&mut self.connection)
