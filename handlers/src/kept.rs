@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
+use heat::inventory::Inventory;
 use heat::packed::Packed;
 use heat::snapshot::{ActiveEvent, Snapshot};
+use heat::template::Set;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -85,6 +87,35 @@ pub(crate) struct Documents {
     /// Which sources watch each device.
     pub(crate) coverage: Document,
     floors: Latest<String, Floor>,
+    inventories: Latest<String, Inventory>,
+}
+
+/// The active templates, parsed.
+#[derive(Default)]
+pub(crate) struct Templates(Latest<String, Set>);
+
+impl Templates {
+    /// The set that is active now, with the id of its commit; none where there are none.
+    pub(crate) async fn active(&self, cache: &Cache) -> Result<Option<(String, Arc<Set>)>, Problem> {
+        let record = timeout(ASK_WITHIN, cache.templates_record()).await;
+        let record = record.map_err(|_| Problem::not_now("Redis does not answer; try again"))??;
+        let Some(version) = record.map(|record| record.version).filter(|version| !version.is_empty()) else {
+            return Ok(None);
+        };
+        let make = async {
+            let missing = || Problem::not_now("the templates are being written; try again");
+            let (_, files) = cache.templates().await?.ok_or_else(missing)?;
+            let parse = move || Set::parse(&files);
+            // What is active was checked; an updater of another version may have checked otherwise.
+            let parsed = tokio::task::spawn_blocking(parse).await.context("the templates cannot be read")?;
+            parsed.map_err(|findings| {
+                let first = findings.first().map(ToString::to_string).unwrap_or_default();
+                Problem::Internal(anyhow::anyhow!("the active templates are not readable here: {first}"))
+            })
+        };
+        let set = self.0.get(version.clone(), make).await?;
+        Ok(Some((version, set)))
+    }
 }
 
 /// A document that changes now and then and is large.
@@ -102,7 +133,15 @@ impl Documents {
             inventory: of(cache.keys().inventory()),
             coverage: of(cache.keys().coverage()),
             floors: Latest::default(),
+            inventories: Latest::default(),
         }
+    }
+
+    /// The inventory, parsed.
+    pub(crate) async fn places(&self) -> Result<Arc<Inventory>, Problem> {
+        let inventory = self.inventory.read().await?;
+        let packed = inventory.body.clone();
+        Ok(self.inventories.get(inventory.version.clone(), parsed(packed)).await?)
     }
 
     /// The inventory, as far as a page needs it.

@@ -26,6 +26,8 @@ mod reply;
 mod route;
 mod service;
 mod status;
+mod templates;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use heat::cache::CacheError;
 use heat::comment::TextRefused;
 use heat::db::DbError;
+use heat::ticket::DraftRefused;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -25,6 +26,15 @@ pub(crate) enum Problem {
     NotFound(String),
     /// The path takes other methods, these.
     MethodNotAllowed(&'static str),
+    /// The request does not fit what is; `more` are members of the answer that say what is.
+    Conflict {
+        /// For the caller.
+        detail: String,
+        /// An object, or null.
+        more: serde_json::Value,
+    },
+    /// The same idempotency key came with another request.
+    OtherRequest,
     /// The body did not come.
     TooSlow,
     /// The body is over [`reply::LONGEST_BODY`].
@@ -51,6 +61,8 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
+    #[serde(flatten)]
+    more: &'a serde_json::Value,
 }
 
 impl Problem {
@@ -66,6 +78,8 @@ impl Problem {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -80,11 +94,15 @@ impl Problem {
             Self::Invalid(detail)
             | Self::Forbidden(detail)
             | Self::NotFound(detail)
+            | Self::Conflict { detail, .. }
             | Self::Unavailable { detail, .. } => detail,
             Self::UpgradeRequired(detail) => detail,
             Self::Unauthorized => "nobody is logged in; log in through the site's front door",
             Self::MethodNotAllowed(_) => {
                 "this path does not take this method; the Allow header names those it takes"
+            }
+            Self::OtherRequest => {
+                "this Idempotency-Key came with another body before; choose a new key for a new request"
             }
             Self::TooSlow => "the body did not come in time; send it at once",
             Self::TooLarge => "the body is too long; send at most 65536 bytes",
@@ -123,6 +141,10 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail(),
             request_id,
+            more: match &self {
+                Self::Conflict { more, .. } => more,
+                _ => &serde_json::Value::Null,
+            },
         };
         let mut reply = reply::json(status, &document).unwrap_or_default();
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -150,6 +172,12 @@ impl From<DbError> for Problem {
 
 impl From<TextRefused> for Problem {
     fn from(refused: TextRefused) -> Self {
+        Self::Invalid(refused.to_string())
+    }
+}
+
+impl From<DraftRefused> for Problem {
+    fn from(refused: DraftRefused) -> Self {
         Self::Invalid(refused.to_string())
     }
 }

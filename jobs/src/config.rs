@@ -219,7 +219,11 @@ impl TrackerArgs {
         let Some(kind) = self.tracker else { return Ok(None) };
         let url = |name: &'static str, url: Option<&String>| {
             let url = url.ok_or_else(|| {
-                ConfigError::invalid(name, "", format!("HEAT_TRACKER={kind:?} needs it; a URL is expected").to_lowercase())
+                ConfigError::invalid(
+                    name,
+                    "",
+                    format!("HEAT_TRACKER={kind:?} needs it; a URL is expected").to_lowercase(),
+                )
             })?;
             parsed_url(name, url)
         };

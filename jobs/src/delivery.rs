@@ -184,9 +184,9 @@ impl Call {
                 Answer::Issue(tracker.issue(ticket.key.as_deref().unwrap_or_default()).await?)
             }
             // The operator's word is all there is.
-            Self::LookUp(ticket) => Answer::Issue(
-                ticket.key.as_ref().map(|key| Issue { key: key.clone(), ..Issue::default() }),
-            ),
+            Self::LookUp(ticket) => {
+                Answer::Issue(ticket.key.as_ref().map(|key| Issue { key: key.clone(), ..Issue::default() }))
+            }
             Self::Comment(post, body) => {
                 tracker.comment(&post.key, body).await?;
                 Answer::Done
@@ -237,7 +237,8 @@ impl Round {
             Target::Tracker(_) => String::new(),
             Target::Link { new_url, .. } => new_url.clone(),
         };
-        let record = TrackerRecord { kind: delivery.target.kind().to_owned(), link, ..TrackerRecord::default() };
+        let record =
+            TrackerRecord { kind: delivery.target.kind().to_owned(), link, ..TrackerRecord::default() };
         Self {
             delivery,
             outbox,
@@ -403,9 +404,8 @@ impl Round {
         }
         let mut queues = self.outbox.queues().await?;
         queues.extend(Words::read(&self.delivery.cache).await.queues());
-        let due = |queue: &String| {
-            self.fields_asked.get(queue).is_none_or(|asked| asked.elapsed() >= FIELDS_EVERY)
-        };
+        let due =
+            |queue: &String| self.fields_asked.get(queue).is_none_or(|asked| asked.elapsed() >= FIELDS_EVERY);
         let Some(queue) = queues.into_iter().find(due) else {
             self.queues_looked_at = Some(Instant::now());
             return Ok(None);
@@ -447,7 +447,9 @@ impl Round {
         }
         match answer {
             Err(TrackerError::Unauthorized(_)) => self.hold(LOCKED_OUT_FOR),
-            Err(TrackerError::Limited { retry_after }) => self.hold(retry_after.unwrap_or_else(|| back_off(1))),
+            Err(TrackerError::Limited { retry_after }) => {
+                self.hold(retry_after.unwrap_or_else(|| back_off(1)))
+            }
             _ => {}
         }
         match call {
@@ -483,7 +485,9 @@ impl Round {
                 self.next.push_back(Call::Find(ticket, error));
                 Ok(())
             }
-            Err(error) => self.not_sent(Item::ticket(ticket.id), ticket.attempts, ticket.maybe_sent, &error).await,
+            Err(error) => {
+                self.not_sent(Item::ticket(ticket.id), ticket.attempts, ticket.maybe_sent, &error).await
+            }
         }
     }
 
@@ -529,7 +533,9 @@ impl Round {
             Ok(Answer::Issue(Some(issue))) => self.created(&ticket, issue).await,
             Ok(_) => {
                 let key = ticket.key.unwrap_or_default();
-                self.outbox.failed(item, &format!("the tracker has no ticket {key}; check the key"), false).await?;
+                self.outbox
+                    .failed(item, &format!("the tracker has no ticket {key}; check the key"), false)
+                    .await?;
                 self.tell_changed().await;
                 Ok(())
             }
@@ -576,7 +582,9 @@ impl Round {
     ) -> Result<(), DbError> {
         match answer {
             Ok(_) => self.outbox.post_sent(post.id).await,
-            Err(error) => self.not_sent(Item::post(post.id), post.attempts + 1, post.maybe_sent, &error).await,
+            Err(error) => {
+                self.not_sent(Item::post(post.id), post.attempts + 1, post.maybe_sent, &error).await
+            }
         }
     }
 

@@ -164,9 +164,17 @@ impl Metrics {
         heat.register("snapshot_unplaced", "Those of them in no rack", snapshot.unplaced.clone());
         let delivery = &metrics.delivery;
         heat.register("tracker_calls", "Calls of the tracker by outcome", delivery.calls.clone());
-        heat.register("tracker_up", "1 unless the tracker did not answer or did not let Heat in", delivery.up.clone());
+        heat.register(
+            "tracker_up",
+            "1 unless the tracker did not answer or did not let Heat in",
+            delivery.up.clone(),
+        );
         heat.register("outbox_pending", "Tickets and comments that are to be sent", delivery.pending.clone());
-        heat.register("outbox_failed", "Tickets and comments that wait for somebody", delivery.failed.clone());
+        heat.register(
+            "outbox_failed",
+            "Tickets and comments that wait for somebody",
+            delivery.failed.clone(),
+        );
         heat.register_with_unit(
             "outbox_waiting_since_timestamp",
             "Since when the oldest of them waits, Unix time; 0 if none does",

@@ -264,22 +264,26 @@ impl Db {
         Ok(covers)
     }
 
+    /// What came of an earlier request of this name, if there was one: [`Asked::Again`] or [`Asked::OtherRequest`].
+    pub async fn ticket_asked_for(
+        &self,
+        author: &str,
+        idempotency_key: &str,
+        request_digest: &str,
+    ) -> Result<Option<Asked>, DbError> {
+        let mut connection = self.connection().await?;
+        Ok(asked_before(&mut connection, author, idempotency_key, request_digest).await?)
+    }
+
     /// Makes a ticket: it, what it covers, its links and its audit entry, all or nothing.
     pub async fn ask_for_ticket(&self, actor: &Actor, new: &NewTicket) -> Result<Asked, DbError> {
         let mut connection = self.connection().await?;
         connection
             .transaction(async |connection| {
                 lock_covers(connection).await?;
-                let before: Option<StoredTicket> = tickets::table
-                    .filter(tickets::author.eq(&actor.name))
-                    .filter(tickets::idempotency_key.eq(&new.idempotency_key))
-                    .select(StoredTicket::as_select())
-                    .first(connection)
-                    .await
-                    .optional()?;
-                if let Some(before) = before {
-                    let same = before.request_digest.as_deref() == Some(&new.request_digest);
-                    return Ok(if same { Asked::Again(before) } else { Asked::OtherRequest });
+                let (key, digest) = (&new.idempotency_key, &new.request_digest);
+                if let Some(before) = asked_before(connection, &actor.name, key, digest).await? {
+                    return Ok(before);
                 }
                 inherit(connection, &beginnings(&new.members)).await?;
                 let known = match &new.existing {
@@ -597,6 +601,23 @@ async fn take_back(connection: &mut AsyncPgConnection, id: i64) -> QueryResult<(
     Ok(())
 }
 
+async fn asked_before(
+    connection: &mut AsyncPgConnection,
+    author: &str,
+    idempotency_key: &str,
+    request_digest: &str,
+) -> QueryResult<Option<Asked>> {
+    let before: Option<StoredTicket> = tickets::table
+        .filter(tickets::author.eq(author))
+        .filter(tickets::idempotency_key.eq(idempotency_key))
+        .select(StoredTicket::as_select())
+        .first(connection)
+        .await
+        .optional()?;
+    let same = |before: &StoredTicket| before.request_digest.as_deref() == Some(request_digest);
+    Ok(before.map(|before| if same(&before) { Asked::Again(before) } else { Asked::OtherRequest }))
+}
+
 async fn locked(connection: &mut AsyncPgConnection, id: i64) -> QueryResult<Option<StoredTicket>> {
     tickets::table.find(id).for_update().select(StoredTicket::as_select()).first(connection).await.optional()
 }
@@ -747,6 +768,26 @@ async fn post_more(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// The robot is to write an operator's words on the open tickets of these keys; on how many it will.
+pub(super) async fn post_words(
+    connection: &mut AsyncPgConnection,
+    actor: &Actor,
+    keys: Vec<&str>,
+    words: &str,
+) -> QueryResult<usize> {
+    diesel::sql_query(
+        "insert into ticket_posts (ticket_id, kind, body, author)
+         select distinct e.ticket_id, 'operator', $1, $2
+         from ticket_events e join tickets t on t.id = e.ticket_id
+         where e.event_key = any($3) and e.active and t.state in ('pending', 'created')",
+    )
+    .bind::<Text, _>(words)
+    .bind::<Text, _>(&actor.name)
+    .bind::<Array<Text>, _>(keys)
+    .execute(connection)
+    .await
 }
 
 fn beginnings(new: &[NewMember]) -> Vec<(&str, &str, Timestamp)> {
