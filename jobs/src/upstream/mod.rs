@@ -1,5 +1,5 @@
-//! The systems Heat reads from, one client file each. An upstream's wire shapes stay in its file; what comes out is
-//! [`heat::event::Event`]s or a [`heat::inventory::Inventory`].
+//! The systems Heat reads from and writes to, one client file each. An upstream's wire shapes stay in its file; what comes
+//! out is [`heat::event::Event`]s, a [`heat::inventory::Inventory`], or a [`tracker::Issue`].
 
 pub mod http;
 pub mod inventory;
@@ -7,6 +7,9 @@ pub mod inventory_file;
 pub mod juggler;
 mod layout;
 pub mod racktables;
+pub mod startrek;
+pub mod tracker;
+pub mod webhook;
 pub mod zabbix;
 pub mod zabbix_inventory;
 
