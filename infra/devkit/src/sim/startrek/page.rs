@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::super::fault::lock;
 use super::super::http::{self, Answer, Request, html_escaped};
 use super::Shared;
-use super::state::{Issue, PERSON, RESOLUTIONS, Refusal, STATUSES, State, person, term_named};
+use super::state::{Issue, PERSON, RESOLUTIONS, Refusal, STATUSES, State, field_named, person, term_named};
 
 const STYLE: &str = include_str!("../../../demo/startrek.css");
 
@@ -137,7 +137,14 @@ fn issue(state: &State, key: &str, refused: Option<&Refusal>) -> Result<String, 
     );
     let links: Vec<String> =
         state.links(key)?.iter().map(|seen| format!("{} {}", seen.relationship(), seen.other.key)).collect();
-    let values: Vec<String> = issue.values.iter().map(|(id, value)| format!("{id}: {value}")).collect();
+    let values: Vec<String> = issue
+        .values
+        .iter()
+        .map(|(id, value)| {
+            let words = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{}: {words}", field_named(id).map_or(id.as_str(), |field| field.name))
+        })
+        .collect();
     for (term, words) in [
         ("Status", status(issue)),
         ("Type", issue.kind.clone()),

@@ -636,7 +636,7 @@ async fn people_find_an_issue_its_comments_and_its_buttons_on_its_page() {
         "line 1\nline 2",
         "on its way",
         "relates DCOPS-1",
-        "A-07",
+        "Стойка: A-07",
         "value=\"close\"",
         "value=\"start_progress\"",
     ] {
