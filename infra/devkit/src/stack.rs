@@ -19,7 +19,7 @@ use crate::{
     eventually,
     process::{Process, Program, can_enter, free_port, is_free, is_root},
     racktables,
-    sim::{JugglerOptions, Simulation, SimulationOptions, ZabbixOptions},
+    sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     world::World,
 };
 
@@ -193,8 +193,9 @@ impl Stack {
             }
         }
         let mut ports = Ports::load(&dir);
+        let url = format!("http://127.0.0.1:{}", options.port);
         let Ground { redis, postgres, mariadb, simulation, upstreams } =
-            Ground::lay(&dir, &mut ports, options.still, report).await?;
+            Ground::lay(&dir, &mut ports, &url, options.still, report).await?;
 
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
@@ -223,7 +224,7 @@ impl Stack {
                     .env("HEAT_LISTEN", addr.to_string())
                     .env("HEAT_METRICS_LISTEN", metrics.to_string())
                     .env("HEAT_AUTH", "off")
-                    .env("HEAT_PUBLIC_URL", format!("http://127.0.0.1:{}", options.port));
+                    .env("HEAT_PUBLIC_URL", &url);
                 Service::start(program, addr)
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
@@ -331,9 +332,11 @@ struct Ground {
 }
 
 impl Ground {
+    /// `url` is where the stack will be reached.
     async fn lay(
         dir: &Path,
         ports: &mut Ports,
+        url: &str,
         still: bool,
         report: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<Self> {
@@ -370,8 +373,11 @@ impl Ground {
             ports.keep("mariadb", mariadb.port()?);
         }
 
-        let simulation =
-            if upstreams.are_all_real() { None } else { Some(simulate(ports, still, report).await?) };
+        let simulation = if upstreams.are_all_real() {
+            None
+        } else {
+            Some(simulate(dir, ports, url, still, report).await?)
+        };
         let inventory = match (&simulation, &mariadb) {
             (Some(simulation), Some(mariadb)) => {
                 let url = load_racktables(mariadb, simulation.world(), &mariadb_dir).await?;
@@ -387,24 +393,39 @@ impl Ground {
 }
 
 async fn simulate(
+    dir: &Path,
     ports: &mut Ports,
+    url: &str,
     still: bool,
     report: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Simulation> {
     let simulation = Simulation::start(SimulationOptions {
         zabbix: ZabbixOptions { listen: ports.address("zabbix")?, ..ZabbixOptions::default() },
         juggler: JugglerOptions { listen: ports.address("juggler")?, ..JugglerOptions::default() },
+        // PostgreSQL keeps the tickets from run to run, so the tracker must know them too.
+        startrek: StartrekOptions {
+            listen: ports.address("startrek")?,
+            file: Some(dir.join("startrek.json")),
+            ..StartrekOptions::default()
+        },
         control: ports.address("demo")?,
         power_loss_after: (!still).then_some(POWER_LOSS_AFTER),
         ..SimulationOptions::default()
     })
     .await?;
     report(&format!(
-        "simulated Zabbix at {}, Juggler at {}",
+        "simulated Zabbix at {}, Juggler at {}, Startrek at {}; its issues at {}",
         simulation.zabbix_url(),
-        simulation.juggler_url()
+        simulation.juggler_url(),
+        simulation.startrek_url(),
+        issues_url(url)
     ));
     Ok(simulation)
+}
+
+/// Where people look at the simulated Startrek's issues: behind nginx, so that their links lead wherever the map is.
+fn issues_url(url: &str) -> String {
+    format!("{url}/demo/startrek/")
 }
 
 /// Fills RackTables' database with a world, unless an earlier start did, and returns the URL of one who may read it.
