@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use heat::cache::{Cache, Follow, TrackerRecord};
-use heat::db::outbox::{DuePost, DueTicket, Item, Known, Outbox, READ_BACK_AFTER, Told};
+use heat::db::outbox::{DuePost, DueTicket, Item, Known, Outbox, Told};
 use heat::db::{Db, DbError};
 use heat::ticket::Draft;
 use heat::time::Timestamp;
@@ -30,6 +30,9 @@ use crate::words::Words;
 
 /// How many calls run beside each other.
 const IN_FLIGHT: usize = 4;
+
+/// Longer than any attempt lives: its own limit is ten seconds, and what is on its way arrives or is lost within a minute.
+pub const READ_BACK_AFTER: Duration = Duration::from_mins(1);
 
 /// How many tickets one search asks for.
 const STATES_AT_ONCE: usize = 100;
@@ -90,6 +93,9 @@ pub struct Delivery {
     pub schedule: Schedule,
     /// How long the robot waits for more before it comments, and for an all-clear to last.
     pub quiet: Duration,
+    /// A comment whose attempt ended without an answer is looked for in the tracker before it is repeated, and no sooner
+    /// than this: a slow first attempt may still arrive. [`READ_BACK_AFTER`].
+    pub read_back_after: Duration,
     /// Counters.
     pub metrics: DeliveryMetrics,
 }
@@ -101,7 +107,7 @@ impl Delivery {
         let this = Arc::new(self);
         let mut waiting = String::new();
         while !stop.is_cancelled() {
-            let why = match this.db.outbox().await {
+            let why = match this.db.outbox(this.read_back_after).await {
                 Ok(Some(outbox)) => {
                     tracing::info!("delivering tickets");
                     waiting.clear();
@@ -545,6 +551,8 @@ impl Round {
 
     async fn created(&mut self, ticket: &DueTicket, issue: Issue) -> Result<(), DbError> {
         tracing::info!(ticket = ticket.id, key = issue.key, "the tracker has the ticket");
+        // Its queue may be one whose fields are not known yet.
+        self.queues_looked_at = None;
         match self.outbox.ticket_created(ticket.id, &told(issue)).await {
             Ok(()) => {}
             Err(error) if error.is_duplicate() => {
@@ -625,7 +633,7 @@ impl Round {
             TrackerError::Outage(_) => {
                 let delay = back_off(attempts);
                 // A comment must have had its time to arrive before it is looked for.
-                let delay = if item.is_post() { delay.max(READ_BACK_AFTER) } else { delay };
+                let delay = if item.is_post() { delay.max(self.delivery.read_back_after) } else { delay };
                 self.outbox.again(item, delay, &text, true).await?;
             }
             TrackerError::Limited { retry_after } => {

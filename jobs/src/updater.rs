@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
 use crate::config::Config;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, READ_BACK_AFTER};
 use crate::inventory::ReadInventory;
 use crate::lease;
 use crate::listen::Listener;
@@ -46,6 +46,7 @@ pub async fn run(config: Config, metrics: Metrics, stop: CancellationToken) -> a
                 target: tickets.target()?,
                 schedule: tickets.schedule.clone(),
                 quiet: tickets.quiet,
+                read_back_after: READ_BACK_AFTER,
                 metrics: metrics.delivery.clone(),
             };
             Some(tokio::spawn(delivery.run(stop.clone())))

@@ -19,10 +19,6 @@ use crate::ticket::{Draft, State};
 /// Any number that nothing else in the database locks on.
 const OUTBOX_LOCK: i64 = 0x0068_6561_7400_0003;
 
-/// A comment whose attempt ended without an answer is looked for in the tracker before it is repeated, and no sooner than
-/// this: a slow first attempt may still arrive.
-pub const READ_BACK_AFTER: Duration = Duration::from_mins(1);
-
 /// Attempts go on for so long; then somebody has to look.
 pub const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
 
@@ -240,8 +236,9 @@ impl Wait {
 }
 
 impl Db {
-    /// The outbox, unless somebody else has it. What its holder before was sending when it died is due again.
-    pub async fn outbox(&self) -> Result<Option<Outbox>, DbError> {
+    /// The outbox, unless somebody else has it. What its holder before was sending when it died is due again: a ticket at
+    /// once, a comment when `read_back_after` its attempt it must have arrived if it ever does.
+    pub async fn outbox(&self, read_back_after: Duration) -> Result<Option<Outbox>, DbError> {
         let mut connection = Object::take(self.connection().await?);
         let held: Held = diesel::sql_query("select pg_try_advisory_lock($1) as held")
             .bind::<BigInt, _>(OUTBOX_LOCK)
@@ -257,7 +254,7 @@ impl Db {
             "update ticket_posts
              set sending = false, next_attempt_at = attempted_at + make_interval(secs => $1) where sending",
         )
-        .bind::<Double, _>(READ_BACK_AFTER.as_secs_f64())
+        .bind::<Double, _>(read_back_after.as_secs_f64())
         .execute(&mut connection)
         .await?;
         Ok(Some(Outbox { connection }))

@@ -279,7 +279,8 @@ mod tests {
                 let markup = format!("{before}{}{after}", escaped(&text));
                 let (seen, tags) = read(&markup);
                 prop_assert_eq!(tags, Vec::<String>::new(), "{}", markup);
-                prop_assert_eq!(shown(&seen), format!("{before}{plain}{after}").trim());
+                let around = format!("{before}{plain}{after}");
+                prop_assert_eq!(shown(&seen), around.trim());
                 prop_assert!(!summons(&markup) && !directs(&markup), "{}", markup);
                 prop_assert!(!markup.contains("//") && !markup.contains(['|', '`']), "{}", markup);
             }

@@ -16,6 +16,7 @@ use heat_devkit::eventually;
 use serde_json::json;
 
 const QUIET: Duration = Duration::from_mins(10);
+const READ_BACK_AFTER: Duration = Duration::from_mins(1);
 
 struct Desk {
     db: Db,
@@ -33,7 +34,9 @@ impl Desk {
 
     /// The outbox, as soon as its last holder's connection is gone.
     async fn outbox(&self) -> Outbox {
-        eventually("the outbox", QUIET, async || self.db.outbox().await.unwrap()).await.unwrap()
+        eventually("the outbox", QUIET, async || self.db.outbox(READ_BACK_AFTER).await.unwrap())
+            .await
+            .unwrap()
     }
 
     async fn ask(&self, who: &str, new: &NewTicket) -> Asked {
@@ -190,7 +193,7 @@ async fn one_alone_sends_and_what_it_was_sending_when_it_died_is_due_again() {
     let desk = Desk::open().await;
     let ticket = desk.made("r", &["e1"]).await;
     let mut first = desk.outbox().await;
-    assert!(desk.db.outbox().await.unwrap().is_none(), "one at a time");
+    assert!(desk.db.outbox(READ_BACK_AFTER).await.unwrap().is_none(), "one at a time");
     let due = first.claim_ticket().await.unwrap().unwrap();
     assert_eq!((due.id, due.attempts, due.maybe_sent), (ticket.id, 1, false));
     assert!(first.claim_ticket().await.unwrap().is_none(), "it is being sent");
