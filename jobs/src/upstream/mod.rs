@@ -1,6 +1,7 @@
 //! The systems Heat reads from, one client file each. An upstream's wire shapes stay in its file; what comes out is
-//! [`heat::event::Event`]s or a [`heat::inventory::Inventory`].
+//! [`heat::event::Event`]s, a [`heat::inventory::Inventory`] or the files of a [`git::Commit`].
 
+pub mod git;
 pub mod http;
 pub mod inventory;
 pub mod inventory_file;
