@@ -1,7 +1,7 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`])
-//! is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`],
+//! [`ticket`], [`template`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod cache;
 pub mod comment;
@@ -18,4 +18,6 @@ pub mod severity;
 pub mod signals;
 pub mod snapshot;
 pub mod telemetry;
+pub mod template;
+pub mod ticket;
 pub mod time;
