@@ -384,6 +384,8 @@ pub struct Parts<'a> {
     pub inventory_version: &'a str,
     /// Version of the coverage.
     pub coverage_version: &'a str,
+    /// The active commit of the templates; empty while there is none.
+    pub templates_version: &'a str,
     /// Comments by event key.
     pub threads: &'a Threads,
 }
@@ -393,6 +395,7 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     let mut snapshot = Snapshot {
         inventory_version: parts.inventory_version.into(),
         coverage_version: parts.coverage_version.into(),
+        templates_version: parts.templates_version.into(),
         ..Snapshot::default()
     };
     snapshot.events.reserve_exact(parts.sources.iter().map(|s| s.events.len()).sum());
@@ -580,6 +583,7 @@ mod tests {
             places,
             inventory_version: "i",
             coverage_version: "c",
+            templates_version: "t",
             threads,
         }
     }

@@ -15,7 +15,9 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 
 pub use follow::{Follow, Hint, Notifications};
 pub use lease::{Fence, LEASE_FOR, RENEW_EVERY};
-pub use records::{CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth};
+pub use records::{
+    CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth, TemplatesRecord,
+};
 
 use crate::config::Secret;
 
@@ -171,6 +173,10 @@ impl Keys {
     /// Which devices are watched.
     pub fn coverage(&self) -> String {
         self.key("coverage")
+    }
+    /// The templates of tickets and comments.
+    pub fn templates(&self) -> String {
+        self.key("templates")
     }
     /// The last join from Postgres.
     pub fn said(&self) -> String {

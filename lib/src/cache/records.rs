@@ -13,6 +13,7 @@ use crate::coverage::Watched;
 use crate::event::Event;
 use crate::packed::Packed;
 use crate::snapshot::Status;
+use crate::template::Files;
 use crate::time::Timestamp;
 
 type Hash = HashMap<String, Vec<u8>>;
@@ -62,6 +63,26 @@ pub struct CachedDocument {
     pub error: Option<String>,
     /// The JSON, compressed.
     pub body: Packed,
+}
+
+/// `heat:templates`: which commit of the templates is active, and why a newer one is not. The active files themselves are
+/// read by [`Cache::templates`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplatesRecord {
+    /// Id of the active commit; empty while there is none.
+    pub version: String,
+    /// The first line of its message.
+    pub subject: String,
+    /// When it was committed.
+    pub committed_at: Option<Timestamp>,
+    /// When the repository was last looked at with success.
+    pub pulled_at: Option<Timestamp>,
+    /// Id of the newest commit, if it was not activated.
+    pub rejected: Option<String>,
+    /// Why it was not: findings, `file:line: message`, a line each.
+    pub error: Option<String>,
+    /// Why the last look at the repository failed, for an operator; it says nothing about any commit.
+    pub pull_error: Option<String>,
 }
 
 /// `heat:snapshot`.
@@ -161,12 +182,7 @@ impl Cache {
             "stale_after_s",
         ];
         let key = self.keys.source(name);
-        let mut connection = self.connection().await?;
-        let values: Vec<Option<Vec<u8>>> =
-            cmd("HMGET").arg(&key).arg(&FIELDS).query_async(&mut connection).await?;
-        let fields =
-            FIELDS.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        readable(&key, fields.collect())?.map(|hash| health(&key, &hash)).transpose()
+        self.fields(&key, &FIELDS).await?.map(|hash| health(&key, &hash)).transpose()
     }
 
     /// Writes the inventory or the coverage whole.
@@ -204,7 +220,7 @@ impl Cache {
         Ok(Some(CachedDocument {
             version: string(&hash, "version"),
             fetched_at: parsed(key, &hash, "fetched_at")?,
-            error: Some(string(&hash, "error")).filter(|e| !e.is_empty()),
+            error: some(&hash, "error"),
             body: packed(key, body)?,
         }))
     }
@@ -213,6 +229,51 @@ impl Cache {
     pub async fn document_version(&self, key: &str) -> Result<Option<String>, CacheError> {
         let mut connection = self.connection().await?;
         Ok(connection.hget(key, "version").await?)
+    }
+
+    /// Writes how the templates are doing, and with `files` the active ones; without, those that are there stay.
+    pub async fn write_templates(
+        &self,
+        fence: Fence,
+        record: &TemplatesRecord,
+        files: Option<&Files>,
+    ) -> Result<(), CacheError> {
+        let key = self.keys.templates();
+        let mut fields = template_fields(record);
+        if let Some(files) = files {
+            let packed = Packed::new(&json(&key, files)?).map_err(|error| unreadable(&key, error))?;
+            fields.push(("body", packed.gzip().to_vec()));
+        }
+        self.write(fence, &key, fields).await
+    }
+
+    /// Takes the templates away, where none are configured any more.
+    pub async fn forget_templates(&self, fence: Fence) -> Result<(), CacheError> {
+        let mut fields = template_fields(&TemplatesRecord::default());
+        fields.push(("body", Vec::new()));
+        self.write(fence, &self.keys.templates(), fields).await
+    }
+
+    /// How the templates are doing, without their files; none if they were never looked at since Redis was empty.
+    pub async fn templates_record(&self) -> Result<Option<TemplatesRecord>, CacheError> {
+        const FIELDS: [&str; 8] =
+            ["format", "version", "subject", "committed_at", "pulled_at", "rejected", "error", "pull_error"];
+        let key = self.keys.templates();
+        let hash = self.fields(&key, &FIELDS).await?;
+        let record = hash.map(|hash| templates_record(&key, &hash)).transpose()?;
+        Ok(record.filter(|record| *record != TemplatesRecord::default()))
+    }
+
+    /// The active templates with the id of their commit, if there are any.
+    pub async fn templates(&self) -> Result<Option<(String, Files)>, CacheError> {
+        let key = self.keys.templates();
+        let Some(mut hash) = self.fields(&key, &["format", "version", "body"]).await? else {
+            return Ok(None);
+        };
+        let Some(body) = hash.remove("body").filter(|body| !body.is_empty()) else { return Ok(None) };
+        let json = packed(&key, body)?.json().map_err(|error| unreadable(&key, error))?;
+        let files = serde_json::from_slice(&json).map_err(|error| unreadable(&key, error))?;
+        Ok(Some((string(&hash, "version"), files)))
     }
 
     /// Writes the snapshot.
@@ -348,6 +409,15 @@ impl Cache {
         Ok(found)
     }
 
+    /// Some fields of a hash, `format` among them.
+    async fn fields(&self, key: &str, names: &[&str]) -> Result<Option<Hash>, CacheError> {
+        let mut connection = self.connection().await?;
+        let values: Vec<Option<Vec<u8>>> =
+            cmd("HMGET").arg(key).arg(names).query_async(&mut connection).await?;
+        let fields = names.iter().zip(values).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+        readable(key, fields.collect())
+    }
+
     async fn hash(&self, key: &str) -> Result<Option<Hash>, CacheError> {
         let mut connection = self.connection().await?;
         readable(key, connection.hgetall(key).await?)
@@ -370,11 +440,35 @@ fn health(key: &str, hash: &Hash) -> Result<SourceHealth, CacheError> {
         kind: string(hash, "kind"),
         status: parsed(key, hash, "status")?.unwrap_or_default(),
         fetched_at: parsed(key, hash, "fetched_at")?,
-        error: Some(string(hash, "error")).filter(|e| !e.is_empty()),
+        error: some(hash, "error"),
         link: string(hash, "link"),
         problems: parsed(key, hash, "problems")?.unwrap_or(0),
         late_after_s: parsed(key, hash, "late_after_s")?.unwrap_or(0),
         stale_after_s: parsed(key, hash, "stale_after_s")?.unwrap_or(0),
+    })
+}
+
+fn template_fields(record: &TemplatesRecord) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("version", record.version.clone().into_bytes()),
+        ("subject", record.subject.clone().into_bytes()),
+        ("committed_at", text(record.committed_at.as_ref())),
+        ("pulled_at", text(record.pulled_at.as_ref())),
+        ("rejected", text(record.rejected.as_ref())),
+        ("error", text(record.error.as_ref())),
+        ("pull_error", text(record.pull_error.as_ref())),
+    ]
+}
+
+fn templates_record(key: &str, hash: &Hash) -> Result<TemplatesRecord, CacheError> {
+    Ok(TemplatesRecord {
+        version: string(hash, "version"),
+        subject: string(hash, "subject"),
+        committed_at: parsed(key, hash, "committed_at")?,
+        pulled_at: parsed(key, hash, "pulled_at")?,
+        rejected: some(hash, "rejected"),
+        error: some(hash, "error"),
+        pull_error: some(hash, "pull_error"),
     })
 }
 
@@ -388,6 +482,10 @@ fn text<T: ToString>(value: Option<&T>) -> Vec<u8> {
 
 fn string(hash: &Hash, field: &str) -> String {
     hash.get(field).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+}
+
+fn some(hash: &Hash, field: &str) -> Option<String> {
+    Some(string(hash, field)).filter(|text| !text.is_empty())
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(
