@@ -139,6 +139,7 @@ fn snapshot<'a>(
         places,
         inventory_version: "inventory",
         coverage_version: "coverage",
+        templates_version: "templates",
         threads,
     })
 }

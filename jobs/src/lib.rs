@@ -35,5 +35,6 @@ pub mod openings;
 pub mod publish;
 pub mod refresh;
 pub mod schedule;
+pub mod templates;
 pub mod updater;
 pub mod upstream;

@@ -8,6 +8,7 @@ use heat::config::Secret;
 use heat::db::Db;
 use heat::snapshot::{ActiveEvent, Snapshot, Source};
 use heat_devkit::backends::{Postgres, Redis};
+use heat_devkit::git::Repository;
 use heat_devkit::process::{Process, Program, free_port};
 use heat_devkit::sim::{Juggler, JugglerOptions, Zabbix, ZabbixOptions};
 use tempfile::TempDir;
@@ -93,6 +94,20 @@ impl Stage {
 
     pub(crate) fn updater(&self) -> Process {
         self.program().spawn().unwrap()
+    }
+
+    /// One that looks at this repository every second.
+    pub(crate) fn updater_with_templates(&self, templates: &Repository) -> Process {
+        self.program()
+            .env("HEAT_TEMPLATES_URL", templates.url())
+            .env("HEAT_TEMPLATES_CRON", "* * * * * *")
+            .spawn()
+            .unwrap()
+    }
+
+    /// An empty one among the files of this stage.
+    pub(crate) fn repository(&self) -> Repository {
+        Repository::init(&self.files.path().join("templates.git"), &[]).unwrap()
     }
 
     pub(crate) fn updater_with_juggler(&self) -> Process {

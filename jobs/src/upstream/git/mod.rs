@@ -30,7 +30,7 @@ use self::tree::{LARGEST_IN_ALL, MOST_FILES};
 
 pub use self::error::{GitError, short};
 pub use self::remote::{Access, Remote};
-pub use self::tree::Refusal;
+pub use self::tree::{Reason, Refusal};
 
 /// How long a reading may take, from the first question to the last file.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -120,7 +120,7 @@ impl Repository {
         let commit = described(&room).await?;
         let listing = room.git(&[IN, "ls-tree", "-r", "-z", "-l", "--full-tree", READ], &[], LISTING);
         let Some(listing) = listing.await? else {
-            let refusal = Refusal::TooMany { path: "the last of them".to_owned() };
+            let refusal = Refusal { path: "the last of them".to_owned(), reason: Reason::TooMany };
             return Err(GitError::Refused { commit: commit.id, refusal });
         };
         let entries = tree::entries(&listing).map_err(|fault| fault.of(&commit.id))?;

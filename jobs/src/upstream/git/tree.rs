@@ -16,53 +16,40 @@ pub(super) const LARGEST_IN_ALL: u64 = 2 << 20;
 /// How the text begins that stands in for a file in Git LFS.
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 
-/// Something that a repository of templates may not hold. Begins with its path, as findings about templates do.
+/// Something that a commit may not hold. Begins with its path, as findings about templates do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+#[error("{path}: {reason}")]
+pub struct Refusal {
+    /// Where it stands; what is not UTF-8 in it as `\u{fffd}`. Of a limit on all files, the first one beyond.
+    pub path: String,
+    /// Why it is refused.
+    pub reason: Reason,
+}
+
+/// Why something is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
     /// A symbolic link.
-    #[error("{path}: a symbolic link; put the file itself there")]
-    Symlink {
-        /// Where it stands.
-        path: String,
-    },
-    /// Another repository, by name of a commit.
-    #[error("{path}: a submodule; put its files there")]
-    Submodule {
-        /// Where it stands.
-        path: String,
-    },
-    /// One file is too large.
-    #[error("{path}: {size} bytes, and {LARGEST_FILE} are the most for one file")]
-    TooLarge {
-        /// The file.
-        path: String,
-        /// Its size, in bytes.
-        size: u64,
-    },
+    #[error("a symbolic link; put the file itself there")]
+    Symlink,
+    /// Another repository, by the id of a commit.
+    #[error("a submodule; put its files there")]
+    Submodule,
+    /// So many bytes in one file.
+    #[error("{0} bytes, and {LARGEST_FILE} are the most for one file")]
+    TooLarge(u64),
     /// All files together are too large.
-    #[error("{path}: with it the files have more than {LARGEST_IN_ALL} bytes, which are the most for all")]
-    TooLargeInAll {
-        /// The first one over the limit.
-        path: String,
-    },
+    #[error("with it the files have more than {LARGEST_IN_ALL} bytes, which are the most for all of them")]
+    TooLargeInAll,
     /// Too many of them.
-    #[error("{path}: with it there are more than {MOST_FILES} files, which are the most")]
-    TooMany {
-        /// The first one over the limit.
-        path: String,
-    },
-    /// Not text.
-    #[error("{path}: it is not UTF-8 text")]
-    NotText {
-        /// The file; what is not UTF-8 in its name stands as `\u{fffd}`.
-        path: String,
-    },
+    #[error("with it there are more than {MOST_FILES} files, which are the most")]
+    TooMany,
+    /// Its content or its name is no text.
+    #[error("it is not UTF-8 text")]
+    NotText,
     /// Only the place where a file is kept.
-    #[error("{path}: it is kept in Git LFS; put the file itself there")]
-    Lfs {
-        /// The file.
-        path: String,
-    },
+    #[error("it is kept in Git LFS; put the file itself there")]
+    Lfs,
 }
 
 /// Why files could not be had.
@@ -74,6 +61,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    fn refused(path: impl Into<String>, reason: Reason) -> Self {
+        Self::Refused(Refusal { path: path.into(), reason })
+    }
+
     pub(super) fn of(self, commit: &str) -> GitError {
         match self {
             Self::Refused(refusal) => GitError::Refused { commit: commit.to_owned(), refusal },
@@ -105,25 +96,23 @@ pub(super) fn entries(listing: &[u8]) -> Result<Vec<Entry>, Fault> {
         else {
             return Err(strange());
         };
-        let path = String::from_utf8(path.to_vec()).map_err(|error| {
-            let path = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            Fault::Refused(Refusal::NotText { path })
-        })?;
+        let path = String::from_utf8(path.to_vec())
+            .map_err(|error| Fault::refused(String::from_utf8_lossy(error.as_bytes()), Reason::NotText))?;
         let size = match mode {
             "100644" | "100755" | "100664" => size.parse().map_err(|_| strange())?,
-            "120000" => return Err(Fault::Refused(Refusal::Symlink { path })),
-            "160000" => return Err(Fault::Refused(Refusal::Submodule { path })),
+            "120000" => return Err(Fault::refused(path, Reason::Symlink)),
+            "160000" => return Err(Fault::refused(path, Reason::Submodule)),
             _ => return Err(strange()),
         };
         if size > LARGEST_FILE {
-            return Err(Fault::Refused(Refusal::TooLarge { path, size }));
+            return Err(Fault::refused(path, Reason::TooLarge(size)));
         }
         in_all += size;
         if in_all > LARGEST_IN_ALL {
-            return Err(Fault::Refused(Refusal::TooLargeInAll { path }));
+            return Err(Fault::refused(path, Reason::TooLargeInAll));
         }
         if entries.len() == MOST_FILES {
-            return Err(Fault::Refused(Refusal::TooMany { path }));
+            return Err(Fault::refused(path, Reason::TooMany));
         }
         entries.push(Entry { object: object.to_owned(), path, size });
     }
@@ -142,9 +131,9 @@ pub(super) fn contents(mut batch: &[u8], entries: Vec<Entry>) -> Result<BTreeMap
         let Some((content, rest)) = parts else { return Err(Fault::Strange("cat-file")) };
         batch = rest;
         match std::str::from_utf8(content) {
-            Ok(text) if text.starts_with(LFS_POINTER) => return Err(Fault::Refused(Refusal::Lfs { path })),
+            Ok(text) if text.starts_with(LFS_POINTER) => return Err(Fault::refused(path, Reason::Lfs)),
             Ok(text) => files.insert(path, text.to_owned()),
-            Err(_) => return Err(Fault::Refused(Refusal::NotText { path })),
+            Err(_) => return Err(Fault::refused(path, Reason::NotText)),
         };
     }
     Ok(files)
@@ -179,9 +168,9 @@ mod tests {
         );
         let submodule = format!("160000 commit {OBJECT}       -\tmacros\0");
         let Err(Fault::Refused(refused)) = entries(submodule.as_bytes()) else { panic!() };
-        assert_eq!(refused, Refusal::Submodule { path: "macros".into() });
+        assert_eq!(refused, Refusal { path: "macros".into(), reason: Reason::Submodule });
         let name = [format!("100644 blob {OBJECT} 3\ta").as_bytes(), b"\xff\0"].concat();
-        assert_eq!(entries(&name), Err(Fault::Refused(Refusal::NotText { path: "a\u{fffd}".into() })));
+        assert_eq!(entries(&name), Err(Fault::refused("a\u{fffd}", Reason::NotText)));
     }
 
     #[test]
@@ -208,10 +197,7 @@ mod tests {
         let size = text.len() as u64;
         let entry = Entry { object: OBJECT.into(), path: "a".into(), size };
         let batch = format!("{OBJECT} blob {size}\n{text}\n");
-        assert_eq!(
-            contents(batch.as_bytes(), vec![entry]),
-            Err(Fault::Refused(Refusal::Lfs { path: "a".into() }))
-        );
+        assert_eq!(contents(batch.as_bytes(), vec![entry]), Err(Fault::refused("a", Reason::Lfs)));
     }
 
     proptest! {
