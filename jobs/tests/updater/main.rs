@@ -274,6 +274,28 @@ async fn templates_are_pulled_by_themselves_and_outlive_the_updater_and_their_re
     assert_eq!(stage.cache.templates().await.unwrap(), None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_checks_the_templates_as_the_updater_does() {
+    let (stage, template) = (Stage::set().await, "---\ntitle: A\nqueue: NOC\nsummary: Fire\n---\nFire\n");
+    let templates = stage.repository();
+    let commit =
+        |text: &str| templates.commit("master", "A commit", &[Entry::file("tickets/a.md.j2", text)]).unwrap();
+    let id = commit(template);
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(well, "{said}");
+    for words in
+        ["templates       ok", ": 1 for tickets, 0 for comments, 0 tests pass", &id[..12], "A commit"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    commit(&template.replace("title", "titel"));
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(!well && said.contains("templates       SICK") && said.contains("tickets/a.md.j2:2: "), "{said}");
+    std::fs::remove_dir_all(templates.path()).unwrap();
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(!well && said.contains("is not there"), "{said}");
+}
+
 #[test]
 fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right() {
     for (name, value, expected) in [

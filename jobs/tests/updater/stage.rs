@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use heat::cache::Cache;
 use heat::config::Secret;
@@ -108,6 +109,16 @@ impl Stage {
     /// An empty one among the files of this stage.
     pub(crate) fn repository(&self) -> Repository {
         Repository::init(&self.files.path().join("templates.git"), &[]).unwrap()
+    }
+
+    /// Whether the doctor finds everything well with these templates, and what it says.
+    pub(crate) async fn doctor(&self, templates: &Repository) -> (bool, String) {
+        let log = self.files.path().join("doctor.log");
+        let doctor = self.program().arg("doctor").env("HEAT_TEMPLATES_URL", templates.url()).log(&log);
+        let status = doctor.spawn().unwrap().ended(Duration::from_mins(1)).await.unwrap();
+        let said = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(log).unwrap();
+        (status.success(), said)
     }
 
     pub(crate) fn updater_with_juggler(&self) -> Process {
