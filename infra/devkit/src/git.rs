@@ -63,6 +63,12 @@ impl Repository {
         Ok(Self { path: fs::canonicalize(path)? })
     }
 
+    /// The one in `path`, if there is one.
+    #[must_use]
+    pub fn open(path: &Path) -> Option<Self> {
+        path.join("HEAD").exists().then(|| Self { path: path.to_owned() })
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -122,6 +128,16 @@ impl Repository {
             }
         }
         self.commit(branch, subject, &entries)
+    }
+
+    /// The paths of a branch's files, sorted.
+    ///
+    /// # Errors
+    /// If there is no such branch, or a path is not UTF-8.
+    pub fn files(&self, branch: &str) -> anyhow::Result<Vec<String>> {
+        let name = format!("refs/heads/{branch}");
+        let list = run(self.git().args(["ls-tree", "-r", "-z", "--name-only", &name]), &[])?.stdout;
+        Ok(String::from_utf8(list)?.split_terminator('\0').map(str::to_owned).collect())
     }
 
     /// Sends a branch to another repository, over ssh by this command.
