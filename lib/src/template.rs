@@ -16,6 +16,9 @@ mod table;
 mod values;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -34,6 +37,15 @@ use crate::ticket::{Draft, LONGEST_DESCRIPTION, LONGEST_SUMMARY};
 use engine::Renderer;
 use golden::Golden;
 use lint::Lint;
+
+/// How many files a set may have.
+pub const MOST_FILES: usize = 500;
+
+/// How large one of them may be, in bytes.
+pub const LARGEST_FILE: u64 = 64 << 10;
+
+/// How large all of them together may be, in bytes.
+pub const LARGEST_IN_ALL: u64 = 2 << 20;
 
 /// The longest text of a field, in characters; longer ones are cut.
 const LONGEST_FIELD: usize = 1000;

@@ -98,7 +98,7 @@ impl Renderer {
     pub(super) fn file(&mut self, file: &str) -> Result<String, Finding> {
         self.env.set_formatter(print_escaped);
         let rendered = self.env.get_template(file).and_then(|template| template.render(()));
-        rendered.map(|text| text.trim().to_owned()).map_err(|error| finding(&error, file, None))
+        rendered.map(|text| markup::tidied(&text)).map_err(|error| finding(&error, file, None))
     }
 
     /// A text of a file's front matter, as plain text in one line.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::subject::Member;
+use super::{Finding, yaml};
 use crate::event::opening_id;
 use crate::inventory::Inventory;
 use crate::placement::{Places, Unplaced};
@@ -91,9 +92,55 @@ impl<'a> Placing<'a> {
     }
 }
 
+/// Events from a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Events {
+    /// Each in the form of a snapshot's.
+    pub events: Vec<Value>,
+    /// URL templates by source.
+    pub links: BTreeMap<String, String>,
+}
+
+/// Reads events from JSON or YAML: a list of them, or a whole snapshot.
+///
+/// # Errors
+/// What is wrong with the document; the finding's file has no name.
+pub fn events(text: &str) -> Result<Events, Finding> {
+    match yaml::read("", 1, text)? {
+        Value::Array(events) => Ok(Events { events, ..Events::default() }),
+        Value::Object(mut snapshot) => {
+            let Some(Value::Array(events)) = snapshot.remove("events") else {
+                return Err(Finding {
+                    file: String::new(),
+                    line: Some(1),
+                    message: "has no list of events".into(),
+                });
+            };
+            let sources = snapshot.get("sources").and_then(Value::as_array).into_iter().flatten();
+            let text = |source: &Value, key: &str| source.get(key).and_then(Value::as_str).map(str::to_owned);
+            let links = sources.filter_map(|source| Some((text(source, "name")?, text(source, "link")?)));
+            Ok(Events { events, links: links.collect() })
+        }
+        _ => Err(Finding {
+            file: String::new(),
+            line: Some(1),
+            message: "is neither a list of events nor a snapshot".into(),
+        }),
+    }
+}
+
+/// Reads an inventory from JSON or YAML.
+///
+/// # Errors
+/// What is wrong with the document; the finding's file has no name.
+pub fn inventory(text: &str) -> Result<Inventory, Finding> {
+    yaml::read("", 1, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Snapshot;
 
     fn example<T: serde::de::DeserializeOwned>(text: &str) -> T {
         serde_json::from_str(text).unwrap()
@@ -101,16 +148,18 @@ mod tests {
 
     #[test]
     fn every_event_of_a_snapshot_can_be_copied_into_a_test() {
-        let snapshot: Value = example(include_str!("../../examples/snapshot.json"));
+        let text = include_str!("../../examples/snapshot.json");
+        let (Events { events, links }, snapshot) = (events(text).unwrap(), example::<Snapshot<'_>>(text));
         let inventory: Inventory = example(include_str!("../../examples/inventory.json"));
-        let (links, typed) = (
-            BTreeMap::new(),
-            example::<crate::snapshot::Snapshot<'_>>(include_str!("../../examples/snapshot.json")),
-        );
         let placing = Placing::new(&inventory, &links);
-        for (event, typed) in snapshot["events"].as_array().unwrap().iter().zip(&typed.events) {
+        assert_eq!(links.len(), snapshot.sources.len() - 2, "those of the real sources");
+        for (event, known) in events.iter().zip(&snapshot.events) {
             let member = placing.member(event).unwrap();
-            assert_eq!(member, Member::new(typed, "", &inventory), "it stands where the updater put it");
+            let expected = Member::new(known, links.get(&*known.source).unwrap(), &inventory);
+            // Of this one the example's inventory does not have the two devices.
+            if known.unplaced != Some(Unplaced::Ambiguous) {
+                assert_eq!(member, expected, "it stands where the updater put it");
+            }
         }
     }
 

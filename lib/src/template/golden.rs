@@ -125,6 +125,7 @@ impl Golden {
             }
             expect.push((key, value.value, line));
         }
+        expect.sort_by_key(|(.., line)| *line);
         let inventory = inventory(case.inventory, file, files)?;
         let placing = Placing::new(&inventory, &case.links);
         let members = case.events.iter().map(|event| {

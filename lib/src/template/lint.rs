@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, tests};
 
 use super::engine::environment;
+use super::markup::Fences;
 use super::scan::{Kind, Piece, Token, pieces};
 use super::subject::{IncidentView, Member, Standing, Subject, TicketView};
 use super::values::variables;
@@ -160,11 +161,16 @@ impl Lint {
         };
         let mut value = value.clone();
         for name in names {
-            // Of what is none here, such as a tag, the parts are not known.
-            if value.is_none() {
-                return None;
-            }
-            let part = value.get_attr(name).unwrap_or_default();
+            let part = match value.kind() {
+                ValueKind::Map => value.get_attr(name).unwrap_or_default(),
+                ValueKind::String | ValueKind::Number => {
+                    return Some(format!(
+                        "{path:?} is nothing: a text has no {name:?}; filters change texts"
+                    ));
+                }
+                // What tags there are, or what stands in a list, only the event knows.
+                _ => return None,
+            };
             if part.is_undefined() {
                 let parts: Vec<_> =
                     value.try_iter().into_iter().flatten().map(|part| part.to_string()).collect();
@@ -207,7 +213,7 @@ fn place_of(path: &str, pieces: &[Piece<'_>]) -> Option<u32> {
 /// In what markup of the author's own a place lies.
 #[derive(Debug, Default)]
 struct Around {
-    fence: Option<(char, usize)>,
+    fences: Fences,
     line: String,
 }
 
@@ -216,25 +222,14 @@ impl Around {
         let mut lines = text.split('\n');
         self.line.push_str(lines.next().unwrap_or_default());
         for line in lines {
-            self.end_line();
+            self.fences.take(&self.line);
             line.clone_into(&mut self.line);
         }
     }
 
-    fn end_line(&mut self) {
-        let line = self.line.trim();
-        let Some(mark @ ('`' | '~')) = line.chars().next() else { return };
-        let run = line.chars().take_while(|c| *c == mark).count();
-        match self.fence {
-            Some((open, length)) if open == mark && run >= length && run == line.len() => self.fence = None,
-            None if run >= 3 => self.fence = Some((mark, run)),
-            _ => {}
-        }
-    }
-
     /// A value that is printed here shows its escapes; there are filters for code.
-    fn complain(&mut self, line: u32) -> Option<(u32, String)> {
-        let message = if self.fence.is_some() {
+    fn complain(&self, line: u32) -> Option<(u32, String)> {
+        let message = if self.fences.is_inside() {
             "a value within a block of code shows its escapes; let |fence make the block"
         } else if self.line.matches('`').count() % 2 == 1 {
             "a value between backquotes shows its escapes; leave them to |code"

@@ -11,8 +11,17 @@ pub(super) fn read<T: DeserializeOwned>(file: &str, first: u32, text: &str) -> R
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let line = error.location().and_then(|location| line(location, first));
-        Finding { file: file.to_owned(), line, message: error.to_string() }
+        Finding { file: file.to_owned(), line, message: without_place(&error.to_string()).to_owned() }
     })
+}
+
+/// A message without its place, which is told in lines of the document and not of the file.
+fn without_place(message: &str) -> &str {
+    let is_place = |place: &str| place.chars().all(|c| c.is_ascii_digit() || ", column".contains(c));
+    match message.rsplit_once(" at line ") {
+        Some((message, place)) if is_place(place) => message,
+        _ => message,
+    }
 }
 
 /// The line of a value, in the file whose line `first` its document begins at.
