@@ -42,6 +42,7 @@ need_for_the_stack() {
     need mariadb-server /usr/sbin/mariadbd /usr/bin/mariadb-install-db
     need mariadb-client /usr/bin/mariadb
     need nginx /usr/sbin/nginx /etc/nginx/mime.types
+    need git /usr/bin/git
 }
 
 # Installs what `need` noted. No service is started: Heat starts servers of its own, on ports of its own.

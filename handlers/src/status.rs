@@ -1,8 +1,8 @@
-//! `GET /status`: sources, jobs, replicas and their ages, for whoever is asked why the picture is not right.
+//! `GET /status`: sources, templates, jobs, replicas and their ages, for whoever is asked why the picture is not right.
 
 use std::time::Duration;
 
-use heat::cache::{CacheError, JobRecord, Notifications, ReplicaRecord, SourceHealth};
+use heat::cache::{CacheError, JobRecord, Notifications, ReplicaRecord, SourceHealth, TemplatesRecord};
 use heat::snapshot::Status;
 use heat::time::Timestamp;
 use sailfish::TemplateSimple;
@@ -31,6 +31,14 @@ struct SourceRow {
     error: String,
 }
 
+struct TemplatesRow {
+    name: &'static str,
+    class: &'static str,
+    value: String,
+    /// What is wrong, a line each.
+    errors: Vec<String>,
+}
+
 struct JobRow {
     name: String,
     outcome: String,
@@ -46,6 +54,7 @@ struct Page<'a> {
     bands: Vec<(&'static str, String)>,
     picture: Vec<(&'static str, &'static str, String)>,
     sources: Vec<SourceRow>,
+    templates: Vec<TemplatesRow>,
     jobs: Vec<JobRow>,
     replicas: Vec<ReplicaRecord>,
     own: &'a str,
@@ -58,6 +67,7 @@ struct Page<'a> {
 #[derive(Default)]
 struct Running {
     sources: Vec<(String, SourceHealth)>,
+    templates: Option<TemplatesRecord>,
     jobs: Vec<JobRecord>,
     replicas: Vec<ReplicaRecord>,
     lease: Option<String>,
@@ -71,6 +81,7 @@ impl Running {
         }
         Ok(Self {
             sources,
+            templates: app.cache.templates_record().await?,
             jobs: app.cache.jobs().await?,
             replicas: app.cache.replicas().await?,
             lease: app.cache.lease_owner().await?,
@@ -105,6 +116,7 @@ pub(crate) async fn show(app: &App) -> Result<Reply, Problem> {
         bands: bands(app, stores, picture.as_deref(), &running, now),
         picture: about_picture(app, stores, picture.as_deref(), &running, now),
         sources: sources(picture.as_deref(), &running, now),
+        templates: running.templates.as_ref().map_or_else(Vec::new, |record| templates(record, now)),
         jobs: running.jobs.iter().map(|job| job_row(job, now)).collect(),
         replicas: running.replicas,
         own: &app.id,
@@ -241,6 +253,33 @@ fn source_row(name: String, health: SourceHealth, now: Timestamp) -> SourceRow {
         problems: health.problems,
         error: health.error.unwrap_or_default(),
     }
+}
+
+fn templates(record: &TemplatesRecord, now: Timestamp) -> Vec<TemplatesRow> {
+    let row = |name, class, value| TemplatesRow { name, class, value, errors: vec![] };
+    let ago = |at: Timestamp| format!("{} ago", page::age(now.since(at)));
+    let mut rows = vec![match record.committed_at {
+        Some(at) if !record.version.is_empty() => {
+            let value = format!("{} {}, committed {}", short(&record.version), record.subject, ago(at));
+            row("Active", "good", value)
+        }
+        _ => row("Active", "poor", "none".to_owned()),
+    }];
+    if let Some(rejected) = &record.rejected {
+        let errors = record.error.iter().flat_map(|error| error.lines()).map(str::to_owned).collect();
+        let value = format!("{} is not taken", short(rejected));
+        rows.push(TemplatesRow { errors, ..row("Newest", "bad", value) });
+    }
+    let pulled = record.pulled_at.map_or_else(|| "never".to_owned(), ago);
+    let errors: Vec<_> = record.pull_error.iter().cloned().collect();
+    let class = if errors.is_empty() { "" } else { "bad" };
+    rows.push(TemplatesRow { errors, ..row("Last looked at", class, pulled) });
+    rows
+}
+
+/// A commit's id as people write it.
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
 }
 
 fn job_row(job: &JobRecord, now: Timestamp) -> JobRow {

@@ -143,7 +143,7 @@ fn snapshot<'a>(
         places,
         inventory_version: "inventory",
         coverage_version: "coverage",
-        templates_version: "",
+        templates_version: "templates",
         threads,
         covers: NO_TICKETS.get_or_init(Covers::new),
     })

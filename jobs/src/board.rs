@@ -1,4 +1,5 @@
-//! What the updater knows at the moment, in memory: every source's last good answer and the inventory.
+//! What the updater knows at the moment, in memory: every source's last good answer, the inventory, and which templates
+//! are active.
 //!
 //! A job stores its result in Redis first and posts it here afterwards; the publisher and the openings job are told that
 //! the board has changed and look at it whole. It is a cache of Redis, not a second way of the data: a new updater reads
@@ -57,6 +58,8 @@ pub struct Board {
     pub sources: BTreeMap<String, SourceState>,
     /// The inventory.
     pub inventory: InventoryState,
+    /// Id of the active commit of the templates; empty while there is none. A snapshot does not wait for one.
+    pub templates_version: String,
 }
 
 impl Board {
@@ -89,6 +92,13 @@ impl Board {
             Ok(None) => {}
             Err(error @ CacheError::Form { .. }) => {
                 tracing::warn!(%error, "starting without the last inventory");
+            }
+            Err(error) => return Err(error),
+        }
+        match cache.templates_record().await {
+            Ok(record) => board.templates_version = record.unwrap_or_default().version,
+            Err(error @ CacheError::Form { .. }) => {
+                tracing::warn!(%error, "starting without the last templates");
             }
             Err(error) => return Err(error),
         }

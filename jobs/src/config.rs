@@ -17,6 +17,7 @@ use url::Url;
 use crate::cadence::Schedule;
 use crate::delivery::Target;
 use crate::refresh::Client;
+use crate::upstream::git::{Access, Remote, Repository};
 use crate::upstream::inventory::{InventoryOptions, InventorySource};
 use crate::upstream::tracker::Tracker;
 use crate::upstream::zabbix_inventory::Rules;
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// The upstream systems.
     #[command(flatten)]
     pub upstreams: UpstreamArgs,
+    /// The templates.
+    #[command(flatten)]
+    pub templates: TemplateArgs,
     /// The schedule.
     #[command(flatten)]
     pub schedule: ScheduleArgs,
@@ -115,6 +119,31 @@ pub struct UpstreamArgs {
     map_severity: String,
 }
 
+/// Where the templates of tickets and comments are kept.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Templates of tickets and comments")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
+pub struct TemplateArgs {
+    /// Their git repository: https://host/path.git, ssh://git@host/path.git, git@host:path.git or file:///path.git
+    #[arg(long, env = "HEAT_TEMPLATES_URL")]
+    templates_url: Option<String>,
+    /// The branch whose newest commit is used, if it passes its own tests
+    #[arg(long, env = "HEAT_TEMPLATES_BRANCH", default_value = "master")]
+    templates_branch: String,
+    /// For https: a token that may read the repository; sent with the URL's user, or with oauth2 if it has none
+    #[arg(long, env = "HEAT_TEMPLATES_TOKEN", hide_env_values = true)]
+    templates_token: Option<Secret>,
+    /// File that holds HEAT_TEMPLATES_TOKEN
+    #[arg(long, env = "HEAT_TEMPLATES_TOKEN_FILE")]
+    templates_token_file: Option<PathBuf>,
+    /// For ssh: file with a private key without a passphrase, readable by nobody else
+    #[arg(long, env = "HEAT_TEMPLATES_SSH_KEY_FILE")]
+    templates_ssh_key_file: Option<PathBuf>,
+    /// For ssh: file with the pinned keys of the host, as ssh-keyscan prints them; others are refused
+    #[arg(long, env = "HEAT_TEMPLATES_KNOWN_HOSTS")]
+    templates_known_hosts: Option<PathBuf>,
+}
+
 /// When things happen. Cron expressions have six fields, seconds first, in UTC.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Schedule (cron with seconds, UTC)")]
@@ -125,6 +154,9 @@ pub struct ScheduleArgs {
     /// Read the inventory
     #[arg(long, env = "HEAT_INVENTORY_CRON", default_value = "30 */5 * * * *")]
     inventory_cron: String,
+    /// Look for a new commit of the templates
+    #[arg(long, env = "HEAT_TEMPLATES_CRON", default_value = "0 */10 * * * *")]
+    templates_cron: String,
     /// Forget old history
     #[arg(long, env = "HEAT_HOUSEKEEPING_CRON", default_value = "0 17 3 * * *")]
     housekeeping_cron: String,
@@ -272,10 +304,14 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// The inventory.
     pub inventory: InventoryConfig,
+    /// The templates' repository; without one there are no templates.
+    pub templates: Option<Repository>,
     /// When the sources are polled.
     pub events: Schedule,
     /// When the inventory is read.
     pub inventory_schedule: Schedule,
+    /// When the templates are looked at.
+    pub templates_schedule: Schedule,
     /// When old history is forgotten.
     pub housekeeping: Schedule,
     /// How long history is kept.
@@ -398,8 +434,10 @@ impl Arguments {
             database_url: self.stores.database_url()?,
             inventory: self.inventory(&file, &sources)?,
             sources,
+            templates: self.templates.repository()?,
             events: Schedule::parse("HEAT_EVENTS_CRON", &schedule.events_cron)?,
             inventory_schedule: Schedule::parse("HEAT_INVENTORY_CRON", &schedule.inventory_cron)?,
+            templates_schedule: Schedule::parse("HEAT_TEMPLATES_CRON", &schedule.templates_cron)?,
             housekeeping: Schedule::parse("HEAT_HOUSEKEEPING_CRON", &schedule.housekeeping_cron)?,
             keep_history: Duration::from_secs(u64::from(schedule.history_days) * 24 * 3600),
             map_severity: self.upstreams.map_severity.parse().map_err(|error: UnknownSeverity| {
@@ -474,6 +512,19 @@ impl Arguments {
         let config = InventoryConfig { url, options };
         config.source()?;
         Ok(config)
+    }
+}
+
+impl TemplateArgs {
+    fn repository(&self) -> Result<Option<Repository>, ConfigError> {
+        let Some(url) = &self.templates_url else { return Ok(None) };
+        let token = self.templates_token.as_ref();
+        let access = Access {
+            token: secret("HEAT_TEMPLATES_TOKEN", token, self.templates_token_file.as_ref())?,
+            ssh_key: self.templates_ssh_key_file.clone(),
+            known_hosts: self.templates_known_hosts.clone(),
+        };
+        Repository::new(Remote::new(url, access)?, &self.templates_branch).map(Some)
     }
 }
 
@@ -564,6 +615,24 @@ mod tests {
         assert!(matches!(config(&zabbix).unwrap().inventory.source().unwrap(), InventorySource::Zabbix(_)));
         let error = config(&[]).err().unwrap().to_string();
         assert!(error.contains("HEAT_INVENTORY_URL"), "{error}");
+    }
+
+    #[test]
+    fn templates_are_off_without_a_url_and_their_settings_are_checked_by_name() {
+        let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t"];
+        let with = |more: &[&str]| config(&[&zabbix, more].concat()).map(|config| config.templates);
+        assert!(with(&["--templates-branch", "main"]).unwrap().is_none());
+        let url = ["--templates-url", "https://git.example.net/noc/templates.git"];
+        let repository = with(&[&url[..], &["--templates-token", "hunter2"]].concat()).unwrap().unwrap();
+        assert_eq!(repository.address(), url[1]);
+        for (more, named) in [
+            (["--templates-branch", "a..b"], "HEAT_TEMPLATES_BRANCH = \"a..b\""),
+            (["--templates-token-file", "/nowhere"], "HEAT_TEMPLATES_TOKEN_FILE = /nowhere"),
+            (["--templates-known-hosts", "/nowhere"], "HEAT_TEMPLATES_KNOWN_HOSTS = \"/nowhere\""),
+        ] {
+            let error = with(&[&url[..], &more].concat()).err().unwrap().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]

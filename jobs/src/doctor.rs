@@ -9,11 +9,14 @@ use heat::db::Db;
 use heat::event::Event;
 use heat::inventory::Inventory;
 use heat::placement::Places;
+use heat::template::Files;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::config::{Arguments, Config, SourceConfig};
 use crate::matching::matching_report;
+use crate::templates::{check, told};
+use crate::upstream::git::{Head, Repository, short};
 
 /// A dependency that has not answered by then counts as not answering.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -31,8 +34,14 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let redis = report("Redis", redis(&config)).await;
     let postgres = report("Postgres", postgres(&config)).await;
     let inventory = report("inventory", inventory(&config)).await;
-    let mut sick =
-        [redis.is_none(), postgres.is_none(), inventory.is_none()].into_iter().filter(|sick| *sick).count();
+    let templates = match &config.templates {
+        Some(repository) => report("templates", templates(repository)).await,
+        None => Some(()),
+    };
+    let mut sick = [redis.is_none(), postgres.is_none(), inventory.is_none(), templates.is_none()]
+        .into_iter()
+        .filter(|sick| *sick)
+        .count();
     for source in &config.sources {
         let events = report(&source.name, sweep(source)).await;
         sick += usize::from(events.is_none());
@@ -132,6 +141,27 @@ async fn inventory(config: &Config) -> anyhow::Result<Healthy<Inventory>> {
         told.extend(shown.map(|damage| format!("  {} {} {}", damage.what, damage.id, damage.problem)));
     }
     Ok((inventory, told))
+}
+
+async fn templates(repository: &Repository) -> anyhow::Result<Healthy<()>> {
+    let address = repository.address();
+    let commit = match repository.pull(&[]).await {
+        Ok(Head::New(commit)) => commit,
+        Ok(Head::Known(id)) => bail!("{address} counts {id} as known, which is a defect"),
+        Err(error) => bail!("{address} {error}"),
+    };
+    let (id, subject) = (short(&commit.id), &commit.subject);
+    let author = commit.author.as_deref().unwrap_or("nobody");
+    let of = format!("{id} of {}, {author}: {subject}", commit.committed_at);
+    match check(&Files(commit.files)) {
+        Ok(set) => {
+            let (tickets, comments, tests) = (set.tickets().count(), set.comments().count(), set.tests());
+            let told =
+                format!("{address}: {tickets} for tickets, {comments} for comments, {tests} tests pass");
+            Ok(((), vec![told, of]))
+        }
+        Err(findings) => bail!("{address} is not taken at {of}\n{}", indented(&told(&findings))),
+    }
 }
 
 async fn sweep(source: &SourceConfig) -> anyhow::Result<Healthy<Vec<Event>>> {

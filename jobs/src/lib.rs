@@ -37,6 +37,7 @@ pub mod openings;
 pub mod publish;
 pub mod refresh;
 pub mod schedule;
+pub mod templates;
 pub mod updater;
 pub mod upstream;
 pub mod words;

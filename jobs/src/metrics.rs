@@ -1,5 +1,6 @@
 //! The updater's metrics. Names carry their units, as Prometheus asks.
 
+use heat::time::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -104,6 +105,61 @@ pub struct DeliveryMetrics {
     pub waiting_since: Gauge,
 }
 
+/// A finding about the newest templates. What is wrong where, for the text of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FindingLabels {
+    /// The file's path in the repository.
+    pub file: String,
+    /// The line; empty where it is about the whole file.
+    pub line: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The templates. All of them stay 0 where none are configured.
+#[derive(Clone, Debug, Default)]
+pub struct TemplateMetrics {
+    /// When the repository was last looked at with success, Unix seconds.
+    pulled: Gauge,
+    /// 1 while looking at it fails.
+    failing: Gauge,
+    /// Looks that failed.
+    errors: Counter,
+    /// 1 while the newest commit is not the active one.
+    rejected: Gauge,
+    /// Why it is not: 1 for each finding.
+    findings: Family<FindingLabels, Gauge>,
+}
+
+impl TemplateMetrics {
+    /// The repository was looked at.
+    pub fn pulled(&self) {
+        self.pulled.set(Timestamp::now().unix());
+        self.failing.set(0);
+    }
+
+    /// It could not be looked at.
+    pub fn failed(&self) {
+        self.errors.inc();
+        self.failing.set(1);
+    }
+
+    /// The newest commit is active.
+    pub fn accepted(&self) {
+        self.rejected.set(0);
+        self.findings.clear();
+    }
+
+    /// It is not, for these reasons.
+    pub fn rejected(&self, findings: impl IntoIterator<Item = FindingLabels>) {
+        self.rejected.set(1);
+        self.findings.clear();
+        for finding in findings {
+            self.findings.get_or_create(&finding).set(1);
+        }
+    }
+}
+
 /// All of them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -115,6 +171,8 @@ pub struct Metrics {
     pub snapshot: SnapshotMetrics,
     /// The tracker.
     pub delivery: DeliveryMetrics,
+    /// Templates.
+    pub templates: TemplateMetrics,
     /// 1 while this updater holds the lease.
     pub working: Gauge,
 }
@@ -131,6 +189,7 @@ impl Metrics {
             sources: SourceMetrics::default(),
             snapshot: SnapshotMetrics::default(),
             delivery: DeliveryMetrics::default(),
+            templates: TemplateMetrics::default(),
             working: Gauge::default(),
         };
         let heat = registry.sub_registry_with_prefix("heat");
@@ -181,6 +240,29 @@ impl Metrics {
             Unit::Seconds,
             delivery.waiting_since.clone(),
         );
+        let templates = &metrics.templates;
+        heat.register_with_unit(
+            "templates_pulled_timestamp",
+            "When the templates' repository was last looked at with success, Unix time",
+            Unit::Seconds,
+            templates.pulled.clone(),
+        );
+        heat.register(
+            "templates_failing",
+            "1 while looking at the templates' repository fails",
+            templates.failing.clone(),
+        );
+        heat.register(
+            "templates_errors",
+            "Looks at the templates' repository that failed",
+            templates.errors.clone(),
+        );
+        heat.register(
+            "templates_rejected",
+            "1 while the newest commit of the templates is not the active one",
+            templates.rejected.clone(),
+        );
+        heat.register("templates_finding", "Why it is not, 1 for each finding", templates.findings.clone());
         metrics
     }
 }

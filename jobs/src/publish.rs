@@ -320,7 +320,7 @@ impl Publisher {
             places: &inventory.places,
             inventory_version: &inventory.inventory.version,
             coverage_version: &self.covered.version,
-            templates_version: "",
+            templates_version: &board.templates_version,
             threads: self.listener.threads(),
             covers: self.listener.covers(),
         }

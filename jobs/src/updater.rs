@@ -21,10 +21,12 @@ use crate::openings::{Housekeeping, RecordOpenings};
 use crate::publish::Publisher;
 use crate::refresh::{Env, Refresh};
 use crate::schedule::Running;
+use crate::templates::PullTemplates;
 
 /// A sweep of a large, slow source may take long; its client has limits of its own.
 const REFRESH_LIMIT: Duration = Duration::from_mins(5);
 const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
+const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 
 /// The updater's connections to Postgres: the listener, two jobs, the migrations, and two of the delivery's.
@@ -84,6 +86,9 @@ impl Working {
         let migrating = tokio::spawn(migrate(self.db.clone(), over.clone()));
         let sources: Vec<_> =
             self.config.sources.iter().map(|source| (source.name.clone(), source.kind())).collect();
+        if self.config.templates.is_none() {
+            self.cache.forget_templates(self.fence).await?;
+        }
         let board = Board::read(&self.cache, &sources).await.context("Redis could not be read")?;
         let (post, look) = watch::channel(board);
         let listener = Listener::new(self.cache.clone(), self.db.clone(), self.fence).await?;
@@ -129,6 +134,17 @@ impl Working {
             board: post.clone(),
         };
         running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
+        if let Some(repository) = &config.templates {
+            let templates = PullTemplates {
+                repository: repository.clone(),
+                cache: self.cache.clone(),
+                fence: self.fence,
+                board: post.clone(),
+                metrics: metrics.templates.clone(),
+                checked: None,
+            };
+            running.add("templates", &config.templates_schedule, TEMPLATES_LIMIT, templates).await?;
+        }
         let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
         let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };

@@ -388,7 +388,7 @@ pub struct Parts<'a> {
     pub inventory_version: &'a str,
     /// Version of the coverage.
     pub coverage_version: &'a str,
-    /// The active commit of the templates; empty where there are none.
+    /// The active commit of the templates; empty while there is none.
     pub templates_version: &'a str,
     /// Comments by event key.
     pub threads: &'a Threads,
@@ -624,7 +624,7 @@ mod tests {
             places,
             inventory_version: "i",
             coverage_version: "c",
-            templates_version: "",
+            templates_version: "t",
             threads,
             covers: NO_TICKETS.get_or_init(Covers::new),
         }

@@ -1,7 +1,8 @@
 //! The pages and the metrics.
 
-use heat::cache::{JobRecord, SourceHealth};
+use heat::cache::{JobRecord, SourceHealth, TemplatesRecord};
 use heat::snapshot::Status;
+use heat::template::Files;
 use heat::time::Timestamp;
 use heat_devkit::eventually;
 use heat_devkit::process::free_port;
@@ -55,6 +56,40 @@ async fn the_status_page_tells_of_sources_jobs_replicas_and_the_lease() {
     }
     assert!(page.contains("<td class=\"good\">test</td>"), "who holds the lease");
     assert!(page.contains("by keyspace notifications"));
+}
+
+#[tokio::test]
+async fn the_status_page_tells_which_templates_are_active_and_why_newer_ones_are_not() {
+    let stage = Stage::without_postgres().await;
+    let replica = stage.replica().await;
+    assert!(page(&replica, "/status").await.contains("None have been pulled; HEAT_TEMPLATES_URL"));
+    let good = TemplatesRecord {
+        version: "c0ffee0123456789c0ffee0123456789c0ffee01".into(),
+        subject: "Say <which> rack".into(),
+        committed_at: Some(Timestamp::now()),
+        pulled_at: Some(Timestamp::now()),
+        ..TemplatesRecord::default()
+    };
+    stage.cache.write_templates(stage.fence, &good, Some(&Files::default())).await.unwrap();
+    let well = page(&replica, "/status").await;
+    assert!(well.contains("<span class=\"good\">c0ffee012345 Say &lt;which&gt; rack, committed "), "{well}");
+    assert!(!well.contains("is not taken"));
+    let bad = TemplatesRecord {
+        rejected: Some("decaf00000000000000000000000000000000000".into()),
+        error: Some("tickets/a.md.j2:3: no filter cod\ntests/a.yaml:9: summary is not as expected".into()),
+        pull_error: Some("the templates' repository cannot be reached".into()),
+        ..good
+    };
+    stage.cache.write_templates(stage.fence, &bad, None).await.unwrap();
+    let page = page(&replica, "/status").await;
+    for words in [
+        "c0ffee012345 Say",
+        "<span class=\"bad\">decaf0000000 is not taken</span>",
+        "<p>tickets/a.md.j2:3: no filter cod</p><p>tests/a.yaml:9: summary is not as expected</p>",
+        "<p>the templates&#039; repository cannot be reached</p>",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 #[tokio::test]

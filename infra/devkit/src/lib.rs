@@ -5,13 +5,15 @@
 //! passes and a demonstration that works mean the same thing. Nothing here goes into a production image, and
 //! this crate depends on none of Heat's own: they use it in their tests.
 //!
-//! - [`backends`]: Redis, PostgreSQL, MariaDB and nginx, private to the caller.
+//! - [`backends`]: Redis, PostgreSQL, MariaDB, nginx and sshd, private to the caller.
+//! - [`git`]: repositories, commit by commit.
 //! - [`process`]: any program as a child that cannot outlive its parent.
 //! - [`proxy`]: a TCP proxy for outages.
 //! - [`stack`]: all of Heat on one machine.
 //! - [`eventually`]: waiting for a condition instead of sleeping.
 
 pub mod backends;
+pub mod git;
 pub mod process;
 pub mod proxy;
 pub mod racktables;

@@ -17,6 +17,7 @@ use tokio::try_join;
 use crate::{
     backends::{MariaDb, Nginx, Postgres, Redis, Site},
     eventually,
+    git::Repository,
     process::{Process, Program, can_enter, free_port, is_free, is_root},
     racktables,
     sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
@@ -25,6 +26,9 @@ use crate::{
 
 /// How long after the opening a rack loses power by itself.
 const POWER_LOSS_AFTER: Duration = Duration::from_mins(1);
+
+/// How often the updater looks for new templates: who has just committed one does not want to wait.
+const OFTEN: &str = "*/10 * * * * *";
 
 /// How long the updater and the replicas may take until every replica shows a snapshot.
 const FIRST_SNAPSHOT: Duration = Duration::from_mins(2);
@@ -41,6 +45,9 @@ pub struct Options {
     /// The built page
     #[arg(long, value_name = "FOLDER", default_value = "static/dist")]
     pub page: PathBuf,
+    /// The folder with sample templates, which are committed to a repository of the stack's own at its first start
+    #[arg(long, value_name = "FOLDER", default_value = "infra/devkit/templates")]
+    pub templates: PathBuf,
     /// The folder with heat-api and heat-updater [default: where heat-dev lies]
     #[arg(long, value_name = "FOLDER")]
     pub bin: Option<PathBuf>,
@@ -214,6 +221,10 @@ impl Stack {
         for (name, value) in upstreams {
             updater = updater.env(name, value);
         }
+        if !is_set("HEAT_TEMPLATES_URL") {
+            let repository = sample_templates(&dir.join("templates.git"), &options.templates, report)?;
+            updater = updater.env("HEAT_TEMPLATES_URL", repository.url()).env("HEAT_TEMPLATES_CRON", OFTEN);
+        }
         let updater = Service::start(updater, addr)?;
         let replicas = (1..=options.replicas)
             .map(|number| {
@@ -340,8 +351,7 @@ impl Ground {
         still: bool,
         report: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<Self> {
-        let upstreams =
-            Upstreams::from_env(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        let upstreams = Upstreams::from_env(is_set);
         let [redis_port, postgres_port, mariadb_port] =
             ["redis", "postgres", "mariadb"].map(|name| ports.stable(name));
         let [redis_dir, postgres_dir, mariadb_dir] =
@@ -390,6 +400,30 @@ impl Ground {
         let upstreams = upstreams.settings(simulation.as_ref(), inventory);
         Ok(Self { redis, postgres, mariadb, simulation, upstreams })
     }
+}
+
+/// Whether the user has given this variable.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// A repository to clone, change and push to, begun with the samples. One that is there already is left as it is.
+fn sample_templates(path: &Path, samples: &Path, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Repository> {
+    let repository = match Repository::open(path) {
+        Some(repository) => repository,
+        None => {
+            let begun = path.with_extension("new");
+            // Of a start that was cut short.
+            if begun.exists() {
+                fs::remove_dir_all(&begun)?;
+            }
+            Repository::init(&begun, &[])?.commit_folder("master", "Begin with the samples", samples)?;
+            fs::rename(&begun, path)?;
+            Repository::open(path).with_context(|| format!("cannot open {}", path.display()))?
+        }
+    };
+    report(&format!("templates in {}", repository.url()));
+    Ok(repository)
 }
 
 async fn simulate(
@@ -545,6 +579,19 @@ mod tests {
     fn a_zabbix_with_an_inventory_keeps_both() {
         let both = with(&["HEAT_ZABBIX_URL", "HEAT_INVENTORY_URL"]);
         assert_eq!((both.zabbix, both.inventory), (Source::Given, Source::Given));
+    }
+
+    #[test]
+    fn the_templates_begin_with_the_samples_and_keep_what_was_committed_since() -> anyhow::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let (path, samples) = (dir.path().join("templates.git"), dir.path().join("samples"));
+        fs::create_dir_all(samples.join("tickets"))?;
+        fs::write(samples.join("tickets/a.md.j2"), "a")?;
+        let first = sample_templates(&path, &samples, &|_| ())?;
+        assert_eq!(first.files("master")?, ["tickets/a.md.j2"]);
+        first.commit("master", "An own one", &[crate::git::Entry::file("own", "o")])?;
+        assert_eq!(sample_templates(&path, &samples, &|_| ())?.files("master")?, ["own"]);
+        Ok(())
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Stand {
             port: free_port()?,
             dir: dir.path().join("heat"),
             page,
+            templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
             bin: programs,
             replicas: 2,
             still: true,

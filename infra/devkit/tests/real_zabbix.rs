@@ -34,6 +34,7 @@ async fn a_trigger_of_a_real_zabbix_comes_and_goes_on_the_map_of_its_hosts() -> 
         port: free_port()?,
         dir: dir.path().join("heat"),
         page: dir.path().to_owned(),
+        templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
         bin: env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned),
         replicas: 1,
         still: true,

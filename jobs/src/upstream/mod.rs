@@ -1,6 +1,8 @@
 //! The systems Heat reads from and writes to, one client file each. An upstream's wire shapes stay in its file; what comes
-//! out is [`heat::event::Event`]s, a [`heat::inventory::Inventory`], or a [`tracker::Issue`].
+//! out is [`heat::event::Event`]s, a [`heat::inventory::Inventory`], the files of a [`git::Commit`] or a
+//! [`tracker::Issue`].
 
+pub mod git;
 pub mod http;
 pub mod inventory;
 pub mod inventory_file;

@@ -11,6 +11,7 @@ use heat::db::audit::Actor;
 use heat::db::comments::NewComment;
 use heat::snapshot::{Snapshot, Status};
 use heat_devkit::eventually;
+use heat_devkit::git::Entry;
 use heat_devkit::sim::{Fault, Raise, Rule};
 use stage::{Stage, event, source};
 
@@ -232,6 +233,69 @@ async fn operational_data_follows_once_an_opening() {
     assert_eq!(event(&shown, "srv-2").unwrap().opdata, "", "below the map's severity it is not asked for");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_are_pulled_by_themselves_and_outlive_the_updater_and_their_repository() {
+    let (stage, template) = (Stage::set().await, "---\ntitle: A\nqueue: NOC\nsummary: Fire\n---\nFire\n");
+    let templates = stage.repository();
+    let commit =
+        |text: &str| templates.commit("master", "A commit", &[Entry::file("tickets/a.md.j2", text)]).unwrap();
+    let first = commit(template);
+    let mut updater = stage.updater_with_templates(&templates);
+    stage.snapshot_where(|s| s.templates_version == first).await;
+    let broken = commit("no front matter");
+    eventually("the broken commit to be seen", PATIENCE, async || {
+        let record = stage.cache.templates_record().await.ok()??;
+        (record.rejected == Some(broken.clone())).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(stage.snapshot().await.unwrap().templates_version, first);
+    let said = updater.log_tail(200);
+    assert!(said.contains("tickets/a.md.j2:1: "), "{said}");
+    let second = commit(&template.replace("Fire", "Smoke"));
+    stage.snapshot_where(|s| s.templates_version == second).await;
+
+    updater.stop().await.unwrap();
+    std::fs::remove_dir_all(templates.path()).unwrap();
+    let mut updater = stage.updater_with_templates(&templates);
+    eventually("the repository to be missed", PATIENCE, async || {
+        stage.cache.templates_record().await.ok()??.pull_error
+    })
+    .await
+    .unwrap();
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    assert_eq!(shown.templates_version, second);
+    assert_eq!(stage.cache.templates().await.unwrap().unwrap().0, second);
+
+    updater.stop().await.unwrap();
+    let _without = stage.updater();
+    stage.snapshot_where(|s| s.templates_version.is_empty()).await;
+    assert_eq!(stage.cache.templates().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_checks_the_templates_as_the_updater_does() {
+    let (stage, template) = (Stage::set().await, "---\ntitle: A\nqueue: NOC\nsummary: Fire\n---\nFire\n");
+    let templates = stage.repository();
+    let commit =
+        |text: &str| templates.commit("master", "A commit", &[Entry::file("tickets/a.md.j2", text)]).unwrap();
+    let id = commit(template);
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(well, "{said}");
+    for words in
+        ["templates       ok", ": 1 for tickets, 0 for comments, 0 tests pass", &id[..12], "A commit"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    commit(&template.replace("title", "titel"));
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(!well && said.contains("templates       SICK") && said.contains("tickets/a.md.j2:2: "), "{said}");
+    std::fs::remove_dir_all(templates.path()).unwrap();
+    let (well, said) = stage.doctor(&templates).await;
+    assert!(!well && said.contains("is not there"), "{said}");
+}
+
 #[test]
 fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right() {
     for (name, value, expected) in [
@@ -242,6 +306,9 @@ fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right
         ("HEAT_REDIS_URL", "http://x", "redis://"),
         ("HEAT_DATABASE_URL", "mysql://x", "postgres://"),
         ("HEAT_CONFIG", "/nowhere.toml", "No such file"),
+        ("HEAT_TEMPLATES_URL", "git://git.example.net/t.git", "https://"),
+        ("HEAT_TEMPLATES_URL", "git@git.example.net:t.git", "HEAT_TEMPLATES_SSH_KEY_FILE"),
+        ("HEAT_TEMPLATES_CRON", "nightly", "seconds first"),
     ] {
         let said = stage::refused_start(name, value);
         assert!(said.contains(name) && said.contains(expected), "{name}={value}: {said}");

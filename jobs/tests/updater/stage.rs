@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use heat::cache::Cache;
 use heat::config::Secret;
 use heat::db::Db;
 use heat::snapshot::{ActiveEvent, Snapshot, Source};
 use heat_devkit::backends::{Postgres, Redis};
+use heat_devkit::git::Repository;
 use heat_devkit::process::{Process, Program, free_port};
 use heat_devkit::sim::{Juggler, JugglerOptions, Zabbix, ZabbixOptions};
 use tempfile::TempDir;
@@ -93,6 +95,30 @@ impl Stage {
 
     pub(crate) fn updater(&self) -> Process {
         self.program().spawn().unwrap()
+    }
+
+    /// One that looks at this repository every second.
+    pub(crate) fn updater_with_templates(&self, templates: &Repository) -> Process {
+        self.program()
+            .env("HEAT_TEMPLATES_URL", templates.url())
+            .env("HEAT_TEMPLATES_CRON", "* * * * * *")
+            .spawn()
+            .unwrap()
+    }
+
+    /// An empty one among the files of this stage.
+    pub(crate) fn repository(&self) -> Repository {
+        Repository::init(&self.files.path().join("templates.git"), &[]).unwrap()
+    }
+
+    /// Whether the doctor finds everything well with these templates, and what it says.
+    pub(crate) async fn doctor(&self, templates: &Repository) -> (bool, String) {
+        let log = self.files.path().join("doctor.log");
+        let doctor = self.program().arg("doctor").env("HEAT_TEMPLATES_URL", templates.url()).log(&log);
+        let status = doctor.spawn().unwrap().ended(Duration::from_mins(1)).await.unwrap();
+        let said = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(log).unwrap();
+        (status.success(), said)
     }
 
     pub(crate) fn updater_with_juggler(&self) -> Process {

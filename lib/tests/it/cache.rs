@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use heat::cache::{Cache, CacheError, CachedSnapshot, Hint, Notifications, SourceHealth};
+use heat::cache::{Cache, CacheError, CachedSnapshot, Hint, Notifications, SourceHealth, TemplatesRecord};
 use heat::config::Secret;
 use heat::coverage::Watched;
 use heat::event::Event;
 use heat::packed::Packed;
 use heat::snapshot::Status;
+use heat::template::Files;
 use heat::time::Timestamp;
 use heat_devkit::backends::Redis;
 
@@ -77,6 +78,36 @@ async fn a_failing_source_keeps_its_last_good_events() {
     assert_eq!(read.watched, Some(watched));
     assert_eq!(read.silent, silent);
     assert_eq!(cache.source_names().await.unwrap(), ["zabbix"]);
+}
+
+#[tokio::test]
+async fn the_active_templates_stay_while_a_newer_commit_is_refused_and_go_when_they_are_forgotten() {
+    let redis = Redis::shared().await.unwrap();
+    let cache = cache(&redis);
+    let fence = cache.take_lease("one").await.unwrap().unwrap();
+    assert_eq!(cache.templates_record().await.unwrap(), None);
+    assert_eq!(cache.templates().await.unwrap(), None);
+    let good = TemplatesRecord {
+        version: "c0ffee".into(),
+        subject: "Add the disk".into(),
+        committed_at: Some(NOW),
+        pulled_at: Some(NOW),
+        ..TemplatesRecord::default()
+    };
+    let files = Files([("tickets/disk.md.j2".to_owned(), "{{ event.name }}\n".to_owned())].into());
+    cache.write_templates(fence, &good, Some(&files)).await.unwrap();
+    let bad = TemplatesRecord {
+        rejected: Some("decaf".into()),
+        error: Some("tickets/disk.md.j2:1: what?".into()),
+        pull_error: Some("no route to host".into()),
+        ..good
+    };
+    cache.write_templates(fence, &bad, None).await.unwrap();
+    assert_eq!(cache.templates_record().await.unwrap(), Some(bad));
+    assert_eq!(cache.templates().await.unwrap(), Some(("c0ffee".to_owned(), files)));
+    cache.forget_templates(fence).await.unwrap();
+    assert_eq!(cache.templates_record().await.unwrap(), None);
+    assert_eq!(cache.templates().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Private Redis, PostgreSQL, MariaDB and nginx on loopback, each in a directory of its own.
+//! Private Redis, PostgreSQL, MariaDB, nginx and sshd on loopback, each in a directory of its own.
 //!
 //! `start` makes a throw-away server: a free port, a temporary directory, durability off. `start_in` keeps its
 //! data in the given directory, for the local stack. `shared` is for tests that neither kill their server nor
@@ -12,6 +12,7 @@ mod mariadb;
 mod nginx;
 mod postgres;
 mod redis;
+mod sshd;
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ pub use mariadb::MariaDb;
 pub use nginx::{Nginx, Site};
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use sshd::Sshd;
 
 use crate::process::{Process, can_enter, free_port, own_dir};
 

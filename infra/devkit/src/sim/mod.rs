@@ -20,7 +20,7 @@
 
 mod control;
 mod fault;
-mod http;
+pub(crate) mod http;
 mod json;
 pub mod juggler;
 pub mod startrek;
