@@ -3,6 +3,7 @@
  * a cell or the tray; everything on the screen is counted from that one assignment.
  */
 import { at, freshness, isMonitor, judgedAt, mayHide } from "./clock.ts";
+import { freshUntil } from "./fresh.ts";
 import {
   type Coverage,
   type Device,
@@ -36,11 +37,6 @@ export const Mark = {
   /** Nothing in it passes the filter. */
   filteredOut: 1024,
 } as const;
-
-/** An event is new for this long. */
-const FRESH_FOR_MS = 120_000;
-/** An opening within this time after the same key cleared is as old as its predecessor. */
-const SAME_STORY_MS = 600_000;
 
 /** What all cells show, by rack (or device) index. */
 export interface Cells {
@@ -111,12 +107,6 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
 }
 
-function startedAt(event: HeatEvent): number {
-  const since = at(event.since);
-  const before = at(event.last_time?.cleared_at);
-  return since - before < SAME_STORY_MS ? Number.NEGATIVE_INFINITY : since;
-}
-
 /** Adds one event to one cell. */
 function add(cells: Cells, i: number, event: HeatEvent, settings: RollupSettings): void {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
@@ -129,7 +119,7 @@ function add(cells: Cells, i: number, event: HeatEvent, settings: RollupSettings
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
-    if (startedAt(event) + FRESH_FOR_MS > settings.now) marks |= Mark.fresh;
+    if (freshUntil(event) > settings.now) marks |= Mark.fresh;
   } else if (
     event.handled !== undefined &&
     event.handled !== "suppressed" &&
@@ -232,7 +222,7 @@ export function rollUp(
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
   const inIncident = new Set<string>();
-  let freshUntil = Number.POSITIVE_INFINITY;
+  let nextOld = Number.POSITIVE_INFINITY;
 
   events.forEach((event, i) => {
     const problem = problemOf(event);
@@ -248,8 +238,8 @@ export function rollUp(
     where[i] = rack;
     add(cells, rack, event, settings);
     if (!isPainted(event, settings.mapSeverity)) return;
-    const until = startedAt(event) + FRESH_FOR_MS;
-    if (until > settings.now) freshUntil = Math.min(freshUntil, until);
+    const until = freshUntil(event);
+    if (until > settings.now) nextOld = Math.min(nextOld, until);
     if (event.incident !== undefined) {
       const once = `${rack} ${event.incident}`;
       if (inIncident.has(once)) return;
@@ -279,7 +269,7 @@ export function rollUp(
     counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
-    freshUntil,
+    freshUntil: nextOld,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing. */
+import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
 
 const digits = new Intl.NumberFormat("en");
 
@@ -6,6 +7,58 @@ const digits = new Intl.NumberFormat("en");
 const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
 
 const many = (count: number, one: string, other: string) => `${grouped(count)} ${count === 1 ? one : other}`;
+
+/** The server says the same of the filters that it is sent. */
+function mistake(wrong: Mistake): string {
+  switch (wrong.kind) {
+    case "tooLong":
+      return `the filter has ${wrong.length} characters; at most ${LONGEST} are taken`;
+    case "tooDeep":
+      return `parentheses and negations are nested more than ${DEEPEST} deep`;
+    case "unknownField": {
+      const hint = wrong.meant
+        ? `did you mean ${wrong.meant}?`
+        : `put text with a sign of comparison in quotes; the fields are ${FIELDS.join(", ")}`;
+      return `unknown field "${wrong.name}"; ${hint}`;
+    }
+    case "noField":
+      return `expected a field before ${wrong.sign}; put text that begins so in quotes`;
+    case "comparison": {
+      const takes = { age: "<, <=, > or >=", sev: ":, <, <=, > or >=", u: ":, <, <=, > or >=" } as const;
+      return `${wrong.field} takes ${takes[wrong.field as keyof typeof takes] ?? "only :"}, not ${wrong.sign}`;
+    }
+    case "noComparison":
+      return `${wrong.flag} takes no value; write ${wrong.flag} or -${wrong.flag}`;
+    case "noValue":
+      return `expected a value right after ${wrong.after}`;
+    case "severity": {
+      const names = SEVERITY_NAMES.slice(0, -1).join(", ");
+      return `"${wrong.text}" is no severity; expected 0 to 5, or ${names} or ${SEVERITY_NAMES[5]}`;
+    }
+    case "age":
+      return `"${wrong.text}" is no age; expected up to 9 digits and s, m, h, d or w, such as 15m`;
+    case "unit":
+      return `"${wrong.text}" is no unit of a rack; expected up to 9 digits, such as 40`;
+    case "openQuote":
+      return "this quote is never closed";
+    case "emptyQuotes":
+      return "expected something between the quotes";
+    case "escape":
+      return `unknown escape \\${wrong.character}; in quotes write \\" for ", \\\\ for \\ and \\* for *`;
+    case "crowded":
+      return "expected a space here";
+    case "openParenthesis":
+      return "this parenthesis is never closed";
+    case "closedParenthesis":
+      return "this parenthesis was never opened";
+    case "nothingNegated":
+      return "expected a condition right after -";
+    case "noCondition":
+      return `expected a condition before ${wrong.before}`;
+    case "end":
+      return "expected a condition, but the filter ends here";
+  }
+}
 
 export const en = {
   locale: "en-GB",
@@ -42,6 +95,10 @@ export const en = {
     palette: "Colours",
     role: { viewer: "reads", operator: "operator", admin: "administrator" },
     roleOf: (name: string, role: string) => `${name}, ${role}`,
+  },
+
+  filter: {
+    mistake,
   },
 
   line: {

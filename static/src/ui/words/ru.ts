@@ -1,4 +1,5 @@
 /** Everything the page says, in Russian. */
+import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
 import type { Words } from "./en.ts";
 
 const rules = new Intl.PluralRules("ru");
@@ -12,6 +13,55 @@ const many = (count: number, one: string, few: string, other: string) => {
   const form = rules.select(count);
   return `${grouped(count)} ${form === "one" ? one : form === "few" ? few : other}`;
 };
+
+function mistake(wrong: Mistake): string {
+  switch (wrong.kind) {
+    case "tooLong":
+      return `в фильтре символов: ${wrong.length}; принимается не больше ${LONGEST}`;
+    case "tooDeep":
+      return `скобки и отрицания вложены глубже ${DEEPEST}`;
+    case "unknownField": {
+      const hint = wrong.meant
+        ? `может быть, ${wrong.meant}?`
+        : `текст со знаком сравнения возьмите в кавычки; поля: ${FIELDS.join(", ")}`;
+      return `неизвестное поле «${wrong.name}»; ${hint}`;
+    }
+    case "noField":
+      return `перед ${wrong.sign} нужно поле; текст, который так начинается, возьмите в кавычки`;
+    case "comparison": {
+      const takes = { age: "<, <=, > и >=", sev: ":, <, <=, > и >=", u: ":, <, <=, > и >=" } as const;
+      return `${wrong.field} сравнивают через ${takes[wrong.field as keyof typeof takes] ?? ":"}, а не ${wrong.sign}`;
+    }
+    case "noComparison":
+      return `у ${wrong.flag} нет значения; пишите ${wrong.flag} или -${wrong.flag}`;
+    case "noValue":
+      return `сразу после ${wrong.after} нужно значение`;
+    case "severity":
+      return `«${wrong.text}» не важность; это 0–5 или ${SEVERITY_NAMES.join(", ")}`;
+    case "age":
+      return `«${wrong.text}» не возраст; это до 9 цифр и s, m, h, d или w, например 15m`;
+    case "unit":
+      return `«${wrong.text}» не юнит стойки; это до 9 цифр, например 40`;
+    case "openQuote":
+      return "эта кавычка не закрыта";
+    case "emptyQuotes":
+      return "между кавычками ничего нет";
+    case "escape":
+      return `неизвестно, что значит \\${wrong.character}; в кавычках пишите \\" вместо ", \\\\ вместо \\ и \\* вместо *`;
+    case "crowded":
+      return "здесь нужен пробел";
+    case "openParenthesis":
+      return "эта скобка не закрыта";
+    case "closedParenthesis":
+      return "эта скобка не открыта";
+    case "nothingNegated":
+      return "сразу после - нужно условие";
+    case "noCondition":
+      return `перед ${wrong.before} нужно условие`;
+    case "end":
+      return "здесь нужно условие, а фильтр кончился";
+  }
+}
 
 export const ru: Words = {
   locale: "ru-RU",
@@ -48,6 +98,10 @@ export const ru: Words = {
     palette: "Цвета",
     role: { viewer: "чтение", operator: "оператор", admin: "администратор" },
     roleOf: (name, role) => `${name}, ${role}`,
+  },
+
+  filter: {
+    mistake,
   },
 
   line: {
