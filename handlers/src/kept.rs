@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
+use heat::floor::Floor;
+use heat::inventory::Inventory;
 use heat::packed::Packed;
+use heat::search::Index;
 use heat::snapshot::{ActiveEvent, Snapshot};
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::feed::Frame;
-use crate::plain::Floor;
 use crate::problem::Problem;
 
 /// For so long Redis is asked what is current; then the last that was seen is good enough.
@@ -52,6 +54,15 @@ async fn parsed<T: DeserializeOwned + Send + 'static>(packed: Packed) -> anyhow:
     tokio::task::spawn_blocking(parse).await?.context("a document in Redis is damaged")
 }
 
+/// What is looked up in an inventory, made away from the threads that serve sockets.
+async fn made_of<T: Send + 'static>(
+    inventory: &CachedDocument,
+    make: impl FnOnce(&Inventory) -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let inventory: Inventory = parsed(inventory.body.clone()).await?;
+    Ok(tokio::task::spawn_blocking(move || make(&inventory)).await?)
+}
+
 /// The latest snapshot, parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Pictures(Latest<u64, Picture>);
@@ -85,6 +96,7 @@ pub(crate) struct Documents {
     /// Which sources watch each device.
     pub(crate) coverage: Document,
     floors: Latest<String, Floor>,
+    indexes: Latest<String, Index>,
 }
 
 /// A document that changes now and then and is large.
@@ -102,15 +114,23 @@ impl Documents {
             inventory: of(cache.keys().inventory()),
             coverage: of(cache.keys().coverage()),
             floors: Latest::default(),
+            indexes: Latest::default(),
         }
     }
 
-    /// The inventory, as far as a page needs it.
+    /// Where everything stands, for lists and filters.
     pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
         let inventory = self.inventory.read().await?;
-        let packed = inventory.body.clone();
-        let make = async { parsed(packed).await.map(|inventory| Floor::new(&inventory)) };
+        let make = made_of(&inventory, Floor::new);
         Ok(self.floors.get(inventory.version.clone(), make).await?)
+    }
+
+    /// Everything by what people call it, and the version of the inventory it is of.
+    pub(crate) async fn index(&self) -> Result<(String, Arc<Index>), Problem> {
+        let inventory = self.inventory.read().await?;
+        let make = made_of(&inventory, Index::new);
+        let index = self.indexes.get(inventory.version.clone(), make).await?;
+        Ok((inventory.version.clone(), index))
     }
 }
 

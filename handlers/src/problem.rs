@@ -3,6 +3,7 @@
 use heat::cache::CacheError;
 use heat::comment::TextRefused;
 use heat::db::DbError;
+use heat::filter::FilterError;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -17,6 +18,13 @@ const RETRY_AFTER_S: u64 = 5;
 pub(crate) enum Problem {
     /// The request cannot be understood.
     Invalid(String),
+    /// The filter cannot be understood.
+    Filter {
+        /// What was expected.
+        detail: String,
+        /// The characters before the mistake.
+        position: usize,
+    },
     /// Nobody is logged in.
     Unauthorized,
     /// The caller may not.
@@ -51,6 +59,12 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
+    /// JSON Pointer (RFC 6901) to the member of the request that is wrong; a query counts as an object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'static str>,
+    /// Characters (Unicode code points) of that member before the mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
 }
 
 impl Problem {
@@ -61,7 +75,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Filter { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -78,6 +92,7 @@ impl Problem {
     fn detail(&self) -> &str {
         match self {
             Self::Invalid(detail)
+            | Self::Filter { detail, .. }
             | Self::Forbidden(detail)
             | Self::NotFound(detail)
             | Self::Unavailable { detail, .. } => detail,
@@ -117,12 +132,15 @@ impl Problem {
             }
             _ => tracing::debug!(route, request_id, status = status.as_u16(), "{}", self.detail()),
         }
+        let filter_position = if let Self::Filter { position, .. } = self { Some(position) } else { None };
         let document = Document {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: self.detail(),
             request_id,
+            pointer: filter_position.map(|_| "/filter"),
+            position: filter_position,
         };
         let mut reply = reply::json(status, &document).unwrap_or_default();
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -145,6 +163,13 @@ impl From<DbError> for Problem {
         } else {
             Self::Internal(error.into())
         }
+    }
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        let detail = format!("filter, at character {}: {error}", error.position + 1);
+        Self::Filter { detail, position: error.position }
     }
 }
 

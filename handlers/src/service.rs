@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::{comments, events, live, machine, me, picture, plain, status};
+use crate::{comments, devices, event_list, events, live, machine, me, picture, plain, status};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -83,12 +83,14 @@ async fn dispatch(
         Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
         Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
         Route::Live => live::accept(app, asked.request),
+        Route::ListEvents => event_list::show(app, &asked).await,
         Route::Event { key } => events::show(app, &asked, &key).await,
         Route::ListComments { key } => comments::list(app, &asked, &key).await,
         Route::CreateComment { key } => comments::create(app, asked, &key).await,
         Route::CreateComments => comments::create_many(app, asked).await,
         Route::EditComment { id } => comments::edit(app, asked, id).await,
         Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::FindDevices => devices::find(app, &asked).await,
         Route::Me => me::show(app, asked.caller()?),
         Route::Healthz => Ok(machine::healthz()),
         Route::Readyz => machine::readyz(app).await,
