@@ -5,6 +5,7 @@ import {
   chooseSeverities,
   chosenSeverities,
   type Filter,
+  isWords,
   LONGEST,
   passes,
   printFilter,
@@ -129,6 +130,12 @@ describe("the choice of severities", () => {
       expect(chosenSeverities(chooseSeverities(filterOf("dc:sas or ack"), bits))).toBe(bits);
     }
   });
+});
+
+test("what is nothing but words may be a name", () => {
+  for (const text of ["srv-1", "sas-a a02", '"rack (5)"']) expect(isWords(filterOf(text)), text).toBe(true);
+  for (const text of ["", "new", "host:a", "-srv", "a or b"])
+    expect(isWords(filterOf(text)), text).toBe(false);
 });
 
 test("a text is as long as its characters, not as their halves", () => {

@@ -677,6 +677,11 @@ export function turnsOf(filter: Filter | undefined): ((event: HeatEvent, now: nu
   };
 }
 
+/** Whether a filter is nothing but words, and so may as well be a name. */
+export function isWords(filter: Filter | undefined): boolean {
+  return filter?.is === "word" || (filter?.is === "all" && filter.of.every(isWords));
+}
+
 // The counters of the page: a choice of severities inside a filter.
 
 /** The severities of a part that is nothing but a choice of some, as bits; 0: it is something else. */

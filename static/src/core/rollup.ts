@@ -10,7 +10,6 @@ import {
   type HeatEvent,
   NONE,
   SEVERITIES,
-  type Severity,
   type Snapshot,
   TRAY_REASONS,
   type TrayReason,
@@ -67,6 +66,8 @@ export interface TabSummary {
 export interface Rollup {
   /** By event index: the index of its rack, or −1 for the tray. */
   readonly where: Int32Array;
+  /** By event index: 1 when it passes the filter; absent without one. */
+  readonly passed?: Uint8Array;
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   readonly counters: readonly Counter[];
@@ -81,8 +82,8 @@ export interface RollupSettings {
   /** The server's now in milliseconds. */
   readonly now: number;
   readonly mapSeverity: number;
-  /** Severities that pass the filter, as bits; 0: no filter. */
-  readonly filter: number;
+  /** Whether an event passes the filter; absent: there is none. */
+  readonly passes?: (event: HeatEvent) => boolean;
 }
 
 export function emptyCells(length: number): Cells {
@@ -108,14 +109,14 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
 }
 
 /** Adds one event to one cell. */
-function add(cells: Cells, i: number, event: HeatEvent, settings: RollupSettings): void {
+function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, settings: RollupSettings): void {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
   let marks = cells.marks[i] ?? 0;
   if (event.suppressed) marks |= Mark.suppressed;
   if (event.dependent) marks |= Mark.dependent;
   if (event.comment_count) marks |= Mark.commented;
   if (event.ticket) marks |= Mark.ticketed;
-  if (settings.filter & (1 << event.severity)) marks &= ~Mark.filteredOut;
+  if (passed) marks &= ~Mark.filteredOut;
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
@@ -217,7 +218,9 @@ export function rollUp(
   const events = snapshot.events ?? [];
   const racks = site?.plan.racks ?? [];
   const cells = emptyCells(racks.length);
-  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const { passes } = settings;
+  const passed = passes && Uint8Array.from(events, (event) => Number(passes(event)));
+  if (passed) cells.marks.fill(Mark.filteredOut);
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
@@ -236,7 +239,7 @@ export function rollUp(
       return;
     }
     where[i] = rack;
-    add(cells, rack, event, settings);
+    add(cells, rack, event, passed?.[i] === 1, settings);
     if (!isPainted(event, settings.mapSeverity)) return;
     const until = freshUntil(event);
     if (until > settings.now) nextOld = Math.min(nextOld, until);
@@ -264,6 +267,7 @@ export function rollUp(
   const judged = judgedAt(settings.now, at(snapshot.generated_at));
   return {
     where,
+    ...(passed ? { passed } : {}),
     cells,
     tabs: tabSummaries(site, cells),
     counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
@@ -302,12 +306,13 @@ export function rollUpDevices(
   settings: RollupSettings,
 ): Cells {
   const cells = emptyCells(devices.length);
-  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const { passes } = settings;
+  if (passes) cells.marks.fill(Mark.filteredOut);
   const index = new Map(devices.map((device, i) => [device.id, i]));
   for (const event of snapshot.events ?? []) {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);
     if (i === undefined) continue;
-    add(cells, i, event, settings);
+    add(cells, i, event, passes?.(event) ?? false, settings);
     if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
   }
   const watch = new Watch(watching, snapshot, settings.now);
@@ -315,11 +320,4 @@ export function rollUpDevices(
     cells.marks[i] = (cells.marks[i] ?? 0) | watch.marks([device], (cells.total[i] ?? 0) > 0);
   });
   return cells;
-}
-
-/** Severities as filter bits. */
-export function bitsOf(severities: readonly Severity[]): number {
-  let bits = 0;
-  for (const severity of severities) bits |= 1 << severity;
-  return bits;
 }

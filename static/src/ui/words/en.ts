@@ -86,9 +86,8 @@ export const en = {
       `${severity}: ${open} to act on, ${all} in all. Click to filter.`,
     sources: "Sources",
     unplaced: "Unplaced",
-    search: "Rack or device",
-    searchLabel: "Find a rack or a device by name, asset number or serial",
-    nothingFound: "Nothing has this name",
+    search: "Rack, device or filter",
+    searchLabel: "Find a rack or a device by name, asset number or serial, or filter the events",
     help: "Keys and signs",
     language: "Русский",
     languageLabel: "Switch to Russian",
@@ -99,6 +98,10 @@ export const en = {
 
   filter: {
     mistake,
+    show: (events: string) => `Show these: ${events}`,
+    clear: "Show everything",
+    passed: (some: string, all: string) => `${some} of ${all} events`,
+    notApplied: "Everything is shown, because the filter is wrong or has not been applied yet.",
   },
 
   line: {
@@ -164,6 +167,7 @@ export const en = {
     ticketed: "ticket",
     noted: "note",
     elsewhere: "mounted here, counted in another rack",
+    filteredOut: "not in the filter",
   },
   legend: {
     label: "Signs",
@@ -190,8 +194,6 @@ export const en = {
     hidden: (n: string) => `Show ${n} in maintenance or dependent`,
     hide: "Hide maintenance and dependent",
     cleared: "Cleared in the last five minutes",
-    filtered: "Filtered by severity",
-    clearFilter: "Show all severities",
     open: "Open the rack",
     close: "Back",
     show: "Show details",
@@ -282,7 +284,7 @@ export const en = {
     title: "Keys and signs",
     close: "Close",
     keys: [
-      ["/", "find a rack or a device"],
+      ["/", "find a rack or a device, or filter"],
       ["← ↑ → ↓", "move across racks or devices"],
       ["Enter  +", "open"],
       ["Esc  −", "back up"],
@@ -302,6 +304,16 @@ export const en = {
       ["wrench, chain", "in maintenance; depends on another problem"],
       ["white outline", "new within two minutes; a double one: a rack incident"],
       ["dot, corner, bar", "commented, ticket, note (on large cells)"],
+    ],
+    filterTitle: "Filters, in the search box",
+    filterHow: "Conditions beside each other must all hold. What does not match is dimmed.",
+    filters: [
+      ["dc:sas row:12 rack:07 u>40", "where it stands"],
+      ["host:srv-* src:zabbix tag:env=prod", "what it is of; * is anything"],
+      ["sev>=high age>15m new", "how bad, how old: s, m, h, d, w"],
+      ["-handled -ticket comment ack", "what has been done about it; - negates"],
+      ["suppressed dependent incident note unplaced", "what else is known of it"],
+      ['(power or "link down") name:eth*', "words in host, device, name, text or ticket"],
     ],
     themeLabel: "Around the map",
     themes: { dark: "Dark", light: "Light" },
