@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
+use heat::floor::Floor;
 use heat::inventory::Inventory;
 use heat::packed::Packed;
+use heat::search::Index;
 use heat::snapshot::{ActiveEvent, Snapshot};
 use heat::template::Set;
 use serde::de::DeserializeOwned;
@@ -14,7 +16,6 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::feed::Frame;
-use crate::plain::Floor;
 use crate::problem::Problem;
 
 /// For so long Redis is asked what is current; then the last that was seen is good enough.
@@ -54,6 +55,15 @@ async fn parsed<T: DeserializeOwned + Send + 'static>(packed: Packed) -> anyhow:
     tokio::task::spawn_blocking(parse).await?.context("a document in Redis is damaged")
 }
 
+/// What is looked up in an inventory, made away from the threads that serve sockets.
+async fn made_of<T: Send + 'static>(
+    inventory: &CachedDocument,
+    make: impl FnOnce(&Inventory) -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let inventory: Inventory = parsed(inventory.body.clone()).await?;
+    Ok(tokio::task::spawn_blocking(move || make(&inventory)).await?)
+}
+
 /// The latest snapshot, parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Pictures(Latest<u64, Picture>);
@@ -88,6 +98,7 @@ pub(crate) struct Documents {
     pub(crate) coverage: Document,
     floors: Latest<String, Floor>,
     inventories: Latest<String, Inventory>,
+    indexes: Latest<String, Index>,
 }
 
 /// The active templates, parsed.
@@ -134,6 +145,7 @@ impl Documents {
             coverage: of(cache.keys().coverage()),
             floors: Latest::default(),
             inventories: Latest::default(),
+            indexes: Latest::default(),
         }
     }
 
@@ -144,12 +156,19 @@ impl Documents {
         Ok(self.inventories.get(inventory.version.clone(), parsed(packed)).await?)
     }
 
-    /// The inventory, as far as a page needs it.
+    /// Where everything stands, for lists and filters.
     pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
         let inventory = self.inventory.read().await?;
-        let packed = inventory.body.clone();
-        let make = async { parsed(packed).await.map(|inventory| Floor::new(&inventory)) };
+        let make = made_of(&inventory, Floor::new);
         Ok(self.floors.get(inventory.version.clone(), make).await?)
+    }
+
+    /// Everything by what people call it, and the version of the inventory it is of.
+    pub(crate) async fn index(&self) -> Result<(String, Arc<Index>), Problem> {
+        let inventory = self.inventory.read().await?;
+        let make = made_of(&inventory, Index::new);
+        let index = self.indexes.get(inventory.version.clone(), make).await?;
+        Ok((inventory.version.clone(), index))
     }
 }
 

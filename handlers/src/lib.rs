@@ -6,10 +6,14 @@
 //! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] who asks, a file per
 //! resource answers, and [`problem`] tells what went wrong.
 
+mod accept;
 mod access;
 mod app;
 mod comments;
 mod config;
+mod devices;
+mod event_csv;
+mod event_list;
 mod events;
 mod feed;
 mod handshake;

@@ -3,6 +3,7 @@
 use heat::cache::CacheError;
 use heat::comment::TextRefused;
 use heat::db::DbError;
+use heat::filter::FilterError;
 use heat::ticket::DraftRefused;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
@@ -18,6 +19,13 @@ const RETRY_AFTER_S: u64 = 5;
 pub(crate) enum Problem {
     /// The request cannot be understood.
     Invalid(String),
+    /// The filter cannot be understood.
+    Filter {
+        /// What was expected.
+        detail: String,
+        /// The characters before the mistake.
+        position: usize,
+    },
     /// Nobody is logged in.
     Unauthorized,
     /// The caller may not.
@@ -61,6 +69,12 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
+    /// JSON Pointer (RFC 6901) to the member of the request that is wrong; a query counts as an object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'static str>,
+    /// Characters (Unicode code points) of that member before the mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
     #[serde(flatten)]
     more: &'a serde_json::Value,
 }
@@ -73,7 +87,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Filter { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -92,6 +106,7 @@ impl Problem {
     fn detail(&self) -> &str {
         match self {
             Self::Invalid(detail)
+            | Self::Filter { detail, .. }
             | Self::Forbidden(detail)
             | Self::NotFound(detail)
             | Self::Conflict { detail, .. }
@@ -135,6 +150,7 @@ impl Problem {
             }
             _ => tracing::debug!(route, request_id, status = status.as_u16(), "{}", self.detail()),
         }
+        let filter_position = if let Self::Filter { position, .. } = self { Some(position) } else { None };
         let document = Document {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
@@ -145,6 +161,8 @@ impl Problem {
                 Self::Conflict { more, .. } => more,
                 _ => &serde_json::Value::Null,
             },
+            pointer: filter_position.map(|_| "/filter"),
+            position: filter_position,
         };
         let mut reply = reply::json(status, &document).unwrap_or_default();
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -167,6 +185,13 @@ impl From<DbError> for Problem {
         } else {
             Self::Internal(error.into())
         }
+    }
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        let detail = format!("filter, at character {}: {error}", error.position + 1);
+        Self::Filter { detail, position: error.position }
     }
 }
 

@@ -17,7 +17,9 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::{comments, events, live, machine, me, picture, plain, status, templates, tickets};
+use crate::{
+    comments, devices, event_list, events, live, machine, me, picture, plain, status, templates, tickets,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -90,6 +92,7 @@ async fn dispatch(
         Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
         Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
         Route::Live => live::accept(app, asked.request),
+        Route::ListEvents => event_list::show(app, &asked).await,
         Route::Event { key } => events::show(app, &asked, &key).await,
         Route::ListComments { key } => comments::list(app, &asked, &key).await,
         Route::CreateComment { key } => comments::create(app, asked, &key).await,
@@ -106,6 +109,7 @@ async fn dispatch(
         Route::TakeFromTicket { id } => tickets::take(app, asked, id).await,
         Route::RetryTicket { id } => tickets::retry(app, &asked, id).await,
         Route::TellTicketState { id } => tickets::tell_state(app, asked, id).await,
+        Route::FindDevices => devices::find(app, &asked).await,
         Route::Me => me::show(app, asked.caller()?),
         Route::Healthz => Ok(machine::healthz()),
         Route::Readyz => machine::readyz(app).await,

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use heat::cache::{Cache, TrackerRecord};
 use heat::config::Secret;
-use diesel_async::SimpleAsyncConnection;
 use heat::db::Db;
 use heat::db::audit::Actor;
 use heat::db::comments::NewComment;

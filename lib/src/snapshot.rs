@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,12 @@ pub const CLEARED_FOR_S: u64 = 300;
 
 /// How many cleared events are kept at most; the latest win.
 pub const CLEARED_AT_MOST: usize = 500;
+
+/// How long after its start an event is new, in seconds.
+pub const NEW_FOR_S: u64 = 120;
+
+/// An opening that follows the end of the one before within so many seconds goes on with it, and is not new.
+pub const SAME_STORY_S: u64 = 600;
 
 /// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
 pub const COMMENTS: &str = "comments";
@@ -229,6 +236,17 @@ pub struct ActiveEvent<'a> {
     /// The opening before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_time: Option<LastTime<'a>>,
+}
+
+impl ActiveEvent<'_> {
+    /// Whether it opened within [`NEW_FOR_S`], unless it only came back.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        let came_back = self
+            .last_time
+            .as_ref()
+            .is_some_and(|before| self.since.since(before.cleared_at).as_secs() < SAME_STORY_S);
+        !came_back && now < self.since + Duration::from_secs(NEW_FOR_S)
+    }
 }
 
 /// An acknowledgement as the snapshot shows it.
@@ -750,7 +768,7 @@ mod tests {
     #[test]
     fn cleared_keeps_the_latest_for_five_minutes_and_drops_what_is_active_again() {
         let of = |n, age| Cleared {
-            cleared_at: NOW - std::time::Duration::from_secs(age),
+            cleared_at: NOW - Duration::from_secs(age),
             ..Cleared::of(&event("z", n, "h1"), "z", Place::Rack(11, 1, MatchedBy::Name), NOW).unwrap()
         };
         let mut cleared = vec![of(1, 10), of(2, 300), of(3, 5), of(1, 20), of(4, 1)];

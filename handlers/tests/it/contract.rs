@@ -88,6 +88,11 @@ async fn every_answer_has_the_documented_shape() {
         ("/api/v1/coverage", "Coverage"),
         ("/api/v1/me", "Me"),
         ("/readyz", "Readiness"),
+        ("/api/v1/events", "EventPage"),
+        ("/api/v1/events?filter=dc:europe&limit=2", "EventPage"),
+        ("/api/v1/events?filter=dc:mars", "EventPage"),
+        ("/api/v1/devices?q=0001", "FoundAnswer"),
+        ("/api/v1/devices?q=mars", "FoundAnswer"),
         (&event_path, "EventAnswer"),
         (&comments, "CommentPage"),
         (&format!("{comments}?limit=1"), "CommentPage"),
@@ -95,6 +100,8 @@ async fn every_answer_has_the_documented_shape() {
         check(&document, schema, &replica.json(path, StatusCode::OK).await);
     }
     check(&document, "Problem", &replica.json("/api/v1/events/none", StatusCode::NOT_FOUND).await);
+    let wrong = replica.json("/api/v1/events?filter=sev:", StatusCode::BAD_REQUEST).await;
+    check(&document, "Problem", &wrong);
 }
 
 #[tokio::test(flavor = "multi_thread")]

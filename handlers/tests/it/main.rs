@@ -8,6 +8,7 @@
 
 mod comments;
 mod contract;
+mod lists;
 mod live;
 mod outages;
 mod pages;

@@ -84,6 +84,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The active events that a filter means
+         * @description From the last picture this replica saw. Pages are JSON. With `Accept: text/csv` the answer is one CSV (RFC 4180, UTF-8, a line of headings) of all that match, for spreadsheets; a cell that begins like a formula begins with `'` there.
+         *
+         *     Pages stay consistent while the picture changes: a page begins behind the last event of the one before, wherever that one stands now.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{key}": {
         parameters: {
             query?: never;
@@ -179,6 +201,26 @@ export interface paths {
         head?: never;
         /** Change one's own comment */
         patch: operations["editComment"];
+        trace?: never;
+    };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Racks and devices by what people call them
+         * @description By name, row and rack, FQDN, label, asset number or serial number: the whole of it first, then what begins so, then any part; racks before devices.
+         */
+        get: operations["findDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/me": {
@@ -734,6 +776,90 @@ export interface components {
              */
             link?: string;
         };
+        /** @description An event of the snapshot, with the names of where it stands and its link filled in. */
+        ListedEvent: {
+            /**
+             * @description This opening: `<source>:<event>:<host>`.
+             * @example zabbix:81204:srv-00001
+             */
+            id: string;
+            /**
+             * @description The memory across openings: `<source>:<trigger or service[/instance]>:<host>`; comments hang on it. `%` and `:` inside a part are written `%25` and `%3A`, the host in lower case.
+             * @example zabbix:30117:srv-00001
+             */
+            key: string;
+            /** @description Configured name of the monitoring system. */
+            source: string;
+            /** @description Host as the source spells it. Absent while `unplaced` is `host_pending`. */
+            host?: string;
+            /** @description Device of the inventory. Absent when none matched. */
+            device_id?: number;
+            /** @description Rack the device stands in. Absent when unknown; `unplaced` says why. */
+            rack_id?: number;
+            unplaced?: components["schemas"]["Unplaced"];
+            severity: components["schemas"]["Severity"];
+            /** @description What is wrong, in the source's words. */
+            name: string;
+            /** @description The source's longer description; at most 500 characters here, whole in `GET /events/{key}`. */
+            text?: string;
+            /** @description Operational data as the source rendered it when the problem opened. */
+            opdata?: string;
+            /** @description Tags of the event. */
+            tags?: components["schemas"]["Tag"][];
+            /** @description Strings that fill the source's `link` template. */
+            ref?: {
+                [key: string]: string;
+            };
+            /** @description When the opening began. */
+            since: components["schemas"]["Time"];
+            /** @description Under a maintenance or downtime of the source. */
+            suppressed?: boolean;
+            /** @description Depends on another problem that is active. */
+            dependent?: boolean;
+            /** @description Seen in a sweep that did not finish. */
+            partial?: boolean;
+            /**
+             * @description Why nobody needs to act; absent while somebody does.
+             * @enum {string}
+             */
+            handled?: "suppressed" | "dependent" | "acknowledged" | "ticketed" | "note";
+            acknowledged?: components["schemas"]["Acknowledgement"];
+            ticket?: components["schemas"]["TicketRef"];
+            /** @description The last three comments on the key, oldest first. */
+            comments?: components["schemas"]["EventComment"][];
+            /** @description Comments on the key in all. */
+            comment_count?: number;
+            /** @description Openings of this key within the hour; absent when 0. */
+            openings_1h?: number;
+            /** @description Key of the rack incident it belongs to. */
+            incident?: string;
+            last_time?: components["schemas"]["LastTime"];
+            /**
+             * @description The locations, the row and the rack it stands in; absent when it stands in none or the inventory is not at hand.
+             * @example SAS / SAS-A / A01
+             */
+            place?: string;
+            /** @description The device's name; absent when it is none or has none. */
+            device?: string;
+            /**
+             * Format: uri
+             * @description The event's page at its source.
+             */
+            link?: string;
+        };
+        /** @description A page of the events that match. */
+        EventPage: {
+            /** @description Grows with every change; compare for equality or order, never for gaps. */
+            revision: number;
+            /** @description When the updater made it; renewed at least every 20 seconds. */
+            generated_at: components["schemas"]["Time"];
+            /** @description How many events of this revision match, on all pages; there even when it is 0. */
+            count: number;
+            /** @description The events; absent when there is none. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
         /** @description What is known of one event key. */
         EventAnswer: {
             /** @description The key asked for. */
@@ -742,6 +868,38 @@ export interface components {
             events?: components["schemas"]["WholeEvent"][];
             /** @description Its last three comments, newest first; absent when there is none. */
             comments?: components["schemas"]["Comment"][];
+        };
+        /** @description A rack or a device. */
+        Found: {
+            /**
+             * @description What it is.
+             * @enum {string}
+             */
+            kind: "rack" | "device";
+            /** @description Rack or device id. */
+            id: number;
+            /** @description Its name; a device without one goes by its label. */
+            name?: string;
+            /**
+             * @description Where it stands; absent when nowhere.
+             * @example SAS / SAS-A / A01
+             */
+            place?: string;
+            /** @description The rack that it is, or stands in; absent when nowhere. */
+            rack_id?: number;
+            /** @description Asset number. */
+            asset_no?: string;
+            /** @description Serial number. */
+            serial?: string;
+        };
+        /** @description Racks and devices by what people call them. */
+        FoundAnswer: {
+            /** @description Version of the inventory they were looked up in. */
+            inventory_version: string;
+            /** @description How many there are in all; there even when it is 0. */
+            count: number;
+            /** @description The best of them, best first; absent when there is none. */
+            found?: components["schemas"]["Found"][];
         };
         /** @description A comment. */
         Comment: {
@@ -847,6 +1005,13 @@ export interface components {
             detail?: string;
             /** @description Find this request in the log by it. */
             request_id: string;
+            /**
+             * @description Which member of the request is wrong, as JSON Pointer; a query counts as an object.
+             * @example /filter
+             */
+            pointer?: string;
+            /** @description Characters (Unicode code points) of that member before the mistake. */
+            position?: number;
         } & {
             [key: string]: unknown;
         };
@@ -1351,6 +1516,99 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listEvents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which events are meant; all, if absent. Conditions beside each other must all hold; `or` binds weaker, `-` and `not` stronger, parentheses group; case never matters. `word` or `"some words"` is looked for in host, device, name, text and ticket key. Fields: `dc:` (any location around), `row:`, `rack:`, `device:`, `host:`, `src:`, `ticket:` (the whole text, `*` for anything), `name:` (any part of it), `tag:env`, `tag:env=prod`, `sev>=high`, `age>15m` (s, m, h, d, w), `u>40` (units of the rack). Flags: `ack`, `comment`, `ticket`, `note`, `incident`, `handled`, `suppressed`, `dependent`, `unplaced`, `new` (within two minutes).
+                 * @example dc:sas sev>=high age>15m -ticket
+                 */
+                filter?: string;
+                /** @description The order; `-` before it turns it round. Of equally severe events the younger is the greater, so that the default is the worst first and of those the newest. */
+                sort?: "severity" | "-severity" | "since" | "-since" | "host" | "-host" | "place" | "-place" | "name" | "-name";
+                /** @description `next` of the page before; with the same `sort`. Not with CSV. */
+                cursor?: string;
+                /** @description Events on a page. Not with CSV. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, or all as CSV. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revision": 1795468075123,
+                     *       "generated_at": "2026-11-23T21:07:55Z",
+                     *       "count": 1,
+                     *       "events": [
+                     *         {
+                     *           "id": "zabbix:81204:srv-00001",
+                     *           "key": "zabbix:30117:srv-00001",
+                     *           "source": "zabbix",
+                     *           "host": "srv-00001",
+                     *           "device_id": 513,
+                     *           "rack_id": 3,
+                     *           "severity": 5,
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "text": "Last three attempts returned timeout.",
+                     *           "opdata": "Down (0)",
+                     *           "tags": [
+                     *             {
+                     *               "tag": "scope",
+                     *               "value": "availability"
+                     *             },
+                     *             {
+                     *               "tag": "component",
+                     *               "value": "health"
+                     *             }
+                     *           ],
+                     *           "ref": {
+                     *             "triggerid": "30117",
+                     *             "eventid": "81204"
+                     *           },
+                     *           "since": "2026-11-23T20:41:07Z",
+                     *           "comment_count": 1,
+                     *           "openings_1h": 3,
+                     *           "incident": "rack:3",
+                     *           "last_time": {
+                     *             "cleared_at": "2026-11-20T09:12:44Z",
+                     *             "comment": "PSU replaced",
+                     *             "ticket": "NOC-71"
+                     *           },
+                     *           "comments": [
+                     *             {
+                     *               "id": 42,
+                     *               "author": "operator",
+                     *               "at": "2026-11-23T20:52:11Z",
+                     *               "text": "Left feed is dead; electrician called."
+                     *             }
+                     *           ],
+                     *           "place": "SAS / SAS-A / A01",
+                     *           "device": "srv-00001",
+                     *           "link": "http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventPage"];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getEvent: {
         parameters: {
             query?: never;
@@ -1689,6 +1947,56 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    findDevices: {
+        parameters: {
+            query: {
+                /**
+                 * @description What to look for, without regard to case.
+                 * @example srv-0000
+                 */
+                q: string;
+                /** @description Answers at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inventory_version": "5f1d3c0a9b7e42d68f0c1a2b3c4d5e6f",
+                     *       "count": 1,
+                     *       "found": [
+                     *         {
+                     *           "kind": "device",
+                     *           "id": 513,
+                     *           "name": "srv-00001",
+                     *           "place": "SAS / SAS-A / A01",
+                     *           "rack_id": 3,
+                     *           "asset_no": "AT-513",
+                     *           "serial": "9QW1M73"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FoundAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
         };
     };
