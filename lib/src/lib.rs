@@ -1,7 +1,7 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`])
-//! is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`handled`], [`comment`],
+//! [`snapshot`], [`packed`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod cache;
 pub mod comment;
@@ -13,6 +13,7 @@ pub mod handled;
 pub mod inventory;
 pub mod packed;
 pub mod placement;
+pub mod rackcode;
 pub mod serve;
 pub mod severity;
 pub mod signals;
