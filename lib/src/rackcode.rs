@@ -24,6 +24,20 @@
 //! brackets.
 //!
 //! Nothing here calls itself: no text is deep enough to overflow a stack.
+//!
+//! # What views cost
+//!
+//! `cargo bench -p heat`, a release build on two cores, fastest of 100, with 200 views of eight names each over 100,000
+//! devices of eight tags; as a ratio to plain Rust in the same run, which asks each device for each view by a set of its
+//! tags' names:
+//!
+//! | | | beside plain |
+//! |---|--:|--:|
+//! | asking each device in plain Rust | 2.3 s | 1 |
+//! | all of the below, once per inventory version | 220 ms | 0.10 |
+//! | index the devices by their tags | 144 ms | 0.06 |
+//! | parse the views | 0.2 ms | 0.0001 |
+//! | for whom the views hold | 27 ms | 0.012 |
 
 mod automatic;
 mod error;
