@@ -668,6 +668,8 @@ export interface components {
             has_problems?: boolean;
             /** @description Tags. */
             tags?: string[];
+            /** @description Those of RackCode's automatic tags that Heat cannot compute itself, such as `$typeid_4`. */
+            automatic_tags?: string[];
             /** @description The chassis or hypervisor it is in; it stands where its container stands. */
             container_id?: number;
             /** @description Its own mounts. A device in several racks stands in the rack with the smallest id. */
@@ -690,6 +692,8 @@ export interface components {
             racks?: components["schemas"]["Rack"][];
             /** @description Devices. */
             devices?: components["schemas"]["Device"][];
+            /** @description The predicates that RackCode expressions may use, as `define` statements. */
+            rackcode?: string;
         };
         /** @description What one source watches. */
         CoverageSource: {
