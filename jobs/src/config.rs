@@ -68,6 +68,9 @@ pub enum Command {
     /// Work with the inventory
     #[command(subcommand)]
     Inventory(InventoryCommand),
+    /// Print the racks and devices for which a RackCode expression holds
+    #[command(name = "rackcode")]
+    RackCode(RackCodeArgs),
 }
 
 /// What can be done with the inventory.
@@ -75,6 +78,29 @@ pub enum Command {
 pub enum InventoryCommand {
     /// Read HEAT_INVENTORY_URL and write it to standard output as JSON, the format of file:// inventories
     Export,
+}
+
+/// What an expression is asked of.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RackCodeArgs {
+    /// The expression, for instance '{dc1} and not {$unmounted}'; an empty one holds for everything
+    pub expression: String,
+    /// A JSON or CSV file in place of HEAT_INVENTORY_URL
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    /// In columns, for people
+    #[default]
+    Table,
+    /// For programs
+    Json,
 }
 
 /// Where the upstream systems are.
@@ -445,6 +471,12 @@ impl Arguments {
             })?,
             tickets: self.tracker.config()?,
         })
+    }
+
+    /// The inventory alone, for what needs neither Redis nor Postgres.
+    pub fn inventory_source(&self) -> anyhow::Result<InventorySource> {
+        let file = File::read(self.upstreams.config.as_deref())?;
+        self.inventory(&file, &self.sources(&file)?)?.source()
     }
 
     fn sources(&self, file: &File) -> anyhow::Result<Vec<SourceConfig>> {

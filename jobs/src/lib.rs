@@ -35,6 +35,7 @@ pub mod merge;
 pub mod metrics;
 pub mod openings;
 pub mod publish;
+pub mod rackcode;
 pub mod refresh;
 pub mod schedule;
 pub mod templates;
