@@ -364,38 +364,40 @@ struct Words {
     error_messages: Vec<Value>,
 }
 
-/// The body that creates an issue.
+/// The body that creates an issue. What is empty, as a template may leave it, is left out: it would be refused.
 fn creation(issue: &Draft, unique: &str) -> Value {
-    // Heat's own members come after the free ones, so that none of these can take their place.
-    let free = issue.fields.iter().filter(|(name, _)| !name.is_empty());
-    let mut body: Map<String, Value> = free.map(|(name, value)| (name.clone(), value.clone())).collect();
-    body.extend(
-        [
-            ("queue", &issue.queue),
-            ("summary", &issue.summary),
-            ("description", &issue.description),
-            // Without it an older markup would apply.
-            ("markupType", &"md".to_owned()),
-            ("unique", &unique.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))),
-    );
-    let chosen = [("type", &issue.kind), ("priority", &issue.priority), ("assignee", &issue.assignee)];
-    body.extend(
-        chosen.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.as_deref()?.into()))),
-    );
-    let lists: [(&str, Vec<Value>); 3] = [
-        ("tags", issue.tags.iter().map(|tag| tag.as_str().into()).collect()),
-        ("components", issue.components.iter().map(|component| number_or_name(component)).collect()),
-        ("followers", issue.followers.iter().map(|login| login.as_str().into()).collect()),
+    let list = |words: &[String], item: fn(&str) -> Value| -> Value {
+        words.iter().filter(|word| !word.is_empty()).map(|word| item(word)).collect()
+    };
+    let own = [
+        ("queue", issue.queue.as_str().into()),
+        ("summary", issue.summary.as_str().into()),
+        ("description", issue.description.as_str().into()),
+        // Without it an older markup would apply.
+        ("markupType", "md".into()),
+        ("unique", unique.into()),
+        ("type", issue.kind.as_deref().into()),
+        ("priority", issue.priority.as_deref().into()),
+        ("assignee", issue.assignee.as_deref().into()),
+        ("tags", list(&issue.tags, |tag| tag.into())),
+        ("components", list(&issue.components, number_or_name)),
+        ("followers", list(&issue.followers, |login| login.into())),
     ];
-    body.extend(
-        lists
-            .into_iter()
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(name, list)| (name.to_owned(), list.into())),
-    );
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let free = issue.fields.clone().into_iter().filter(|(name, _)| !name.is_empty());
+    // In this order, so that no free field can take the place of one of Heat's own.
+    let mut body = Map::new();
+    body.extend(free.chain(own).filter(|(_, value)| !is_empty(value)));
     body.into()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
 }
 
 /// A component's number is sent as one: as text it would be looked for among the names.
@@ -526,6 +528,23 @@ mod tests {
         assert_eq!((said(b"").as_str(), said(b"no\nJSON").as_str()), ("", "no JSON"));
     }
 
+    #[test]
+    fn what_a_template_leaves_empty_is_not_sent() {
+        let issue = Draft {
+            queue: "NETOPS".to_owned(),
+            summary: "summary".to_owned(),
+            assignee: Some(String::new()),
+            followers: vec![String::new(), "petrov".to_owned()],
+            tags: vec![String::new()],
+            fields: [("deadline".to_owned(), json!("")), ("start".to_owned(), Value::Null)].into(),
+            ..Draft::default()
+        };
+        let sent = json!({
+            "queue": "NETOPS", "summary": "summary", "markupType": "md", "unique": "heat-1", "followers": ["petrov"],
+        });
+        assert_eq!(creation(&issue, "heat-1"), sent);
+    }
+
     proptest! {
         #[test]
         fn no_field_of_a_draft_takes_the_place_of_another(
@@ -535,6 +554,7 @@ mod tests {
             let issue = Draft {
                 queue: "NETOPS".to_owned(),
                 summary: "summary".to_owned(),
+                description: "description".to_owned(),
                 kind: Some("incident".to_owned()),
                 tags: vec!["heat".to_owned()],
                 fields: [(name.clone(), Value::from(value.clone()))].into(),
@@ -542,15 +562,16 @@ mod tests {
             };
             let sent: Value = serde_json::from_str(&creation(&issue, "heat-1").to_string()).unwrap();
             let own = [
-                ("queue", json!("NETOPS")), ("summary", json!("summary")), ("description", json!("")),
+                ("queue", json!("NETOPS")), ("summary", json!("summary")), ("description", json!("description")),
                 ("markupType", json!("md")), ("unique", json!("heat-1")), ("type", json!("incident")),
                 ("tags", json!(["heat"])),
             ];
             for (own, expected) in &own {
                 prop_assert_eq!(&sent[*own], expected);
             }
-            if !name.is_empty() && own.iter().all(|(own, _)| *own != name) {
-                prop_assert_eq!(&sent[&name], &Value::from(value));
+            if own.iter().all(|(own, _)| *own != name) {
+                let expected = (!name.is_empty() && !value.is_empty()).then(|| Value::from(value));
+                prop_assert_eq!(sent.get(&name), expected.as_ref());
             }
         }
 

@@ -12,7 +12,7 @@ pub(super) const ROBOT: &str = "heat-robot";
 pub(super) const PERSON: &str = "ivanov";
 
 /// Everybody there is: login and name. The first one's id is [`FIRST_USER`].
-pub(super) const PEOPLE: [(&str, &str); 8] = [
+pub(super) const PEOPLE: [(&str, &str); 9] = [
     (ROBOT, "Heat robot"),
     (PERSON, "Ivan Ivanov"),
     ("petrov", "Пётр Петров"),
@@ -21,6 +21,8 @@ pub(super) const PEOPLE: [(&str, &str); 8] = [
     ("netops-duty", "Network on duty"),
     ("dc-duty", "Data centre on duty"),
     ("sysadmin-duty", "Systems on duty"),
+    // Whom the local stack takes everybody for.
+    ("operator", "Local operator"),
 ];
 pub(super) const FIRST_USER: u64 = 1_130_000_000_000_001;
 
