@@ -39,7 +39,9 @@ impl Words {
 
     /// The queues that templates send tickets to.
     pub fn queues(&self) -> BTreeSet<String> {
-        self.set.iter().flat_map(Set::tickets).map(|template| template.queue.clone()).collect()
+        let queues = self.set.iter().flat_map(Set::tickets).map(|template| template.queue.clone());
+        // One that is found per ticket cannot be asked for beforehand.
+        queues.filter(|queue| !queue.contains('{')).collect()
     }
 
     /// The words of a post about these openings of its ticket; none if there is nothing to say after all.

@@ -82,7 +82,21 @@ async fn every_answer_has_the_documented_shape() {
     let edited = format!("/api/v1/comments/{}", created["id"]);
     check(&document, "Comment", &replica.send(Method::PATCH, &edited, &text, StatusCode::OK).await);
 
+    let tracker = heat::cache::TrackerRecord { kind: "startrek".into(), ..Default::default() };
+    stage.cache.write_tracker(&tracker).await.unwrap();
+    let own_words = json!({ "ids": [event.id], "edits": { "queue": "NOC", "summary": "down" } });
+    let asked =
+        replica.request(Method::POST, "/api/v1/tickets").header("idempotency-key", "r").json(&own_words);
+    let made = crate::stage::answer(asked.send().await.unwrap(), StatusCode::CREATED).await;
+    check(&document, "TicketMade", &made);
+    let ticket = format!("/api/v1/tickets/{}", made["id"]);
+    let edits = json!({ "priority": "critical" });
+    check(&document, "WholeTicket", &replica.send(Method::PATCH, &ticket, &edits, StatusCode::OK).await);
+
     for (path, schema) in [
+        (ticket.as_str(), "WholeTicket"),
+        ("/api/v1/tickets", "TicketPage"),
+        ("/api/v1/templates", "Templates"),
         ("/api/v1/snapshot", "Snapshot"),
         ("/api/v1/inventory", "Inventory"),
         ("/api/v1/coverage", "Coverage"),

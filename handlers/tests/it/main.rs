@@ -15,3 +15,4 @@ mod pages;
 mod picture;
 mod problems;
 mod stage;
+mod tickets;

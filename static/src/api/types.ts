@@ -223,6 +223,170 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates, and which fits best */
+        get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates/{name}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of a template, of tickets or of comments.
+                 * @example power
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a ticket or comment would say */
+        post: operations["renderTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tickets, latest first */
+        get: operations["listTickets"];
+        put?: never;
+        /**
+         * Ask for a ticket
+         * @description Answered as soon as it is written; the updater sends it, exactly once. Where open tickets cover some of the openings: 409 with `covered` and `free`, unless `force`.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** A ticket with what it covers */
+        get: operations["getTicket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what is sent
+         * @description Only while the tracker certainly does not have it (`editable`).
+         */
+        patch: operations["editTicket"];
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put openings under an open ticket
+         * @description The robot says so on the ticket once nothing was added for a while.
+         */
+        post: operations["addToTicket"];
+        /** Take openings out of a ticket */
+        delete: operations["takeFromTicket"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a failed ticket again */
+        post: operations["retryTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell what has become of it
+         * @description For trackers that Heat cannot ask: a webhook's other end.
+         */
+        post: operations["tellTicketState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -394,6 +558,8 @@ export interface components {
             state: "pending" | "created" | "failed" | "closed";
             /** @description Status in the tracker, in its words. */
             status?: string;
+            /** @description Why the tracker does not have it yet, or refused it. */
+            error?: string;
         };
         /** @description A comment as events carry it. */
         EventComment: {
@@ -942,6 +1108,8 @@ export interface components {
             ids: string[];
             /** @description Plain text, 1 to 4,000 characters, not only white space. */
             text: string;
+            /** @description Write it on the open tickets that cover them too. */
+            on_ticket?: boolean;
         };
         /** @description What became of a comment on many openings. */
         CommentedMany: {
@@ -1016,8 +1184,429 @@ export interface components {
             pointer?: string;
             /** @description Characters (Unicode code points) of that member before the mistake. */
             position?: number;
+            /** @description Openings that open tickets cover. */
+            covered?: components["schemas"]["Covered"][];
+            /** @description Openings that none covers. */
+            free?: string[];
+            ticket?: components["schemas"]["Ticket"];
         } & {
             [key: string]: unknown;
+        };
+        /** @description A ticket as it is, or will be, sent to the tracker. */
+        TicketDraft: {
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue: string;
+            /** @description One line, at most 255 characters. */
+            summary: string;
+            /** @description The tracker's markup. */
+            description?: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What shall be otherwise than it is. Absent members stay. */
+        TicketEdits: {
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue?: string;
+            /** @description One line, at most 255 characters. */
+            summary?: string;
+            /** @description The tracker's markup. */
+            description?: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A ticket, and what has become of it. */
+        Ticket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+        };
+        /** @description The ticket, and which of the openings are over. */
+        TicketMade: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+            /** @description Openings that are not active any more; they are left out. */
+            unknown?: string[];
+        };
+        /** @description An opening under a ticket. */
+        TicketMember: {
+            /** @description The opening. */
+            id: string;
+            /** @description Its key. */
+            key: string;
+            /** @description Who added it; `heat` if it came by itself. */
+            added_by: string;
+            added_at: components["schemas"]["Time"];
+            /** @description This ticket covers it: no other does. */
+            covered?: boolean;
+            removed_at?: components["schemas"]["Time"];
+        };
+        /** @description Something the robot adds to a ticket. */
+        TicketPost: {
+            /**
+             * @description Events that came or went; all of them are over; an operator's words; a link to an earlier ticket.
+             * @enum {string}
+             */
+            kind: "more" | "clear" | "operator" | "link";
+            /** @description Its words, once they are found; of a link the other ticket's key. */
+            text?: string;
+            /** @description Who caused it. */
+            author: string;
+            /**
+             * @description How far it came.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "failed";
+            /** @description Why it was not sent. */
+            error?: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+        };
+        /** @description A ticket with what it covers and what the robot said. */
+        WholeTicket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+            /** @description What it covers or covered. */
+            events: components["schemas"]["TicketMember"][];
+            /** @description What the robot adds. */
+            posts?: components["schemas"]["TicketPost"][];
+        };
+        /** @description Tickets, latest first. */
+        TicketPage: {
+            /** @description The page. */
+            tickets: components["schemas"]["Ticket"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description A ticket by a template, in one's own words, or opened elsewhere. */
+        TicketRequest: {
+            /** @description Ids of openings. */
+            ids: string[];
+            /** @description Name of a template; without it `edits` is all there is. */
+            template?: string;
+            edits?: components["schemas"]["TicketEdits"];
+            /**
+             * @description Key of a ticket that was opened elsewhere; it gets the openings, and nothing is created.
+             * @example NOC-77
+             */
+            existing?: string;
+            /** @description Take openings from open tickets that cover them. */
+            force?: boolean;
+        };
+        /** @description Openings. */
+        Openings: {
+            /** @description Ids of openings. */
+            ids: string[];
+            /** @description Take them from open tickets that cover them. */
+            force?: boolean;
+        };
+        /** @description What a tracker that cannot be asked tells. */
+        ToldState: {
+            /**
+             * @description Has it a resolution?
+             * @enum {string}
+             */
+            state: "created" | "closed";
+            /** @description The tracker's word for it. */
+            status?: string;
+        };
+        /** @description A template of tickets. Texts may hold expressions. */
+        TicketTemplate: {
+            /** @description Its name. */
+            name: string;
+            /** @description What people call it. */
+            title: string;
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue: string;
+            /** @description One line, at most 255 characters. */
+            summary: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Of what Heat writes itself.
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+            /** @description When a template fits; every member that is there must. */
+            match?: {
+                /** @description Sources. */
+                source?: string[];
+                severity?: components["schemas"]["Severity"];
+                /** @description Patterns of the problem's name. */
+                name?: string[];
+                /** @description Patterns by tag. */
+                tags?: {
+                    [key: string]: string[];
+                };
+                /** @description Locations around. */
+                location?: string[];
+                /** @description RackTables tags. */
+                racktables_tags?: string[];
+                /** @description Opened on a rack incident, or not. */
+                incident?: boolean;
+            };
+            /** @description The comment template for events that come later. */
+            comment_on_more?: string;
+            /** @description The comment template for when all is over. */
+            comment_on_clear?: string;
+        };
+        /** @description A template of comments. */
+        CommentTemplate: {
+            /** @description Its name. */
+            name: string;
+            /** @description What people call it. */
+            title: string;
+            /**
+             * @description Of what Heat writes itself.
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+        };
+        /** @description Where tickets go, and how that is doing. */
+        Tracker: {
+            /**
+             * @description What it is.
+             * @enum {string}
+             */
+            kind: "startrek" | "webhook" | "link";
+            /** @description Of `link`: the page that opens a ticket, with `{queue}`, `{summary}` and `{description}` in it. */
+            link?: string;
+            answered_at?: components["schemas"]["Time"];
+            /** @description Why it does not let Heat in, or does not answer. */
+            error?: string;
+            /** @description Tickets and comments that are to be sent. */
+            pending: number;
+            /** @description Those that wait for somebody. */
+            failed: number;
+        };
+        /** @description The active templates, why a newer commit is not active, and where tickets go. */
+        Templates: {
+            /** @description Id of the active commit. */
+            version?: string;
+            /** @description First line of its message. */
+            subject?: string;
+            committed_at?: components["schemas"]["Time"];
+            pulled_at?: components["schemas"]["Time"];
+            /** @description Id of the newest commit, if it was not activated. */
+            rejected?: string;
+            /** @description Why: `file:line: message`, a line each. */
+            error?: string;
+            /** @description Why the last look at the repository failed. */
+            pull_error?: string;
+            tracker?: components["schemas"]["Tracker"];
+            /** @description Templates of tickets. */
+            tickets: components["schemas"]["TicketTemplate"][];
+            /** @description Templates of comments. */
+            comments: components["schemas"]["CommentTemplate"][];
+            /** @description Names of ticket templates, the best for the given openings first. */
+            best?: string[];
+        };
+        /** @description Which openings. */
+        RenderRequest: {
+            /** @description Ids of openings. */
+            ids: string[];
+        };
+        /** @description What the ticket would be (`draft`), or the comment (`text`). */
+        Rendered: {
+            draft?: components["schemas"]["TicketDraft"];
+            /** @description The comment. */
+            text?: string;
+            /** @description What is likely to go wrong. */
+            warnings?: string[];
+            /** @description Openings that are not active any more. */
+            unknown?: string[];
+        };
+        /** @description An opening that an open ticket covers. */
+        Covered: {
+            /** @description The opening. */
+            id: string;
+            /** @description The ticket. */
+            ticket: {
+                /** @description Heat's id of the ticket. */
+                id: number;
+                /** @description The tracker's key, once it has one. */
+                key?: string | null;
+                /** @description Its page. */
+                url?: string;
+                /**
+                 * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+                 * @enum {string}
+                 */
+                state: "pending" | "created" | "failed" | "closed";
+            };
+        };
+        /** @description A comment. */
+        CommentOnOne: {
+            /** @description Plain text, 1 to 4,000 characters, not only white space. */
+            text: string;
+            /** @description Write it on the open tickets that cover the event too, in the robot's name and with the author's. */
+            on_ticket?: boolean;
         };
     };
     responses: {
@@ -1156,6 +1745,26 @@ export interface components {
                  *       "request_id": "01J9ZK3W7Q"
                  *     }
                  */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It does not fit what is; the answer says what is. */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The Idempotency-Key came with another body before. */
+        OtherRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1771,7 +2380,7 @@ export interface operations {
                  *       "text": "Left feed is dead; electrician called."
                  *     }
                  */
-                "application/json": components["schemas"]["CommentText"];
+                "application/json": components["schemas"]["CommentOnOne"];
             };
         };
         responses: {
@@ -1805,6 +2414,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
@@ -1864,6 +2474,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
@@ -2001,6 +2612,409 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTemplates: {
+        parameters: {
+            query?: {
+                /** @description Openings, at most 50, by which the best template is found. */
+                id?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The templates. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Templates"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renderTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of a template, of tickets or of comments.
+                 * @example power
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RenderRequest"];
+            };
+        };
+        responses: {
+            /** @description By the same renderer as the ticket itself. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rendered"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTickets: {
+        parameters: {
+            query?: {
+                /** @description Only these. */
+                state?: "pending" | "created" | "failed" | "closed";
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Names the request, 1 to 200 characters such as a UUID; to be sent with every repetition.
+                 * @example 0b9c7d1e-5c1f-4b63-9d6a-6f1a2f2d7a11
+                 */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001"
+                 *       ],
+                 *       "template": "power",
+                 *       "edits": {
+                 *         "priority": "critical"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TicketRequest"];
+            };
+        };
+        responses: {
+            /** @description It is asked for, and on its way. The same Idempotency-Key from the same person is answered so again. */
+            201: {
+                headers: {
+                    /** @description The ticket. */
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketMade"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["OtherRequest"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    editTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "incident"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TicketEdits"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    addToTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81205:srv-00002"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Openings"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    takeFromTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81205:srv-00002"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Openings"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retryTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tellTicketState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "state": "closed",
+                 *       "status": "Done"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ToldState"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
         };
     };
