@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Arguments, Command, Config, InventoryCommand};
 use crate::metrics::Metrics;
-use crate::{doctor, updater};
+use crate::{doctor, filter, updater};
 
 /// Does it.
 pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
@@ -21,6 +21,7 @@ pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resu
         Command::Migrate => migrate(arguments).await,
         Command::Doctor => Box::pin(doctor::run(arguments)).await,
         Command::Inventory(InventoryCommand::Export) => export(&arguments.config()?).await,
+        Command::Filter(args) => filter::run(args, &mut std::io::stdout().lock()),
     }
 }
 

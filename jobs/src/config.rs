@@ -15,6 +15,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::cadence::Schedule;
+use crate::filter::FilterArgs;
 use crate::refresh::Client;
 use crate::upstream::inventory::{InventoryOptions, InventorySource};
 use crate::upstream::zabbix_inventory::Rules;
@@ -59,6 +60,8 @@ pub enum Command {
     /// Work with the inventory
     #[command(subcommand)]
     Inventory(InventoryCommand),
+    /// Print which events of a snapshot a filter means; asks no server
+    Filter(FilterArgs),
 }
 
 /// What can be done with the inventory.
@@ -404,6 +407,15 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_filter_may_begin_with_a_minus() {
+        for line in [["-ticket", "--snapshot", "s"], ["--snapshot", "s", "-ticket"]] {
+            let line = ["heat-updater", "filter"].iter().chain(&line);
+            let arguments = Arguments::try_parse_from(line).unwrap();
+            assert!(format!("{:?}", arguments.command).contains("\"-ticket\""), "{:?}", arguments.command);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod cadence;
 pub mod commands;
 pub mod config;
 pub mod doctor;
+pub mod filter;
 pub mod inventory;
 pub mod lease;
 pub mod listen;
