@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Arguments, Command, InventoryCommand};
 use crate::metrics::Metrics;
 use crate::upstream::inventory::InventorySource;
-use crate::{doctor, rackcode, updater};
+use crate::{doctor, filter, rackcode, updater};
 
 /// Does it.
 pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
@@ -23,6 +23,7 @@ pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resu
         Command::Doctor => Box::pin(doctor::run(arguments)).await,
         Command::Inventory(InventoryCommand::Export) => export(arguments.inventory_source()?).await,
         Command::RackCode(asked) => rackcode::run(arguments, asked).await,
+        Command::Filter(args) => filter::run(args, &mut std::io::stdout().lock()),
     }
 }
 

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::cadence::Schedule;
 use crate::delivery::Target;
+use crate::filter::FilterArgs;
 use crate::refresh::Client;
 use crate::upstream::git::{Access, Remote, Repository};
 use crate::upstream::inventory::{InventoryOptions, InventorySource};
@@ -71,6 +72,8 @@ pub enum Command {
     /// Print the racks and devices for which a RackCode expression holds
     #[command(name = "rackcode")]
     RackCode(RackCodeArgs),
+    /// Print which events of a snapshot a filter means; asks no server
+    Filter(FilterArgs),
 }
 
 /// What can be done with the inventory.
@@ -622,6 +625,15 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_filter_may_begin_with_a_minus() {
+        for line in [["-ticket", "--snapshot", "s"], ["--snapshot", "s", "-ticket"]] {
+            let line = ["heat-updater", "filter"].iter().chain(&line);
+            let arguments = Arguments::try_parse_from(line).unwrap();
+            assert!(format!("{:?}", arguments.command).contains("\"-ticket\""), "{:?}", arguments.command);
+        }
     }
 
     #[test]

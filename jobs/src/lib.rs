@@ -27,6 +27,7 @@ pub mod commands;
 pub mod config;
 pub mod delivery;
 pub mod doctor;
+pub mod filter;
 pub mod inventory;
 pub mod lease;
 pub mod listen;

@@ -15,7 +15,7 @@ interface RowPlace extends Named {
 }
 
 interface RackPlace extends Named {
-  readonly row?: RowPlace;
+  readonly row: RowPlace | undefined;
 }
 
 /** A range of units in a rack. */
@@ -37,8 +37,8 @@ export interface Floor {
 
 /** Where an event stands, as far as it stands anywhere. */
 export interface Spot {
-  readonly rack?: RackPlace;
-  readonly device?: DevicePlace;
+  readonly rack: RackPlace | undefined;
+  readonly device: DevicePlace | undefined;
 }
 
 export const NOWHERE: Floor = { racks: new Map(), devices: new Map() };
@@ -58,7 +58,7 @@ export function floorOf(inventory: Inventory): Floor {
   }
   const racks = (inventory.racks ?? []).map((rack): [number, RackPlace] => {
     const row = rack.row_id === undefined ? undefined : rows.get(rack.row_id);
-    return [rack.id, { id: rack.id, name: rack.name, ...(row ? { row } : {}) }];
+    return [rack.id, { id: rack.id, name: rack.name, row }];
   });
   const byId = new Map((inventory.devices ?? []).map((device) => [device.id, device]));
   const devices = [...byId.values()].map((device): [number, DevicePlace] => {
@@ -88,7 +88,7 @@ function seatsOf(device: Device, devices: ReadonlyMap<number, Device>): Seat[] {
 export function spotOf(floor: Floor, event: HeatEvent): Spot {
   const rack = event.rack_id === undefined ? undefined : floor.racks.get(event.rack_id);
   const device = event.device_id === undefined ? undefined : floor.devices.get(event.device_id);
-  return { ...(rack ? { rack } : {}), ...(device ? { device } : {}) };
+  return { rack, device };
 }
 
 /** The places around an event as notes name them: `device:513`, `rack:7`, `row:3`, `location:1`. */
