@@ -402,7 +402,11 @@ fn is_set(name: &str) -> bool {
 }
 
 /// A repository to clone, change and push to, begun with the samples. One that is there already is left as it is.
-fn sample_templates(path: &Path, samples: &Path, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Repository> {
+fn sample_templates(
+    path: &Path,
+    samples: &Path,
+    report: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Repository> {
     let repository = match Repository::open(path) {
         Some(repository) => repository,
         None => {
