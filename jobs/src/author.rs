@@ -1,8 +1,6 @@
 //! `heat-templates`, the tool of those who write templates of tickets: checks a folder of them as the updater checks a
 //! commit, and renders them on events from a file. It needs no server.
 
-#![expect(clippy::doc_markdown, reason = "the comments on arguments are the text of --help")]
-
 mod folder;
 mod report;
 

@@ -1,7 +1,147 @@
-//! Templates of tickets and comments.
+//! Templates of tickets and comments: what operators keep in a repository of their own, and how they write it.
+//!
+//! # A repository
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `tickets/NAME.md.j2` | a ticket; NAME has letters, digits, `-` and `_` |
+//! | `comments/NAME.md.j2` | a comment on a ticket |
+//! | `tests/NAME.yaml` | a test of one of them |
+//! | any other `….j2` | what they include or import, `macros/` by custom |
+//! | anything else | is left alone; tests may read inventories from it |
+//!
+//! All of it is checked as a whole ([`Set::parse`]) and tested ([`Set::test`]) before any of it is used: by the updater
+//! for each commit, and by `heat-templates check` for the author, who sees the same. A commit with a finding changes
+//! nothing; the last good one stays.
+//!
+//! # A ticket
+//!
+//! ```text
+//! ---
+//! title: Host unreachable              # what people choose it by
+//! queue: NETOPS
+//! summary: "{{ event.host }} is unreachable"
+//! type: incident                       # what follows may be left out
+//! priority: "{{ 'critical' if event.severity >= 4 else 'normal' }}"
+//! tags: [heat, "{{ rack.location if rack }}"]
+//! components: [Network]
+//! followers: [noc-duty]
+//! assignee: ivanova
+//! fields:                              # of the tracker by key, of the queue by full id
+//!   65f0c0ffee65f0c0ffee65f1--rackName: "{{ rack.name if rack }}"
+//! language: en                         # of what Heat writes; the operator's if left out
+//! match:                               # the events it is for
+//!   severity: high
+//!   name: ["*unreachable*", "*ICMP*"]
+//! comment_on_more: more                # comments/more.md.j2, when events join the ticket
+//! comment_on_clear: cleared            # comments/cleared.md.j2, when all of them have cleared
+//! ---
+//! **{{ event.severity|severity }}** since {{ event.since|date }}: {{ event.name }}
+//!
+//! {{ members|table(["host", "place", "name", "age"]) }}
+//! ```
+//!
+//! The front matter is YAML, and an unknown key is an error. `title`, `queue` and `summary` are needed. Every text in it
+//! but `title`, `match` and the names of comments is a template too, and gives plain text in one line: a summary of at
+//! most 255 characters, others of at most 1,000; longer ones are cut. What comes out empty is left out. A comment has
+//! `title`, and may have `language`.
+//!
+//! `match` says which events the template is suggested for. Its conditions are `source`, `severity` (at least),
+//! `name`, `tags` (of the source, `{component: power}`), `location`, `racktables_tags` (of the device or rack) and
+//! `incident` (true or false). A text is a pattern with `*` and `?`, a list asks for any of it; all conditions must hold
+//! for one and the same event. Templates that ask for more are suggested first, those without `match` last.
+//!
+//! # The body
+//!
+//! The body is [Jinja](https://docs.rs/minijinja/latest/minijinja/syntax/) around the tracker's markup (YFM). The line
+//! break after a `{% … %}` and the blanks before it are not written, nor is a second blank line in a row. Names of files
+//! in `include`, `import`, `from` and `extends` begin at the top of the repository, and are written out in quotes.
+//!
+//! What is undefined is an error, wherever it is used. What is not known of an event is `none`, and texts that are not
+//! known are empty: ask `{% if rack %}`, or say `{{ event.device.serial|default("—") }}`.
+//!
+//! | variable | what it is |
+//! |---|---|
+//! | `members` | the events: those of the ticket, or those that joined it, for a comment on more |
+//! | `event` | the worst of them; of equally bad ones the oldest |
+//! | `rack` | the rack that all of them stand in; none if they do not |
+//! | `racks` | every rack that some of them stand in |
+//! | `incident` | `key`, `reason`, `since`, `members` (a number) of their rack incident; none without one |
+//! | `ticket` | `key`, `url` of the ticket that a comment is for; none in a ticket |
+//! | `operator` | the login of whoever asks; none when Heat does |
+//! | `now`, `zone`, `language` | a time, `Europe/Moscow`, `en` or `ru` |
+//!
+//! | of an event | what it is |
+//! |---|---|
+//! | `host`, `name`, `text`, `opdata`, `source` | texts, as the source gives them |
+//! | `severity` | 0 to 5 |
+//! | `since` | a time |
+//! | `tags.NAME` | the value of a tag; none if the event has no such tag |
+//! | `tag_list` | all tags, each with `tag` and `value` |
+//! | `url` | its page at the source, for `link`; may be none |
+//! | `comments` | the last ones, each with `author`, `at`, `text` |
+//! | `device` | `name`, `label`, `type`, `hw`, `fqdn`, `asset_no`, `serial`, `tags`; none if the inventory has no such host |
+//! | `rack` | `name`, `row`, `locations` (the widest first), `location` (the nearest), `height`, `asset_no`, `comment`, `tags`; may be none |
+//! | `units` | `u40` or `u10-12`, as they are numbered on the rack |
+//! | `place` | what `rack_path` gives: all of that in one line, or why it is not known |
+//!
+//! | filter | what it gives |
+//! |---|---|
+//! | `event.severity\|severity` | its name; `severity("ru")` in that language |
+//! | `event.since\|age` | the time from then to now: `26 min` |
+//! | `event.since\|date` | the time in the operator's zone; `date("UTC", "%H:%M")`, `date(format="%d.%m")` |
+//! | `event\|rack_path` | `SAS / row 12 / rack 07 / u40`; of a rack without the units |
+//! | `3\|plural("problem", "problems")` | the word that goes with a number; three forms are Russian |
+//! | `members\|table(["host", "name"])` | a table; see below |
+//! | `event.host\|code` | code within a line, to be copied |
+//! | `event.text\|fence` | a block of code; nothing if the text is blank |
+//! | `event.url\|link("text")` | a link |
+//! | `{% filter cut("More") %}…` | a block that is folded up |
+//! | `text\|truncate(40)` | at most so many characters, with `…`; `truncate(40, "")` without |
+//! | `x\|default("—")` | something instead of what is undefined, none or empty |
+//! | `upper`, `lower`, `trim`, `replace`, `split`, `lines` | of texts |
+//! | `length`, `first`, `last`, `join`, `sort`, `unique`, `groupby`, `map`, `select`, `reject`, `selectattr`, `rejectattr`, `min`, `max`, `sum` | of lists, as in Jinja |
+//! | `round`, `int`, `escape` | |
+//!
+//! A table has the columns `host`, `device`, `model`, `serial`, `asset_no`, `place`, `rack`, `units`, `severity`, `name`,
+//! `opdata`, `since`, `age`, `source` and `link`, in the order in which they are asked for. `["name", "What"]` gives a
+//! column another head; `limit=20` shows so many events instead of a hundred, and says how many there are besides.
+//!
+//! # What is safe
+//!
+//! What an alert says was perhaps written by somebody hostile. So every value is escaped where it is printed: it stays
+//! text, wherever in the markup it stands, summons nobody with an `@`, and is never a link. There is no way around it
+//! and no need for one: markup that belongs to the ticket is written into the template itself, and what macros,
+//! `{% set %}` blocks and the filters above write is not escaped again. `code` and `fence` say how a value is shown, not
+//! whether it is safe. Nothing is read as a template but the repository's own files.
+//!
+//! A template may do a million steps ([`RenderError`] says when it would do more), has no access to files, to the
+//! network or to a clock, and gives at most 50,000 characters.
+//!
+//! # A test
+//!
+//! ```text
+//! template: tickets/host-unreachable
+//! now: 2026-11-23T21:10:00Z
+//! zone: Europe/Moscow                  # UTC if left out, as may be all up to `events`
+//! language: ru
+//! operator: ivanova
+//! ticket: {key: NOC-1, url: "https://tracker.example.net/NOC-1"}
+//! incident: {key: "rack:7", reason: 3 of 3 devices unreachable, since: 2026-11-23T21:04:10Z, members: 3}
+//! inventory: tests/data/site.yaml      # or the inventory itself, in the form of GET /api/v1/inventory
+//! links: {zabbix: "https://zabbix.example.net/{eventid}"}
+//! events:                              # in the form of a snapshot's; these five are needed
+//!   - {source: zabbix, host: srv-1, severity: high, name: Unavailable by ICMP ping, since: 2026-11-23T20:41:07Z}
+//! expect:                              # the last key
+//!   suggested: tickets/host-unreachable
+//!   summary: srv-1 is unreachable
+//! ```
+//!
+//! Where the host stands is found in the inventory as the updater finds it. `expect` may have `suggested` and every key of
+//! a [`Draft`]; only what it has is compared. A comment has `text` instead. `heat-templates check --update` writes down
+//! what the templates give.
 
 pub mod given;
-pub mod subject;
 
 mod engine;
 mod filters;
@@ -12,6 +152,7 @@ mod lint;
 mod markup;
 mod matching;
 mod scan;
+mod subject;
 mod table;
 mod values;
 mod yaml;
@@ -114,7 +255,7 @@ impl Set {
         let files = Files(files.0.iter().map(|(path, text)| (path.clone(), unix(text))).collect());
         let mut found = Findings::default();
         let mut set = Self { env: engine::environment(), tickets: vec![], comments: vec![], tests: vec![] };
-        let lint = Lint::new(files.0.keys().filter(|path| path.ends_with(".j2")).cloned());
+        let lint = Lint::new(files.0.keys().filter(|path| is_template(path)).cloned());
         for (path, text) in &files.0 {
             set.read(path, text, &files, &lint, &mut found);
         }
@@ -130,10 +271,9 @@ impl Set {
             Some(("tickets", rest)) => {
                 let Some(name) = found.keep(name_in(path, rest)) else { return };
                 if let Some((template, body)) = found.keep(TicketTemplate::read(path, name, text)) {
-                    self.add(path, body, true, lint, found);
-                    for (text_path, text) in template.texts() {
-                        let line = template.lines.of(&text_path);
-                        self.check_text(path, line, text, lint, found);
+                    self.add(path, &body, true, lint, found);
+                    for (place, text) in template.texts() {
+                        self.check_text(path, template.lines.of(&place), text, lint, found);
                     }
                     self.tickets.push(template);
                 }
@@ -141,41 +281,40 @@ impl Set {
             Some(("comments", rest)) => {
                 let Some(name) = found.keep(name_in(path, rest)) else { return };
                 if let Some((template, body)) = found.keep(CommentTemplate::read(path, name, text)) {
-                    self.add(path, body, true, lint, found);
+                    self.add(path, &body, true, lint, found);
                     self.comments.push(template);
                 }
             }
-            Some(("tests", rest)) if !rest.contains('/') && !rest.ends_with(".j2") => {
-                if rest.ends_with(".yaml") {
-                    self.tests.extend(found.keep(Golden::read(path, text, files)));
-                } else {
-                    let message =
-                        "is no test; tests are called NAME.yaml, and what they read stands in a folder below";
-                    found.0.push(Finding { file: path.to_owned(), line: None, message: message.to_owned() });
-                }
-            }
-            _ if path.ends_with(".j2") => self.add(path, text.to_owned(), false, lint, found),
+            Some(("tests", rest)) if !rest.contains('/') => match extension(rest) {
+                Some("yaml") => self.tests.extend(found.keep(Golden::read(path, text, files))),
+                _ => found.0.push(Finding {
+                    file: path.to_owned(),
+                    line: None,
+                    message:
+                        "is no test; tests are called NAME.yaml, and what they read stands in a folder below"
+                            .to_owned(),
+                }),
+            },
+            _ if is_template(path) => self.add(path, text, false, lint, found),
             _ => {}
         }
     }
 
     /// Compiles a file and lints it. What is included may get variables from there, so `whole` ones alone are asked
     /// where theirs come from.
-    fn add(&mut self, path: &str, source: String, whole: bool, lint: &Lint, found: &mut Findings) {
-        if let Err(error) = self.env.add_template_owned(path.to_owned(), source.clone()) {
+    fn add(&mut self, path: &str, source: &str, whole: bool, lint: &Lint, found: &mut Findings) {
+        if let Err(error) = self.env.add_template_owned(path.to_owned(), source.to_owned()) {
             found.0.push(engine::finding(&error, path, None));
             return;
         }
-        let undeclared = match self.env.get_template(path) {
-            Ok(template) if whole => template.undeclared_variables(true),
-            _ => Default::default(),
-        };
-        found.0.extend(lint.check(path, 1, &source, undeclared));
+        let template = self.env.get_template(path).ok().filter(|_| whole);
+        let undeclared = template.map(|template| template.undeclared_variables(true));
+        found.0.extend(lint.check(path, 1, source, undeclared.unwrap_or_default()));
     }
 
-    fn check_text(&self, path: &str, line: u32, text: &str, lint: &Lint, found: &mut Findings) {
-        if let Some(undeclared) = found.keep(engine::undeclared(&self.env, path, line, text)) {
-            found.0.extend(lint.check(path, line, text, undeclared));
+    fn check_text(&self, file: &str, first: u32, text: &str, lint: &Lint, found: &mut Findings) {
+        if let Some(undeclared) = found.keep(engine::undeclared(&self.env, file, first, text)) {
+            found.0.extend(lint.check(file, first, text, undeclared));
         }
     }
 
@@ -287,7 +426,7 @@ impl Set {
         for (key, value) in &template.fields {
             let path = format!("fields.{key}");
             let value = each(value, &mut |of| text(&path, of, LONGEST_FIELD))?;
-            if value != Value::from("") {
+            if value != "" {
                 fields.insert(key.clone(), value);
             }
         }
@@ -348,6 +487,15 @@ fn cut(text: &str, longest: usize) -> String {
 /// The text with line ends as `\n`, as editors elsewhere do not write it.
 fn unix(text: &str) -> String {
     text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+}
+
+fn extension(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+/// Whether a file is a template, or a part of some.
+fn is_template(path: &str) -> bool {
+    extension(path) == Some("j2")
 }
 
 fn file_of(folder: &str, name: &str) -> String {

@@ -63,10 +63,14 @@ impl Repository {
         Ok(Self { path: fs::canonicalize(path)? })
     }
 
-    /// The one in `path`, if there is one.
-    #[must_use]
-    pub fn open(path: &Path) -> Option<Self> {
-        path.join("HEAD").exists().then(|| Self { path: path.to_owned() })
+    /// The one in `path`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let repository = Self { path: path.to_owned() };
+        run(repository.git().args(["rev-parse", "--git-dir"]), &[])?;
+        Ok(repository)
     }
 
     /// Where it is.

@@ -428,19 +428,16 @@ fn sample_templates(
     samples: &Path,
     report: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Repository> {
-    let repository = match Repository::open(path) {
-        Some(repository) => repository,
-        None => {
-            let begun = path.with_extension("new");
-            // Of a start that was cut short.
-            if begun.exists() {
-                fs::remove_dir_all(&begun)?;
-            }
-            Repository::init(&begun, &[])?.commit_folder("master", "Begin with the samples", samples)?;
-            fs::rename(&begun, path)?;
-            Repository::open(path).with_context(|| format!("cannot open {}", path.display()))?
+    if !path.exists() {
+        // Under another name until it is whole, for a start that is cut short.
+        let begun = path.with_extension("begun");
+        if begun.exists() {
+            fs::remove_dir_all(&begun)?;
         }
-    };
+        Repository::init(&begun, &[])?.commit_folder("master", "Begin with the samples", samples)?;
+        fs::rename(&begun, path)?;
+    }
+    let repository = Repository::open(path)?;
     report(&format!("templates in {}", repository.url()));
     Ok(repository)
 }

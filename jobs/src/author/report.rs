@@ -79,7 +79,7 @@ fn difference(failure: &Failure) -> String {
     let mut shown = String::new();
     for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
         for change in hunk.iter_changes() {
-            shown.push_str(&format!("    {}{}", change.tag(), change.value()));
+            shown.extend(["    ", &change.tag().to_string(), change.value()]);
         }
     }
     shown

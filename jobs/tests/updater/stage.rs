@@ -97,9 +97,19 @@ impl Stage {
         self.program().spawn().unwrap()
     }
 
-    /// One that looks at this repository every second.
+    /// One that looks at this repository every second, in an environment that would lead any git astray.
     pub(crate) fn updater_with_templates(&self, templates: &Repository) -> Process {
+        std::fs::write(
+            self.files.path().join(".gitconfig"),
+            "[url \"file:///nowhere/\"]\n\tinsteadOf = file:///\n",
+        )
+        .unwrap();
         self.program()
+            .env("HOME", self.files.path())
+            .env("GIT_DIR", "/nowhere")
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "url.file:///nowhere/.insteadOf")
+            .env("GIT_CONFIG_VALUE_0", "file:///")
             .env("HEAT_TEMPLATES_URL", templates.url())
             .env("HEAT_TEMPLATES_CRON", "* * * * * *")
             .spawn()

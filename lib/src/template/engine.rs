@@ -54,10 +54,11 @@ fn print_plain(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Re
 /// Writes a value; the one place where that happens.
 fn print(out: &mut Output<'_>, value: &Value, makes: Makes) -> Result<(), Error> {
     if let Some(Link(url)) = value.downcast_object_ref() {
-        return Ok(match makes {
+        match makes {
             Makes::Markup => out.write_str(&markup::link(url, url))?,
             Makes::Text => out.write_str(url)?,
-        });
+        }
+        return Ok(());
     }
     match (value.kind(), value.as_str()) {
         // What is left of `a if b` where b is not true; all else that is undefined never gets here.

@@ -4,6 +4,8 @@
 //! (`upper`, `replace`, …) always gives plain text, even of markup: cut or changed, that would no longer be safe. This
 //! is why the engine's own filters for text are not used.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine passes arguments by value")]
+
 use std::borrow::Cow;
 
 use chrono::format::{Item, StrftimeItems};
@@ -146,12 +148,16 @@ fn date(
         Some(format) => format,
         None => language(state, None)?.moment(),
     };
-    let zone: Tz = match zone {
+    let zone = match zone {
         Some(zone) => zone.parse().map_err(|_| {
             wrong(format!("unknown time zone {zone:?}: give an IANA name such as Europe/Moscow"))
         })?,
         None => variable(state, "zone")?,
     };
+    written(moment, zone, format)
+}
+
+fn written(moment: &str, zone: Tz, format: &str) -> Result<String, Error> {
     // Formatting would panic on what is no format.
     let items: Vec<_> = StrftimeItems::new(format).collect();
     if items.contains(&Item::Error) {
@@ -165,7 +171,7 @@ fn date(
 
 /// A moment as the language writes it, in the zone of the subject.
 pub(super) fn moment(state: &State<'_, '_>, moment: &str) -> Result<String, Error> {
-    date(state, moment, None, None, Kwargs::from_iter(std::iter::empty::<(String, Value)>()))
+    written(moment, variable(state, "zone")?, language(state, None)?.moment())
 }
 
 fn plural_form(count: u64, forms: Rest<String>) -> Result<String, Error> {

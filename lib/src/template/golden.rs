@@ -166,7 +166,7 @@ impl Golden {
         };
         if self.expect.is_empty() {
             let finding = self.finding(self.line, "expects nothing".to_owned());
-            return vec![Failure { finding, expected: String::new(), got: self.written(&got) }];
+            return vec![Failure { finding, expected: String::new(), got: Self::written(&got) }];
         }
         let differing = self.expect.iter().filter_map(|(key, expected, line)| {
             let (expected, got) = (shown(expected), got.get(key).map(shown).unwrap_or_default());
@@ -182,7 +182,7 @@ impl Golden {
     /// The file with what the template gives now, if that is not what it expects.
     pub(super) fn renewed(&self, set: &Set) -> Option<(String, String)> {
         let got = self.rendered(set).ok().filter(|_| !self.failures(set).is_empty())?;
-        Some((self.file.clone(), self.before.clone() + &self.written(&got)))
+        Some((self.file.clone(), self.before.clone() + &Self::written(&got)))
     }
 
     fn finding(&self, line: u32, message: String) -> Finding {
@@ -213,7 +213,7 @@ impl Golden {
     }
 
     /// `expect` as YAML, in the order of the documentation.
-    fn written(&self, got: &BTreeMap<String, Value>) -> String {
+    fn written(got: &BTreeMap<String, Value>) -> String {
         let mut yaml = "expect:\n".to_owned();
         for key in OF_TICKETS.iter().chain(&OF_COMMENTS) {
             let Some(value) = got.get(*key) else { continue };

@@ -137,7 +137,7 @@ impl Language {
 
 /// The form of a word that goes with a number: of two forms as in English (problem, problems), of three as in Russian
 /// (проблема, проблемы, проблем). `None` for another number of forms.
-pub(super) fn plural<'a, T: AsRef<str>>(count: u64, forms: &'a [T]) -> Option<&'a str> {
+pub(super) fn plural<T: AsRef<str>>(count: u64, forms: &[T]) -> Option<&str> {
     let form = match forms {
         [one, other] => match count {
             1 => one,

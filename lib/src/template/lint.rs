@@ -123,10 +123,8 @@ impl Lint {
                 "autoescape has no meaning here: values are always escaped, unless |code or |fence says how"
                     .into(),
             )),
-            ("filter", Some(Kind::Name(name))) => {
-                if !tests::is_filter(&self.env.empty_state(), name) {
-                    found.push((line, unknown_filter(name)));
-                }
+            ("filter", Some(Kind::Name(name))) if !tests::is_filter(&self.env.empty_state(), name) => {
+                found.push((line, unknown_filter(name)));
             }
             (tag, name) if NAMING.contains(&tag) => {
                 if let Some(Kind::Quoted(name)) = name {

@@ -178,18 +178,14 @@ impl Fences {
     pub(super) fn take(&mut self, line: &str) -> bool {
         let line = line.trim();
         let run = |mark: char| line.chars().take_while(|c| *c == mark).count();
-        match self.0 {
-            Some((mark, length)) => {
-                if run(mark) >= length && run(mark) == line.len() {
-                    self.0 = None;
-                }
-                true
+        if let Some((mark, length)) = self.0 {
+            if run(mark) >= length && run(mark) == line.len() {
+                self.0 = None;
             }
-            None => {
-                self.0 = ['`', '~'].into_iter().map(|mark| (mark, run(mark))).find(|(_, run)| *run >= 3);
-                self.is_inside()
-            }
+            return true;
         }
+        self.0 = ['`', '~'].into_iter().map(|mark| (mark, run(mark))).find(|(_, run)| *run >= 3);
+        self.is_inside()
     }
 
     /// Whether the next line belongs to a block.
@@ -288,9 +284,8 @@ mod tests {
         for event in Parser::new_ext(markup, Options::all() - Options::ENABLE_SMART_PUNCTUATION) {
             match event {
                 Event::Text(t) => text.push_str(&t),
-                Event::Start(Tag::Paragraph) => {}
+                Event::Start(Tag::Paragraph) | Event::End(_) => {}
                 Event::Start(tag) => other.push(format!("{tag:?}")),
-                Event::End(_) => {}
                 Event::SoftBreak => text.push('\n'),
                 event => other.push(format!("{event:?}")),
             }

@@ -157,6 +157,7 @@ fn quoted_length(text: &str, quote: char) -> usize {
 mod tests {
     use proptest::prelude::*;
 
+    use super::Kind::{Name, Quoted, Sign};
     use super::*;
 
     fn kinds<'a>(piece: &Piece<'a>) -> Vec<Kind<'a>> {
@@ -180,7 +181,6 @@ mod tests {
         else {
             panic!("{pieces:?}")
         };
-        use Kind::{Name, Quoted, Sign};
         let printed = [
             Name("b"),
             Sign('|'),

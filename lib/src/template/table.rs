@@ -1,5 +1,7 @@
 //! The table of events that most tickets have.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine passes arguments by value")]
+
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, State};
 
@@ -136,7 +138,7 @@ pub(super) fn table(
     }
     let mut markup = format!("\n{}\n", rows.join("\n"));
     if let Some(left @ 1..) = events.len().checked_sub(limit) {
-        markup.push_str(&format!("\n{}\n", language.and_more(left)));
+        markup.extend(["\n", &language.and_more(left), "\n"]);
     }
     Ok(Value::from_safe_string(markup))
 }

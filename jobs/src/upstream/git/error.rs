@@ -128,8 +128,10 @@ pub fn short(commit: &str) -> &str {
 impl GitError {
     /// Understands what git printed when it failed.
     pub(super) fn understood(complaint: &str, remote: &Remote) -> Self {
-        let has = |words: &[&str]| words.iter().any(|words| complaint.contains(words));
         let said = said(complaint, remote);
+        // The address may hold any of the words below.
+        let complaint = &complaint.replace(remote.address().trim_end_matches('/'), "");
+        let has = |words: &[&str]| words.iter().any(|words| complaint.contains(words));
         if let Way::Ssh { host, port, known_hosts, .. } = &remote.way
             && has(&["Host key verification failed"])
         {
@@ -166,22 +168,25 @@ impl GitError {
         ]) {
             return Self::NotFound(said);
         }
-        if has(&["certificate", "SSL", "TLS"]) {
-            return Self::Tls(said);
-        }
         if has(&[
             "Could not resolve",
             "Failed to connect",
             "Connection refused",
             "Connection closed",
             "Connection reset",
-            "Empty reply",
             "No route to host",
             "Network is unreachable",
+            "Empty reply",
             "imed out",
             "too slow",
+            "recv error",
+            "SSL_read",
+            "early EOF",
         ]) {
             return Self::Unreachable(said);
+        }
+        if has(&["certificate", "handshake", "SSL_connect"]) {
+            return Self::Tls(said);
         }
         Self::Failed(said)
     }
@@ -227,4 +232,54 @@ fn said(complaint: &str, remote: &Remote) -> String {
     };
     let text = quoted(text.as_bytes());
     if text.is_empty() { "nothing".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::git::Access;
+
+    fn understood(url: &str, complaint: &str) -> GitError {
+        let remote = Remote::new(url, Access::default()).unwrap();
+        GitError::understood(complaint, &remote)
+    }
+
+    #[test]
+    fn what_git_says_over_https_is_understood() {
+        // Named so that an address alone misleads.
+        let url = "https://git.example.net/certificate/handshake.git";
+        let unable = |why: &str| format!("fatal: unable to access '{url}/': {why}");
+        let kind = |complaint: String| {
+            let error = understood(url, &complaint);
+            format!("{error:?}").split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+        };
+        for (complaint, expected) in [
+            (unable("Could not resolve host: git.example.net"), "Unreachable"),
+            (
+                unable("Operation too slow. Less than 1 bytes/sec transferred the last 20 seconds"),
+                "Unreachable",
+            ),
+            (unable("GnuTLS recv error (-54): Error in the pull function."), "Unreachable"),
+            (unable("server certificate verification failed. CAfile: none CRLfile: none"), "Tls"),
+            (unable("SSL certificate problem: self-signed certificate"), "Tls"),
+            (unable("gnutls_handshake() failed: Handshake failed"), "Tls"),
+            (unable("The requested URL returned error: 403"), "Denied"),
+            (format!("fatal: Authentication failed for '{url}/'"), "Denied"),
+            (format!("fatal: could not read Username for '{url}': terminal prompts disabled"), "Denied"),
+            (format!("remote: Not Found\nfatal: repository '{url}/' not found"), "NotFound"),
+            (unable("The requested URL returned error: 502"), "Failed"),
+            ("fatal: fsck error in packed object".to_owned(), "Failed"),
+        ] {
+            assert_eq!(kind(complaint.clone()), expected, "{complaint}");
+        }
+    }
+
+    #[test]
+    fn what_git_says_is_quoted_on_one_line_without_its_decoration() {
+        let complaint = "hint: x\nfatal: '/t.git' is\todd\nfatal: Could not read from remote repository.\n\n\
+                         Please make sure you have the correct access rights\nand the repository exists.\n";
+        let error = understood("file:///t.git", complaint);
+        assert_eq!(error.to_string(), "could not be read; git said: '/t.git' is odd");
+        assert!(understood("file:///t.git", "").to_string().ends_with("git said: nothing"));
+    }
 }

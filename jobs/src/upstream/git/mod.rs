@@ -22,11 +22,11 @@ use std::time::Duration;
 
 use heat::config::ConfigError;
 use heat::event::at_most;
+use heat::template::{LARGEST_IN_ALL, MOST_FILES};
 use heat::time::Timestamp;
 use tokio::time::timeout;
 
 use self::command::Room;
-use self::tree::{LARGEST_IN_ALL, MOST_FILES};
 
 pub use self::error::{GitError, short};
 pub use self::remote::{Access, Remote};

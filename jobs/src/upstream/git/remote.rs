@@ -96,7 +96,8 @@ impl Remote {
             }
             "ssh" => {
                 access.without_token()?;
-                let host = parsed.host_str().filter(|host| is_plain(host)).map(str::to_owned);
+                let host = parsed.host_str().filter(|host| is_plain(host));
+                let host = host.map(|host| host.trim_matches(['[', ']']).to_owned());
                 let host = host.ok_or_else(|| invalid("a host, which it lacks".to_owned()))?;
                 ssh(host, parsed.port(), access)?
             }

@@ -2,16 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use heat::template::{LARGEST_FILE, LARGEST_IN_ALL, MOST_FILES};
+
 use super::error::GitError;
-
-/// How many files a commit may hold.
-pub(super) const MOST_FILES: usize = 500;
-
-/// How large one of them may be, in bytes.
-pub(super) const LARGEST_FILE: u64 = 64 << 10;
-
-/// How large all of them together may be, in bytes.
-pub(super) const LARGEST_IN_ALL: u64 = 2 << 20;
 
 /// How the text begins that stands in for a file in Git LFS.
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
