@@ -700,7 +700,7 @@ impl Round {
 
 /// The same request will never succeed.
 fn is_final(error: &TrackerError) -> bool {
-    matches!(error, TrackerError::Refused { .. } | TrackerError::NotFound(_) | TrackerError::Locked(_))
+    matches!(error, TrackerError::Refused { .. } | TrackerError::NotFound(_))
 }
 
 fn told(issue: Issue) -> Told {
