@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use heat::cache::{Cache, ReplicaRecord};
 use heat::db::Db;
+use heat::db::audit::Actor;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
 use crate::config::Config;
 use crate::feed::Feed;
-use crate::kept::{Documents, Pictures};
+use crate::kept::{ASK_WITHIN, Documents, Pictures, Templates};
 use crate::me::Settings;
 use crate::metrics::Metrics;
 
@@ -38,6 +40,8 @@ pub(crate) struct App {
     pub(crate) pictures: Pictures,
     /// The inventory and the coverage by their versions.
     pub(crate) documents: Documents,
+    /// The active templates, parsed.
+    pub(crate) templates: Templates,
     /// Who may do what.
     pub(crate) access: Access,
     /// How the picture is drawn.
@@ -69,6 +73,7 @@ impl App {
         let app = Arc::new(Self {
             id: replica_id(address),
             documents: Documents::new(&cache),
+            templates: Templates::default(),
             cache,
             db,
             feed,
@@ -82,6 +87,25 @@ impl App {
         });
         tasks.spawn(stop.run_until_cancelled_owned(heartbeat(Arc::clone(&app))));
         Ok(app)
+    }
+}
+
+impl App {
+    /// Tells the publisher that somebody wrote something the snapshot shows, after the commit. If that fails, the write
+    /// stands, and the next beat shows it.
+    pub(crate) async fn tell_changed(&self, actor: &Actor) {
+        let told = timeout(ASK_WITHIN, self.cache.tell_changed()).await;
+        let why = match told {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "Redis did not answer in time".to_owned(),
+        };
+        let request_id = &actor.request_id;
+        tracing::warn!(
+            error = why,
+            request_id,
+            "written, but the publisher was not told; the next beat shows it"
+        );
     }
 }
 

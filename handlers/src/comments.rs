@@ -5,23 +5,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use heat::comment::accepted_text;
 use heat::db::audit::Actor;
 use heat::db::comments::{Change, NewComment, StoredComment};
 use heat::placement::Unplaced;
 use heat::snapshot::ActiveEvent;
+use heat::template::escaped;
 use heat::time::Timestamp;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use url::form_urlencoded;
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::kept::ASK_WITHIN;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -43,9 +40,19 @@ struct CommentText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct CommentOnOne {
+    text: String,
+    #[serde(default)]
+    on_ticket: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CommentOnMany {
     ids: Vec<String>,
     text: String,
+    #[serde(default)]
+    on_ticket: bool,
 }
 
 /// A comment as the API shows it.
@@ -116,7 +123,7 @@ pub(crate) async fn list(app: &App, asked: &Asked, key: &str) -> Result<Reply, P
     let mut comments = app.db.comments(key, before, limit + 1).await?;
     let more = comments.len() > limit;
     comments.truncate(limit);
-    let next = comments.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.id.to_string()));
+    let next = comments.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
     let comments = comments.into_iter().map(|comment| Shown::to(caller, comment)).collect();
     reply::json(StatusCode::OK, &Page { comments, next })
 }
@@ -126,7 +133,7 @@ fn page_of(query: &str) -> Result<(Option<i64>, usize), Problem> {
     let (mut before, mut limit) = (None, PAGE);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
-            "cursor" => before = Some(cursor(&value)?),
+            "cursor" => before = Some(reply::cursor(&value)?),
             "limit" => {
                 limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
                     || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
@@ -138,24 +145,16 @@ fn page_of(query: &str) -> Result<(Option<i64>, usize), Problem> {
     Ok((before, limit))
 }
 
-fn cursor(text: &str) -> Result<i64, Problem> {
-    let decoded = URL_SAFE_NO_PAD.decode(text).ok();
-    let id = decoded.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()).filter(|id| *id > 0);
-    id.ok_or_else(|| {
-        Problem::Invalid("cursor is none that Heat gave; take it from `next` of the page before".to_owned())
-    })
-}
-
 /// `POST /api/v1/events/{key}/comments`
 pub(crate) async fn create(app: &App, asked: Asked, key: &str) -> Result<Reply, Problem> {
-    let (actor, caller) = who(app, &asked)?;
+    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
-    let CommentText { text } = reply::body(&parts.headers, body).await?;
+    let CommentOnOne { text, on_ticket } = reply::body(&parts.headers, body).await?;
     let text = accepted_text(&text)?.into_owned();
     let event_id = opening_of(app, key).await?;
     let new = NewComment { event_key: key.to_owned(), event_id, author: actor.name.clone(), text };
-    let created = app.db.create_comments(&actor, vec![new]).await?;
-    tell_changed(app, &actor).await;
+    let created = write(app, &actor, vec![new], on_ticket).await?;
+    app.tell_changed(&actor).await;
     let comment =
         created.into_iter().next().ok_or_else(|| anyhow::anyhow!("Postgres returned no comment"))?;
     let location =
@@ -189,15 +188,15 @@ async fn opening_of(app: &App, key: &str) -> Result<Option<String>, Problem> {
 }
 
 /// Nothing may hang on an event whose host is yet to come: its key changes with it.
-fn has_host(event: &ActiveEvent<'_>) -> bool {
+pub(crate) fn has_host(event: &ActiveEvent<'_>) -> bool {
     event.unplaced != Some(Unplaced::HostPending)
 }
 
 /// `POST /api/v1/comments`: one comment for the key of each opening; openings of one key share it.
 pub(crate) async fn create_many(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let (actor, caller) = who(app, &asked)?;
+    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
-    let CommentOnMany { ids, text } = reply::body(&parts.headers, body).await?;
+    let CommentOnMany { ids, text, on_ticket } = reply::body(&parts.headers, body).await?;
     if ids.is_empty() || ids.len() > MOST_IDS {
         return Err(Problem::Invalid(format!(
             "ids has {} elements; it must have 1 to {MOST_IDS}",
@@ -234,28 +233,46 @@ pub(crate) async fn create_many(app: &App, asked: Asked) -> Result<Reply, Proble
             "none of these openings is active any more; look at the picture again".to_owned(),
         ));
     }
-    let created = app.db.create_comments(&actor, new).await?;
-    tell_changed(app, &actor).await;
+    let created = write(app, &actor, new, on_ticket).await?;
+    app.tell_changed(&actor).await;
     let comments = created.into_iter().map(|comment| Shown::to(&caller, comment)).collect();
     reply::json(StatusCode::CREATED, &CommentedMany { comments, unknown })
 }
 
 /// `PATCH /api/v1/comments/{id}`
 pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let (actor, caller) = who(app, &asked)?;
+    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let CommentText { text } = reply::body(&parts.headers, body).await?;
     let changed = done(app.db.edit_comment(&actor, id, &accepted_text(&text)?).await?)?;
-    tell_changed(app, &actor).await;
+    app.tell_changed(&actor).await;
     reply::json(StatusCode::OK, &Shown::to(&caller, changed))
 }
 
 /// `DELETE /api/v1/comments/{id}`
 pub(crate) async fn delete(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
-    let (actor, _) = who(app, asked)?;
+    let actor = asked.actor(app)?;
     done(app.db.delete_comment(&actor, id).await?)?;
-    tell_changed(app, &actor).await;
+    app.tell_changed(&actor).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// All of one text.
+async fn write(
+    app: &App,
+    actor: &Actor,
+    new: Vec<NewComment>,
+    on_ticket: bool,
+) -> Result<Vec<StoredComment>, Problem> {
+    let Some(first) = new.first().filter(|_| on_ticket) else {
+        return Ok(app.db.create_comments(actor, new).await?);
+    };
+    let words = format!("**{}**:\n\n{}", escaped(&actor.name), first.text);
+    app.db.create_comments_on_tickets(actor, new, &words).await?.ok_or_else(|| Problem::Conflict {
+        detail: "no open ticket covers it; nothing was written: write it without \"on_ticket\", or ask for a ticket first"
+            .to_owned(),
+        more: serde_json::Value::Null,
+    })
 }
 
 fn done(change: Change) -> Result<StoredComment, Problem> {
@@ -264,28 +281,6 @@ fn done(change: Change) -> Result<StoredComment, Problem> {
         Change::Gone => Err(Problem::NotFound("there is no such comment, or it was deleted".to_owned())),
         Change::NotOwn => Err(Problem::Forbidden("only its author may change a comment".to_owned())),
     }
-}
-
-fn who(app: &App, asked: &Asked) -> Result<(Actor, Caller), Problem> {
-    let caller = asked.caller()?.clone();
-    let actor =
-        Actor { name: caller.name.clone(), via: app.access.mode(), request_id: asked.request_id.clone() };
-    Ok((actor, caller))
-}
-
-async fn tell_changed(app: &App, actor: &Actor) {
-    let told = timeout(ASK_WITHIN, app.cache.tell_changed()).await;
-    let why = match told {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "Redis did not answer in time".to_owned(),
-    };
-    let request_id = &actor.request_id;
-    tracing::warn!(
-        error = why,
-        request_id,
-        "written, but the publisher was not told; the next beat shows it"
-    );
 }
 
 #[cfg(test)]

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
+use heat::floor::Floor;
+use heat::inventory::Inventory;
 use heat::packed::Packed;
+use heat::search::Index;
 use heat::snapshot::{ActiveEvent, Snapshot};
+use heat::template::Set;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::feed::Frame;
-use crate::plain::Floor;
 use crate::problem::Problem;
 
 /// For so long Redis is asked what is current; then the last that was seen is good enough.
@@ -52,6 +55,15 @@ async fn parsed<T: DeserializeOwned + Send + 'static>(packed: Packed) -> anyhow:
     tokio::task::spawn_blocking(parse).await?.context("a document in Redis is damaged")
 }
 
+/// What is looked up in an inventory, made away from the threads that serve sockets.
+async fn made_of<T: Send + 'static>(
+    inventory: &CachedDocument,
+    make: impl FnOnce(&Inventory) -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let inventory: Inventory = parsed(inventory.body.clone()).await?;
+    Ok(tokio::task::spawn_blocking(move || make(&inventory)).await?)
+}
+
 /// The latest snapshot, parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Pictures(Latest<u64, Picture>);
@@ -85,6 +97,36 @@ pub(crate) struct Documents {
     /// Which sources watch each device.
     pub(crate) coverage: Document,
     floors: Latest<String, Floor>,
+    inventories: Latest<String, Inventory>,
+    indexes: Latest<String, Index>,
+}
+
+/// The active templates, parsed.
+#[derive(Default)]
+pub(crate) struct Templates(Latest<String, Set>);
+
+impl Templates {
+    /// The set that is active now, with the id of its commit; none where there are none.
+    pub(crate) async fn active(&self, cache: &Cache) -> Result<Option<(String, Arc<Set>)>, Problem> {
+        let record = timeout(ASK_WITHIN, cache.templates_record()).await;
+        let record = record.map_err(|_| Problem::not_now("Redis does not answer; try again"))??;
+        let Some(version) = record.map(|record| record.version).filter(|version| !version.is_empty()) else {
+            return Ok(None);
+        };
+        let make = async {
+            let missing = || Problem::not_now("the templates are being written; try again");
+            let (_, files) = cache.templates().await?.ok_or_else(missing)?;
+            let parse = move || Set::parse(&files);
+            // What is active was checked; an updater of another version may have checked otherwise.
+            let parsed = tokio::task::spawn_blocking(parse).await.context("the templates cannot be read")?;
+            parsed.map_err(|findings| {
+                let first = findings.first().map(ToString::to_string).unwrap_or_default();
+                Problem::Internal(anyhow::anyhow!("the active templates are not readable here: {first}"))
+            })
+        };
+        let set = self.0.get(version.clone(), make).await?;
+        Ok(Some((version, set)))
+    }
 }
 
 /// A document that changes now and then and is large.
@@ -102,15 +144,31 @@ impl Documents {
             inventory: of(cache.keys().inventory()),
             coverage: of(cache.keys().coverage()),
             floors: Latest::default(),
+            inventories: Latest::default(),
+            indexes: Latest::default(),
         }
     }
 
-    /// The inventory, as far as a page needs it.
-    pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
+    /// The inventory, parsed.
+    pub(crate) async fn places(&self) -> Result<Arc<Inventory>, Problem> {
         let inventory = self.inventory.read().await?;
         let packed = inventory.body.clone();
-        let make = async { parsed(packed).await.map(|inventory| Floor::new(&inventory)) };
+        Ok(self.inventories.get(inventory.version.clone(), parsed(packed)).await?)
+    }
+
+    /// Where everything stands, for lists and filters.
+    pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
+        let inventory = self.inventory.read().await?;
+        let make = made_of(&inventory, Floor::new);
         Ok(self.floors.get(inventory.version.clone(), make).await?)
+    }
+
+    /// Everything by what people call it, and the version of the inventory it is of.
+    pub(crate) async fn index(&self) -> Result<(String, Arc<Index>), Problem> {
+        let inventory = self.inventory.read().await?;
+        let make = made_of(&inventory, Index::new);
+        let index = self.indexes.get(inventory.version.clone(), make).await?;
+        Ok((inventory.version.clone(), index))
     }
 }
 

@@ -6,10 +6,14 @@
 //! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] who asks, a file per
 //! resource answers, and [`problem`] tells what went wrong.
 
+mod accept;
 mod access;
 mod app;
 mod comments;
 mod config;
+mod devices;
+mod event_csv;
+mod event_list;
 mod events;
 mod feed;
 mod handshake;
@@ -26,6 +30,8 @@ mod reply;
 mod route;
 mod service;
 mod status;
+mod templates;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::{HeaderMap, StatusCode};
 use tokio::time::timeout;
 
+use crate::accept::weight;
 use crate::app::App;
 use crate::kept::{ASK_WITHIN, Document};
 use crate::problem::Problem;
@@ -91,22 +92,8 @@ fn is_known(headers: &HeaderMap, version: &str) -> bool {
 /// Whether the client takes gzip (RFC 9110, 12.5.3). One that does not mention encodings, such as curl without
 /// `--compressed`, would show its user the raw bytes, and so is taken to refuse.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|line| line.to_str().ok());
-    let mut any = None;
-    for item in lines.flat_map(|line| line.split(',')) {
-        let (coding, parameters) = item.split_once(';').unwrap_or((item, ""));
-        let weight =
-            parameters.split(';').find_map(|p| p.trim().strip_prefix("q=")?.trim().parse::<f32>().ok());
-        let wanted = weight.is_none_or(|weight| weight > 0.0);
-        match coding.trim() {
-            coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => {
-                return wanted;
-            }
-            "*" => any = Some(wanted),
-            _ => {}
-        }
-    }
-    any.unwrap_or(false)
+    let mut named = ["gzip", "x-gzip", "*"].into_iter();
+    named.find_map(|coding| weight(headers, &ACCEPT_ENCODING, coding)).is_some_and(|weight| weight > 0.0)
 }
 
 #[cfg(test)]

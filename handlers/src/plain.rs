@@ -1,13 +1,12 @@
 //! `GET /plain`: the events as a table, for a browser without JavaScript, a terminal, a screen reader.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use heat::comment::Comment;
+use heat::floor::Floor;
 use heat::handled::Handled;
-use heat::inventory::{DeviceId, Inventory, LocationId, RackId};
 use heat::placement::Unplaced;
 use heat::severity::Severity;
 use heat::snapshot::{ActiveEvent, Status};
@@ -25,58 +24,21 @@ use crate::reply::Reply;
 /// A longer table helps nobody and takes a browser seconds.
 const LONGEST_TABLE: usize = 2000;
 
-/// Names of places, made once per inventory.
-#[derive(Debug, Default)]
-pub(crate) struct Floor {
-    racks: HashMap<RackId, String>,
-    devices: HashMap<DeviceId, String>,
-}
-
-impl Floor {
-    /// `SAS / SAS-A / A01` for each rack, and each device's name. A root that all locations share says nothing and is
-    /// left out, except for what stands in it directly.
-    pub(crate) fn new(inventory: &Inventory) -> Self {
-        let locations: HashMap<LocationId, _> = inventory.locations.iter().map(|l| (l.id, l)).collect();
-        let rows: HashMap<_, _> = inventory.rows.iter().map(|row| (row.id, row)).collect();
-        let one_root =
-            inventory.locations.iter().filter(|location| location.parent_id.is_none()).count() == 1;
-        let racks = inventory.racks.iter().map(|rack| {
-            let row = rack.row_id.and_then(|id| rows.get(&id));
-            let mut path = vec![rack.name.as_str()];
-            path.extend(row.map(|row| row.name.as_str()));
-            let mut above = row.and_then(|row| row.location_id);
-            // A normalised inventory has no cycles; one of another version's making need not be.
-            for _ in 0..locations.len() {
-                let Some(location) = above.and_then(|id| locations.get(&id)) else { break };
-                above = location.parent_id;
-                let is_shared = one_root && above.is_none() && path.len() > 2;
-                path.extend((!is_shared).then_some(location.name.as_str()));
-            }
-            path.reverse();
-            (rack.id, path.join(" / "))
-        });
-        let name =
-            |d: &heat::inventory::Device| if d.name.is_empty() { d.label.clone() } else { d.name.clone() };
-        Self { racks: racks.collect(), devices: inventory.devices.iter().map(|d| (d.id, name(d))).collect() }
-    }
-
-    fn place(&self, event: &ActiveEvent<'_>) -> String {
-        let device = event
-            .device_id
-            .map(|id| self.devices.get(&id).cloned().unwrap_or_else(|| format!("device {id}")));
-        let rack =
-            event.rack_id.map(|id| self.racks.get(&id).cloned().unwrap_or_else(|| format!("rack {id}")));
-        let why = match event.unplaced {
-            None => "",
-            Some(Unplaced::UnknownHost) => "unplaced: the inventory knows no such host",
-            Some(Unplaced::Ambiguous) => "unplaced: several devices have this name",
-            Some(Unplaced::NoRack) => "unplaced: the inventory mounts it nowhere",
-            Some(Unplaced::HostPending) => "unplaced: its source has not told the host yet",
+/// Where an event stands, or why it stands nowhere. What the inventory does not know goes by its number.
+fn place(floor: &Floor, event: &ActiveEvent<'_>) -> String {
+    let named = |name: Option<&str>, what: &str, id: u64| name.map_or(format!("{what} {id}"), str::to_owned);
+    let rack = event.rack_id.map(|id| named(floor.path(id), "rack", id));
+    let device = event.device_id.map(|id| named(floor.device(id), "device", id));
+    let why = event.unplaced.map(|why| {
+        let why = match why {
+            Unplaced::UnknownHost => "the inventory knows no such host",
+            Unplaced::Ambiguous => "several devices have this name",
+            Unplaced::NoRack => "the inventory mounts it nowhere",
+            Unplaced::HostPending => "its source has not told the host yet",
         };
-        let why = Some(why.to_owned()).filter(|why| !why.is_empty());
-        let parts: Vec<String> = [rack, device, why].into_iter().flatten().collect();
-        parts.join(" / ")
-    }
+        format!("unplaced: {why}")
+    });
+    [rack, device, why].into_iter().flatten().collect::<Vec<_>>().join(" / ")
 }
 
 struct Level {
@@ -206,7 +168,7 @@ fn row<'a>(picture: &Picture, floor: &Floor, event: &'a ActiveEvent<'static>, no
         opdata: &event.opdata,
         link: events::link(picture, event)
             .filter(|link| link.starts_with("http://") || link.starts_with("https://")),
-        place: floor.place(event),
+        place: place(floor, event),
         placed: event.unplaced.is_none(),
         host: &event.host,
         since: page::at(event.since),
@@ -245,7 +207,7 @@ mod tests {
 
     fn page(from: Severity) -> String {
         let snapshot = serde_json::from_str(include_str!("../../lib/examples/snapshot.json")).unwrap();
-        let mut inventory: Inventory =
+        let mut inventory: heat::inventory::Inventory =
             serde_json::from_str(include_str!("../../lib/examples/inventory.json")).unwrap();
         inventory.normalise();
         let picture = Picture(snapshot);

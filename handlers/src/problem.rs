@@ -3,6 +3,8 @@
 use heat::cache::CacheError;
 use heat::comment::TextRefused;
 use heat::db::DbError;
+use heat::filter::FilterError;
+use heat::ticket::DraftRefused;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -17,6 +19,13 @@ const RETRY_AFTER_S: u64 = 5;
 pub(crate) enum Problem {
     /// The request cannot be understood.
     Invalid(String),
+    /// The filter cannot be understood.
+    Filter {
+        /// What was expected.
+        detail: String,
+        /// The characters before the mistake.
+        position: usize,
+    },
     /// Nobody is logged in.
     Unauthorized,
     /// The caller may not.
@@ -25,6 +34,15 @@ pub(crate) enum Problem {
     NotFound(String),
     /// The path takes other methods, these.
     MethodNotAllowed(&'static str),
+    /// The request does not fit what is; `more` are members of the answer that say what is.
+    Conflict {
+        /// For the caller.
+        detail: String,
+        /// An object, or null.
+        more: serde_json::Value,
+    },
+    /// The same idempotency key came with another request.
+    OtherRequest,
     /// The body did not come.
     TooSlow,
     /// The body is over [`reply::LONGEST_BODY`].
@@ -51,6 +69,14 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
+    /// JSON Pointer (RFC 6901) to the member of the request that is wrong; a query counts as an object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'static str>,
+    /// Characters (Unicode code points) of that member before the mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(flatten)]
+    more: &'a serde_json::Value,
 }
 
 impl Problem {
@@ -61,11 +87,13 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Filter { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -78,13 +106,18 @@ impl Problem {
     fn detail(&self) -> &str {
         match self {
             Self::Invalid(detail)
+            | Self::Filter { detail, .. }
             | Self::Forbidden(detail)
             | Self::NotFound(detail)
+            | Self::Conflict { detail, .. }
             | Self::Unavailable { detail, .. } => detail,
             Self::UpgradeRequired(detail) => detail,
             Self::Unauthorized => "nobody is logged in; log in through the site's front door",
             Self::MethodNotAllowed(_) => {
                 "this path does not take this method; the Allow header names those it takes"
+            }
+            Self::OtherRequest => {
+                "this Idempotency-Key came with another body before; choose a new key for a new request"
             }
             Self::TooSlow => "the body did not come in time; send it at once",
             Self::TooLarge => "the body is too long; send at most 65536 bytes",
@@ -117,12 +150,19 @@ impl Problem {
             }
             _ => tracing::debug!(route, request_id, status = status.as_u16(), "{}", self.detail()),
         }
+        let filter_position = if let Self::Filter { position, .. } = self { Some(position) } else { None };
         let document = Document {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: self.detail(),
             request_id,
+            more: match &self {
+                Self::Conflict { more, .. } => more,
+                _ => &serde_json::Value::Null,
+            },
+            pointer: filter_position.map(|_| "/filter"),
+            position: filter_position,
         };
         let mut reply = reply::json(status, &document).unwrap_or_default();
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -148,8 +188,21 @@ impl From<DbError> for Problem {
     }
 }
 
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        let detail = format!("filter, at character {}: {error}", error.position + 1);
+        Self::Filter { detail, position: error.position }
+    }
+}
+
 impl From<TextRefused> for Problem {
     fn from(refused: TextRefused) -> Self {
+        Self::Invalid(refused.to_string())
+    }
+}
+
+impl From<DraftRefused> for Problem {
+    fn from(refused: DraftRefused) -> Self {
         Self::Invalid(refused.to_string())
     }
 }

@@ -18,12 +18,24 @@ pub(crate) enum Route<'a> {
     Live,
     Inventory,
     Coverage,
+    ListEvents,
     Event { key: Cow<'a, str> },
     ListComments { key: Cow<'a, str> },
     CreateComment { key: Cow<'a, str> },
     CreateComments,
     EditComment { id: i64 },
     DeleteComment { id: i64 },
+    ListTemplates,
+    RenderTemplate { name: Cow<'a, str> },
+    ListTickets,
+    CreateTicket,
+    Ticket { id: i64 },
+    EditTicket { id: i64 },
+    AddToTicket { id: i64 },
+    TakeFromTicket { id: i64 },
+    RetryTicket { id: i64 },
+    TellTicketState { id: i64 },
+    FindDevices,
     Me,
     Healthz,
     Readyz,
@@ -61,6 +73,8 @@ impl<'a> Route<'a> {
             ["api", "v1", "inventory"] => read(Self::Inventory),
             ["api", "v1", "coverage"] => read(Self::Coverage),
             ["api", "v1", "me"] => read(Self::Me),
+            ["api", "v1", "devices"] => read(Self::FindDevices),
+            ["api", "v1", "events"] => read(Self::ListEvents),
             ["api", "v1", "events", key] => read(Self::Event { key: event_key(key)? }),
             ["api", "v1", "events", key, "comments"] => match (method, event_key(key)?) {
                 (&Method::GET, key) => Ok(Self::ListComments { key }),
@@ -71,10 +85,38 @@ impl<'a> Route<'a> {
                 Method::POST => Ok(Self::CreateComments),
                 _ => Err(Problem::MethodNotAllowed("POST")),
             },
-            ["api", "v1", "comments", id] => match (method, comment_id(id)?) {
+            ["api", "v1", "comments", id] => match (method, id_of("comment", id)?) {
                 (&Method::PATCH, id) => Ok(Self::EditComment { id }),
                 (&Method::DELETE, id) => Ok(Self::DeleteComment { id }),
                 _ => Err(Problem::MethodNotAllowed("DELETE, PATCH")),
+            },
+            ["api", "v1", "templates"] => read(Self::ListTemplates),
+            ["api", "v1", "templates", name, "render"] => match *method {
+                Method::POST => Ok(Self::RenderTemplate { name: template_name(name)? }),
+                _ => Err(Problem::MethodNotAllowed("POST")),
+            },
+            ["api", "v1", "tickets"] => match *method {
+                Method::GET => Ok(Self::ListTickets),
+                Method::POST => Ok(Self::CreateTicket),
+                _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
+            },
+            ["api", "v1", "tickets", id] => match (method, id_of("ticket", id)?) {
+                (&Method::GET, id) => Ok(Self::Ticket { id }),
+                (&Method::PATCH, id) => Ok(Self::EditTicket { id }),
+                _ => Err(Problem::MethodNotAllowed("GET, HEAD, PATCH")),
+            },
+            ["api", "v1", "tickets", id, "events"] => match (method, id_of("ticket", id)?) {
+                (&Method::POST, id) => Ok(Self::AddToTicket { id }),
+                (&Method::DELETE, id) => Ok(Self::TakeFromTicket { id }),
+                _ => Err(Problem::MethodNotAllowed("DELETE, POST")),
+            },
+            ["api", "v1", "tickets", id, "retry"] => match (method, id_of("ticket", id)?) {
+                (&Method::POST, id) => Ok(Self::RetryTicket { id }),
+                _ => Err(Problem::MethodNotAllowed("POST")),
+            },
+            ["api", "v1", "tickets", id, "state"] => match (method, id_of("ticket", id)?) {
+                (&Method::POST, id) => Ok(Self::TellTicketState { id }),
+                _ => Err(Problem::MethodNotAllowed("POST")),
             },
             ["healthz"] => read(Self::Healthz),
             ["readyz"] => read(Self::Readyz),
@@ -92,12 +134,25 @@ impl<'a> Route<'a> {
             Self::Live => Rules { own_origin: true, ..reads("live") },
             Self::Inventory => reads("getInventory"),
             Self::Coverage => reads("getCoverage"),
+            Self::ListEvents => reads("listEvents"),
             Self::Event { .. } => reads("getEvent"),
             Self::ListComments { .. } => reads("listComments"),
             Self::CreateComment { .. } => writes("createComment"),
             Self::CreateComments => writes("createComments"),
             Self::EditComment { .. } => writes("editComment"),
             Self::DeleteComment { .. } => writes("deleteComment"),
+            Self::ListTemplates => reads("listTemplates"),
+            // It writes nothing, but it is work.
+            Self::RenderTemplate { .. } => writes("renderTemplate"),
+            Self::ListTickets => reads("listTickets"),
+            Self::CreateTicket => writes("createTicket"),
+            Self::Ticket { .. } => reads("getTicket"),
+            Self::EditTicket { .. } => writes("editTicket"),
+            Self::AddToTicket { .. } => writes("addToTicket"),
+            Self::TakeFromTicket { .. } => writes("takeFromTicket"),
+            Self::RetryTicket { .. } => writes("retryTicket"),
+            Self::TellTicketState { .. } => writes("tellTicketState"),
+            Self::FindDevices => reads("findDevices"),
             Self::Me => reads("getMe"),
             Self::Healthz => open("healthz"),
             Self::Readyz => open("readyz"),
@@ -133,9 +188,16 @@ fn event_key(segment: &str) -> Result<Cow<'_, str>, Problem> {
     Ok(key)
 }
 
-fn comment_id(segment: &str) -> Result<i64, Problem> {
+fn id_of(what: &str, segment: &str) -> Result<i64, Problem> {
     let id = segment.parse().ok().filter(|id| *id > 0);
-    id.ok_or_else(|| Problem::Invalid("a comment's id is a whole number from 1 on".to_owned()))
+    id.ok_or_else(|| Problem::Invalid(format!("a {what}'s id is a whole number from 1 on")))
+}
+
+/// One path segment as a template's name.
+fn template_name(segment: &str) -> Result<Cow<'_, str>, Problem> {
+    percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::Invalid("the template's name is not percent-encoded UTF-8".to_owned()))
 }
 
 #[cfg(test)]
@@ -151,7 +213,8 @@ mod tests {
     fn every_operation_of_the_openapi_document_is_a_route_of_that_name_and_no_other_method_is() {
         let document: Value = serde_json::from_str(crate::machine::OPENAPI).unwrap();
         for (template, item) in document["paths"].as_object().unwrap() {
-            let path = template.replace("{key}", "zabbix:1:a").replace("{id}", "42");
+            let path =
+                template.replace("{key}", "zabbix:1:a").replace("{id}", "42").replace("{name}", "power");
             for method in ["get", "post", "put", "patch", "delete"] {
                 let operation = item.get(method).map(|operation| operation["operationId"].as_str().unwrap());
                 match (name(&method.to_uppercase(), &path), operation) {
@@ -175,12 +238,24 @@ mod tests {
             Route::Live,
             Route::Inventory,
             Route::Coverage,
+            Route::ListEvents,
             Route::Event { key: key() },
             Route::ListComments { key: key() },
             Route::CreateComment { key: key() },
             Route::CreateComments,
             Route::EditComment { id: 1 },
             Route::DeleteComment { id: 1 },
+            Route::ListTemplates,
+            Route::RenderTemplate { name: key() },
+            Route::ListTickets,
+            Route::CreateTicket,
+            Route::Ticket { id: 1 },
+            Route::EditTicket { id: 1 },
+            Route::AddToTicket { id: 1 },
+            Route::TakeFromTicket { id: 1 },
+            Route::RetryTicket { id: 1 },
+            Route::TellTicketState { id: 1 },
+            Route::FindDevices,
             Route::Me,
             Route::Healthz,
             Route::Readyz,
@@ -197,7 +272,17 @@ mod tests {
     #[test]
     fn every_write_needs_an_operator_and_heats_own_page() {
         for method in ["POST", "PATCH", "DELETE"] {
-            for path in ["/api/v1/events/k/comments", "/api/v1/comments", "/api/v1/comments/1"] {
+            for path in [
+                "/api/v1/events/k/comments",
+                "/api/v1/comments",
+                "/api/v1/comments/1",
+                "/api/v1/templates/power/render",
+                "/api/v1/tickets",
+                "/api/v1/tickets/1",
+                "/api/v1/tickets/1/events",
+                "/api/v1/tickets/1/retry",
+                "/api/v1/tickets/1/state",
+            ] {
                 let Ok(route) = Route::parse(&method.parse().unwrap(), path) else { continue };
                 let rules = route.rules();
                 assert_eq!((rules.role, rules.own_origin), (Some(Role::Operator), true), "{method} {path}");

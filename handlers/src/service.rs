@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use heat::db::audit::Actor;
 use heat::serve::Peer;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -16,7 +17,9 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
-use crate::{comments, events, live, machine, me, picture, plain, status};
+use crate::{
+    comments, devices, event_list, events, live, machine, me, picture, plain, status, templates, tickets,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -37,6 +40,12 @@ impl Asked {
     /// The headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.request.headers()
+    }
+
+    /// Who does something, for the audit.
+    pub(crate) fn actor(&self, app: &App) -> Result<Actor, Problem> {
+        let name = self.caller()?.name.clone();
+        Ok(Actor { name, via: app.access.mode(), request_id: self.request_id.clone() })
     }
 
     /// Who asks, on a route that admits only those it knows.
@@ -83,12 +92,24 @@ async fn dispatch(
         Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
         Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
         Route::Live => live::accept(app, asked.request),
+        Route::ListEvents => event_list::show(app, &asked).await,
         Route::Event { key } => events::show(app, &asked, &key).await,
         Route::ListComments { key } => comments::list(app, &asked, &key).await,
         Route::CreateComment { key } => comments::create(app, asked, &key).await,
         Route::CreateComments => comments::create_many(app, asked).await,
         Route::EditComment { id } => comments::edit(app, asked, id).await,
         Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::ListTemplates => templates::list(app, asked.request.uri().query().unwrap_or_default()).await,
+        Route::RenderTemplate { name } => templates::render(app, asked, &name).await,
+        Route::ListTickets => tickets::list(app, asked.request.uri().query().unwrap_or_default()).await,
+        Route::CreateTicket => tickets::create(app, asked).await,
+        Route::Ticket { id } => tickets::show(app, id).await,
+        Route::EditTicket { id } => tickets::edit(app, asked, id).await,
+        Route::AddToTicket { id } => tickets::add(app, asked, id).await,
+        Route::TakeFromTicket { id } => tickets::take(app, asked, id).await,
+        Route::RetryTicket { id } => tickets::retry(app, &asked, id).await,
+        Route::TellTicketState { id } => tickets::tell_state(app, asked, id).await,
+        Route::FindDevices => devices::find(app, &asked).await,
         Route::Me => me::show(app, asked.caller()?),
         Route::Healthz => Ok(machine::healthz()),
         Route::Readyz => machine::readyz(app).await,

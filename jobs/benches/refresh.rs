@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::OnceLock;
 
 use divan::{Bencher, black_box};
 use flate2::Compression;
@@ -17,6 +18,7 @@ use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
 use heat::placement::Places;
 use heat::snapshot::{NotNews, Parts, Reported, Snapshot, Source, Status, build};
+use heat::ticket::Covers;
 use heat::time::Timestamp;
 use heat_jobs::upstream::zabbix::parse_problems;
 use serde_json::{Value, json};
@@ -111,6 +113,8 @@ fn events(answer: &[u8]) -> Vec<Event> {
     events
 }
 
+static NO_TICKETS: OnceLock<Covers> = OnceLock::new();
+
 fn threads(events: &[Event]) -> Threads {
     let comment =
         Comment { id: 1, author: "a.petrova".into(), at: NOW, edited_at: None, text: "On my way.".into() };
@@ -141,6 +145,7 @@ fn snapshot<'a>(
         coverage_version: "coverage",
         templates_version: "templates",
         threads,
+        covers: NO_TICKETS.get_or_init(Covers::new),
     })
 }
 

@@ -10,9 +10,10 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Arguments, Command, Config, InventoryCommand};
+use crate::config::{Arguments, Command, InventoryCommand};
 use crate::metrics::Metrics;
-use crate::{doctor, updater};
+use crate::upstream::inventory::InventorySource;
+use crate::{doctor, filter, rackcode, updater};
 
 /// Does it.
 pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
@@ -20,7 +21,9 @@ pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resu
         Command::Run => update(arguments, stop).await,
         Command::Migrate => migrate(arguments).await,
         Command::Doctor => Box::pin(doctor::run(arguments)).await,
-        Command::Inventory(InventoryCommand::Export) => export(&arguments.config()?).await,
+        Command::Inventory(InventoryCommand::Export) => export(arguments.inventory_source()?).await,
+        Command::RackCode(asked) => rackcode::run(arguments, asked).await,
+        Command::Filter(args) => filter::run(args, &mut std::io::stdout().lock()),
     }
 }
 
@@ -61,8 +64,8 @@ async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn export(config: &Config) -> anyhow::Result<()> {
-    let reading = config.inventory.source()?.read().await?;
+async fn export(mut source: InventorySource) -> anyhow::Result<()> {
+    let reading = source.read().await?;
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &reading.inventory)?;
     writeln!(out)?;

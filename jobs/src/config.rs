@@ -15,11 +15,14 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::cadence::Schedule;
+use crate::delivery::Target;
+use crate::filter::FilterArgs;
 use crate::refresh::Client;
 use crate::upstream::git::{Access, Remote, Repository};
 use crate::upstream::inventory::{InventoryOptions, InventorySource};
+use crate::upstream::tracker::Tracker;
 use crate::upstream::zabbix_inventory::Rules;
-use crate::upstream::{juggler, zabbix};
+use crate::upstream::{juggler, startrek, webhook, zabbix};
 
 /// Heat's updater: reads the monitoring systems and the inventory, and publishes what they say.
 ///
@@ -49,6 +52,9 @@ pub struct Arguments {
     /// The schedule.
     #[command(flatten)]
     pub schedule: ScheduleArgs,
+    /// Where tickets go.
+    #[command(flatten)]
+    pub tracker: TrackerArgs,
 }
 
 /// What the updater can do.
@@ -63,6 +69,11 @@ pub enum Command {
     /// Work with the inventory
     #[command(subcommand)]
     Inventory(InventoryCommand),
+    /// Print the racks and devices for which a RackCode expression holds
+    #[command(name = "rackcode")]
+    RackCode(RackCodeArgs),
+    /// Print which events of a snapshot a filter means; asks no server
+    Filter(FilterArgs),
 }
 
 /// What can be done with the inventory.
@@ -70,6 +81,29 @@ pub enum Command {
 pub enum InventoryCommand {
     /// Read HEAT_INVENTORY_URL and write it to standard output as JSON, the format of file:// inventories
     Export,
+}
+
+/// What an expression is asked of.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RackCodeArgs {
+    /// The expression, for instance '{dc1} and not {$unmounted}'; an empty one holds for everything
+    pub expression: String,
+    /// A JSON or CSV file in place of HEAT_INVENTORY_URL
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    /// In columns, for people
+    #[default]
+    Table,
+    /// For programs
+    Json,
 }
 
 /// Where the upstream systems are.
@@ -160,6 +194,133 @@ pub struct ScheduleArgs {
     history_days: u32,
 }
 
+/// Where tickets go.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Tickets")]
+pub struct TrackerArgs {
+    /// Where tickets go. `startrek`: Yandex Tracker, by its API. `webhook`: whatever takes a POST. `link`: people open them
+    /// by a link that is filled in, and tell Heat the key. Not set: nowhere
+    #[arg(long, env = "HEAT_TRACKER", value_enum)]
+    tracker: Option<TrackerKind>,
+    /// The tracker's API, https://api.tracker.yandex.net; of a webhook, what is posted to
+    #[arg(long, env = "HEAT_STARTREK_URL", hide_env_values = true)]
+    startrek_url: Option<String>,
+    /// The robot's OAuth token; or `Bearer` and an IAM token
+    #[arg(long, env = "HEAT_STARTREK_TOKEN", hide_env_values = true)]
+    startrek_token: Option<Secret>,
+    /// File that holds HEAT_STARTREK_TOKEN
+    #[arg(long, env = "HEAT_STARTREK_TOKEN_FILE")]
+    startrek_token_file: Option<PathBuf>,
+    /// The organisation, of Yandex 360
+    #[arg(long, env = "HEAT_STARTREK_ORG", conflicts_with = "startrek_cloud_org")]
+    startrek_org: Option<String>,
+    /// The organisation, of Yandex Cloud
+    #[arg(long, env = "HEAT_STARTREK_CLOUD_ORG")]
+    startrek_cloud_org: Option<String>,
+    /// Version of the tracker's API
+    #[arg(long, env = "HEAT_STARTREK_VERSION", value_enum, default_value = "v2")]
+    startrek_version: startrek::ApiVersion,
+    /// What a ticket's key is appended to for its page
+    #[arg(long, env = "HEAT_STARTREK_WEB_URL")]
+    startrek_web_url: Option<String>,
+    /// Of `link`: the page that opens a ticket, with {queue}, {summary} and {description} in it
+    #[arg(long, env = "HEAT_TRACKER_LINK")]
+    tracker_link: Option<String>,
+    /// How long the robot waits for more before it comments on a ticket, and for an all-clear to last, in seconds
+    #[arg(long, env = "HEAT_TICKETS_QUIET", default_value_t = 600)]
+    tickets_quiet: u64,
+    /// Look whether something is to be sent that nobody told of
+    #[arg(long, env = "HEAT_TICKETS_CRON", default_value = "*/20 * * * * *")]
+    tickets_cron: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum TrackerKind {
+    Startrek,
+    Webhook,
+    Link,
+}
+
+/// Where tickets go, and when.
+#[derive(Debug)]
+pub struct TicketsConfig {
+    tracker: TrackerConfig,
+    /// When the outbox is swept.
+    pub schedule: Schedule,
+    /// How long the robot is quiet.
+    pub quiet: Duration,
+}
+
+#[derive(Debug)]
+enum TrackerConfig {
+    Startrek(startrek::Options),
+    Webhook(webhook::Options),
+    Link { web_url: Option<Url>, new_url: String },
+}
+
+impl TicketsConfig {
+    /// Where tickets go; nothing is sent yet.
+    pub fn target(&self) -> anyhow::Result<Target> {
+        Ok(match &self.tracker {
+            TrackerConfig::Startrek(options) => {
+                Target::Tracker(Box::new(Tracker::Startrek(startrek::Client::new(options.clone())?)))
+            }
+            TrackerConfig::Webhook(options) => {
+                Target::Tracker(Box::new(Tracker::Webhook(webhook::Client::new(options.clone())?)))
+            }
+            TrackerConfig::Link { web_url, new_url } => {
+                Target::Link { web_url: web_url.clone(), new_url: new_url.clone() }
+            }
+        })
+    }
+}
+
+impl TrackerArgs {
+    fn config(&self) -> anyhow::Result<Option<TicketsConfig>> {
+        let Some(kind) = self.tracker else { return Ok(None) };
+        let url = |name: &'static str, url: Option<&String>| {
+            let url = url.ok_or_else(|| {
+                ConfigError::invalid(
+                    name,
+                    "",
+                    format!("HEAT_TRACKER={kind:?} needs it; a URL is expected").to_lowercase(),
+                )
+            })?;
+            parsed_url(name, url)
+        };
+        let web_url = self.startrek_web_url.as_deref().map(|url| parsed_url("HEAT_STARTREK_WEB_URL", url));
+        let web_url = web_url.transpose()?;
+        let name = "HEAT_STARTREK_TOKEN";
+        let token = secret(name, self.startrek_token.as_ref(), self.startrek_token_file.as_ref())?;
+        let tracker = match kind {
+            TrackerKind::Startrek => TrackerConfig::Startrek(startrek::Options {
+                url: url("HEAT_STARTREK_URL", self.startrek_url.as_ref())?,
+                version: self.startrek_version,
+                token: token.ok_or(ConfigError::Missing { name })?,
+                org: self.startrek_org.clone(),
+                cloud_org: self.startrek_cloud_org.clone(),
+                web_url,
+            }),
+            TrackerKind::Webhook => TrackerConfig::Webhook(webhook::Options {
+                url: url("HEAT_STARTREK_URL", self.startrek_url.as_ref())?,
+                token,
+            }),
+            TrackerKind::Link => {
+                let new_url = self.tracker_link.clone().unwrap_or_default();
+                url("HEAT_TRACKER_LINK", self.tracker_link.as_ref())?;
+                TrackerConfig::Link { web_url, new_url }
+            }
+        };
+        let config = TicketsConfig {
+            tracker,
+            schedule: Schedule::parse("HEAT_TICKETS_CRON", &self.tickets_cron)?,
+            quiet: Duration::from_secs(self.tickets_quiet),
+        };
+        config.target()?;
+        Ok(Some(config))
+    }
+}
+
 /// Everything checked and ready to use.
 pub struct Config {
     /// Redis.
@@ -186,6 +347,8 @@ pub struct Config {
     pub keep_history: Duration,
     /// What is painted.
     pub map_severity: Severity,
+    /// Where tickets go, if anywhere.
+    pub tickets: Option<TicketsConfig>,
 }
 
 /// One source.
@@ -309,7 +472,14 @@ impl Arguments {
             map_severity: self.upstreams.map_severity.parse().map_err(|error: UnknownSeverity| {
                 ConfigError::invalid("HEAT_MAP_SEVERITY", &self.upstreams.map_severity, error.to_string())
             })?,
+            tickets: self.tracker.config()?,
         })
+    }
+
+    /// The inventory alone, for what needs neither Redis nor Postgres.
+    pub fn inventory_source(&self) -> anyhow::Result<InventorySource> {
+        let file = File::read(self.upstreams.config.as_deref())?;
+        self.inventory(&file, &self.sources(&file)?)?.source()
     }
 
     fn sources(&self, file: &File) -> anyhow::Result<Vec<SourceConfig>> {
@@ -455,6 +625,15 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_filter_may_begin_with_a_minus() {
+        for line in [["-ticket", "--snapshot", "s"], ["--snapshot", "s", "-ticket"]] {
+            let line = ["heat-updater", "filter"].iter().chain(&line);
+            let arguments = Arguments::try_parse_from(line).unwrap();
+            assert!(format!("{:?}", arguments.command).contains("\"-ticket\""), "{:?}", arguments.command);
+        }
     }
 
     #[test]

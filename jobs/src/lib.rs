@@ -2,7 +2,7 @@
 //!
 //! [`lease`] lets one of several updaters work. The working one ([`updater`]) runs the jobs of [`schedule`]: each stores
 //! its result in Redis and posts it to the [`board`]; [`publish`] joins the board with what people said ([`listen`]) into
-//! snapshots.
+//! snapshots. Beside the lease, [`delivery`] sends tickets and the robot's comments.
 //!
 //! # What a refresh costs
 //!
@@ -25,7 +25,9 @@ pub mod board;
 pub mod cadence;
 pub mod commands;
 pub mod config;
+pub mod delivery;
 pub mod doctor;
+pub mod filter;
 pub mod inventory;
 pub mod lease;
 pub mod listen;
@@ -34,8 +36,10 @@ pub mod merge;
 pub mod metrics;
 pub mod openings;
 pub mod publish;
+pub mod rackcode;
 pub mod refresh;
 pub mod schedule;
 pub mod templates;
 pub mod updater;
 pub mod upstream;
+pub mod words;

@@ -11,6 +11,7 @@ use heat::cache::{Cache, CacheError, Fence};
 use heat::comment::Threads;
 use heat::db::Db;
 use heat::snapshot::{COMMENTS, NotNews, Source, Status};
+use heat::ticket::Covers;
 use heat::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -26,15 +27,17 @@ const WAIT: Duration = Duration::from_millis(700);
 const AGES: Ages = Ages { late_after_s: 60, stale_after_s: 120 };
 
 /// `heat:said`: what people said, as last read, so that an outage of Postgres takes nothing off the screen.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Said {
     threads: Threads,
+    #[serde(default)]
+    covers: Covers,
 }
 
 /// One reading of Postgres.
 #[derive(Debug)]
 struct Heard {
-    threads: Threads,
+    said: Said,
     keys: Vec<String>,
     whole: bool,
     counter: u64,
@@ -86,6 +89,11 @@ impl Listener {
     /// Comments by event key.
     pub fn threads(&self) -> &Threads {
         &self.said.threads
+    }
+
+    /// Tickets by event key.
+    pub fn covers(&self) -> &Covers {
+        &self.said.covers
     }
 
     /// Postgres, as a source of the snapshot.
@@ -171,13 +179,14 @@ impl Listener {
             self.read_at = Some(heard.at);
             self.counter = Some(heard.counter);
             self.asked = heard.keys.into_iter().collect();
-            let changed = self.said.threads != heard.threads;
-            self.said.threads = heard.threads;
+            let changed = self.said != heard.said;
+            self.said = heard.said;
             changed
         } else {
-            let changed = !heard.threads.is_empty();
+            let changed = heard.said != Said::default();
             self.asked.extend(heard.keys);
-            self.said.threads.extend(heard.threads);
+            self.said.threads.extend(heard.said.threads);
+            self.said.covers.extend(heard.said.covers);
             changed
         };
         if changed {
@@ -196,5 +205,6 @@ async fn read(cache: Cache, db: Db, keys: Vec<String>, whole: bool, at: Timestam
     let counter = cache.changed().await.map_err(|error| error.to_string())?;
     let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
     let threads = db.threads(&wanted).await.map_err(|error| error.to_string())?;
-    Ok(Heard { threads, keys, whole, counter, at })
+    let covers = db.covers(&wanted).await.map_err(|error| error.to_string())?;
+    Ok(Heard { said: Said { threads, covers }, keys, whole, counter, at })
 }

@@ -81,6 +81,30 @@ pub struct SnapshotMetrics {
     pub unplaced: Gauge,
 }
 
+/// Which call of the tracker, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabels {
+    /// `create`, `comment`, …
+    pub call: &'static str,
+    /// `ok`, `outage`, `limited`, `unauthorized` or `refused`.
+    pub outcome: &'static str,
+}
+
+/// Tickets on their way to the tracker.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryMetrics {
+    /// Calls by outcome.
+    pub calls: Family<CallLabels, Counter>,
+    /// 1 unless the tracker last did not let us in or did not answer.
+    pub up: Gauge,
+    /// Tickets and comments that are to be sent.
+    pub pending: Gauge,
+    /// Those that wait for somebody.
+    pub failed: Gauge,
+    /// Since when the oldest pending one waits, Unix seconds; 0 if none does.
+    pub waiting_since: Gauge,
+}
+
 /// A finding about the newest templates. What is wrong where, for the text of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FindingLabels {
@@ -145,6 +169,8 @@ pub struct Metrics {
     pub sources: SourceMetrics,
     /// Snapshots.
     pub snapshot: SnapshotMetrics,
+    /// The tracker.
+    pub delivery: DeliveryMetrics,
     /// Templates.
     pub templates: TemplateMetrics,
     /// 1 while this updater holds the lease.
@@ -162,6 +188,7 @@ impl Metrics {
             },
             sources: SourceMetrics::default(),
             snapshot: SnapshotMetrics::default(),
+            delivery: DeliveryMetrics::default(),
             templates: TemplateMetrics::default(),
             working: Gauge::default(),
         };
@@ -194,6 +221,25 @@ impl Metrics {
         );
         heat.register("snapshot_events", "Active events in the last snapshot", snapshot.events.clone());
         heat.register("snapshot_unplaced", "Those of them in no rack", snapshot.unplaced.clone());
+        let delivery = &metrics.delivery;
+        heat.register("tracker_calls", "Calls of the tracker by outcome", delivery.calls.clone());
+        heat.register(
+            "tracker_up",
+            "1 unless the tracker did not answer or did not let Heat in",
+            delivery.up.clone(),
+        );
+        heat.register("outbox_pending", "Tickets and comments that are to be sent", delivery.pending.clone());
+        heat.register(
+            "outbox_failed",
+            "Tickets and comments that wait for somebody",
+            delivery.failed.clone(),
+        );
+        heat.register_with_unit(
+            "outbox_waiting_since_timestamp",
+            "Since when the oldest of them waits, Unix time; 0 if none does",
+            Unit::Seconds,
+            delivery.waiting_since.clone(),
+        );
         let templates = &metrics.templates;
         heat.register_with_unit(
             "templates_pulled_timestamp",

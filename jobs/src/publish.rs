@@ -322,6 +322,7 @@ impl Publisher {
             coverage_version: &self.covered.version,
             templates_version: &board.templates_version,
             threads: self.listener.threads(),
+            covers: self.listener.covers(),
         }
     }
 }

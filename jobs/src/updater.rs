@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
 use crate::config::Config;
+use crate::delivery::{Delivery, READ_BACK_AFTER};
 use crate::inventory::ReadInventory;
 use crate::lease;
 use crate::listen::Listener;
@@ -28,8 +29,8 @@ const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
 const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 
-/// The updater's connections to Postgres: the listener, two jobs, the migrations.
-const CONNECTIONS: usize = 5;
+/// The updater's connections to Postgres: the listener, two jobs, the migrations, and two of the delivery's.
+const CONNECTIONS: usize = 7;
 
 /// Runs until `stop`: waits for the lease, works while it is held.
 ///
@@ -39,6 +40,21 @@ pub async fn run(config: Config, metrics: Metrics, stop: CancellationToken) -> a
     let cache = Cache::new(&config.redis_url, &config.redis_prefix)?;
     let db = Db::new(&config.database_url, CONNECTIONS)?;
     let owner = format!("{}:{:032x}", hostname(), random());
+    let delivering = match &config.tickets {
+        Some(tickets) => {
+            let delivery = Delivery {
+                cache: cache.clone(),
+                db: db.clone(),
+                target: tickets.target()?,
+                schedule: tickets.schedule.clone(),
+                quiet: tickets.quiet,
+                read_back_after: READ_BACK_AFTER,
+                metrics: metrics.delivery.clone(),
+            };
+            Some(tokio::spawn(delivery.run(stop.clone())))
+        }
+        None => None,
+    };
     let config = Arc::new(config);
     lease::hold(&cache, &owner, &stop, |fence, over| {
         let work = Working { config: Arc::clone(&config), cache: cache.clone(), db: db.clone(), fence };
@@ -52,6 +68,9 @@ pub async fn run(config: Config, metrics: Metrics, stop: CancellationToken) -> a
         }
     })
     .await;
+    if let Some(delivering) = delivering {
+        delivering.await?;
+    }
     Ok(())
 }
 

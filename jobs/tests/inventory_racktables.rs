@@ -62,7 +62,8 @@ async fn a_damaged_site_is_read_whole_and_its_damage_is_told() {
     let mut reading = site.read(InventoryOptions::default()).await.unwrap();
     assert_eq!(reading.origin, "RackTables 0.22.0");
     assert_eq!(reading.remarks, Vec::<String>::new());
-    assert_eq!(reading.rackcode.as_deref(), Some("allow {$userid_1}"));
+    let predicates = "define [live] {prod} and not {x}\ndefine [twins] {$cn_twin} and [live]\n";
+    assert_eq!(reading.inventory.rackcode, predicates, "and who may do what is left where it is");
 
     let places = Places::new(&reading.inventory);
     assert_eq!(places.find("SRV-1.msk.example.net").rack(), Some(20));
@@ -119,10 +120,19 @@ async fn the_documented_rights_are_enough_and_each_missing_one_is_named_with_its
     let user = url.split(['/', ':']).nth(3).unwrap();
     let on = |table: &str| format!("ON `{}`.`{table}` FROM '{user}'@'%';", site.database);
     site.sql(&format!("REVOKE SELECT {}", on("Script"))).await;
+    site.sql(&format!("REVOKE SELECT {} REVOKE SELECT {}", on("Attribute"), on("Port"))).await;
     let without_script = read(&url, InventoryOptions::default()).await.unwrap();
-    assert_eq!(without_script.inventory, whole.inventory);
-    assert_eq!(without_script.rackcode, None);
-    assert!(without_script.remarks[0].contains("`Script` TO"), "{:?}", without_script.remarks);
+    let tags = |reading: &Reading| reading.inventory.devices[0].automatic_tags.join(" ");
+    assert_eq!(tags(&whole), "$attr_2_700 $attr_4_252 $typeid_4");
+    assert_eq!(tags(&without_script), "$typeid_4");
+    assert_eq!(without_script.inventory.rackcode, "");
+    assert_eq!(without_script.inventory.racks, whole.inventory.racks);
+    let [remark] = &without_script.remarks[..] else { panic!("{:?}", without_script.remarks) };
+    for table in ["Script", "Attribute", "Port"] {
+        let grant = format!("GRANT SELECT ON `{}`.`{table}` TO '{user}'@'%';", site.database);
+        assert!(remark.contains(&grant), "{remark}");
+    }
+    assert!(!remark.contains("VLANSwitch"), "{remark}");
 
     site.sql(&format!("REVOKE SELECT {} REVOKE SELECT {}", on("RackSpace"), on("Config"))).await;
     let error = read(&url, InventoryOptions::default()).await.unwrap_err();
@@ -156,7 +166,7 @@ async fn versions_are_looked_at_before_anything_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn racks_are_reversed_as_racktables_says_or_else_as_configured() {
+async fn racks_are_reversed_as_racktables_says_and_as_configured() {
     let site = Site::new().await;
     let reversed = async |expression: &str, listed: &[u64]| {
         let sql =
@@ -171,12 +181,28 @@ async fn racks_are_reversed_as_racktables_says_or_else_as_configured() {
     assert_eq!(reversed(" true ", &[]).await, (vec![20, 21, 22, 23, 24], vec![]));
     assert_eq!(reversed("{environment}", &[]).await, (vec![20], vec![]), "by the tag above its own");
     assert_eq!(reversed("false", &[21]).await, (vec![21], vec![]));
-    let (racks, remarks) = reversed("{$row_A} and {prod}", &[21, 777]).await;
-    assert_eq!(racks, [21]);
-    assert!(
-        remarks[0].contains("{$row_A} and {prod}") && remarks[0].contains("reversed_racks"),
-        "{remarks:?}"
-    );
+    assert_eq!(reversed("not [live] and not {$rackid_23}", &[]).await, (vec![21, 22, 24], vec![]));
+    assert_eq!(reversed("", &[]).await, (vec![20, 21, 22, 23, 24], vec![]), "as RackTables has it");
+    assert_eq!(reversed("{$row_A} and {prod}", &[21, 777]).await, (vec![21], vec![]));
+    let (racks, remarks) = reversed("{prod} or", &[22]).await;
+    assert_eq!(racks, [22], "a broken one holds for none, and those that are listed stay");
+    assert!(remarks[0].contains("REVERSED_RACKS_LISTSRC") && remarks[0].contains("column 10"), "{remarks:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_rackcode_is_told_with_its_place_and_the_rest_is_read() {
+    let site = Site::new().await;
+    let whole = site.read(InventoryOptions::default()).await.unwrap();
+    site.sql(
+        "UPDATE Script SET script_text = 'define [live] {prod}\nallow [gone]' WHERE script_name = 'RackCode'",
+    )
+    .await;
+    let broken = site.read(InventoryOptions::default()).await.unwrap();
+    let [remark] = &broken.remarks[..] else { panic!("{:?}", broken.remarks) };
+    assert!(remark.contains("RackCode of RackTables 0.22.0 is broken"), "{remark}");
+    assert!(remark.contains("[gone] is not defined") && remark.contains("line 2, column 7"), "{remark}");
+    assert_eq!(broken.inventory.rackcode, "", "one statement that is wrong makes the whole script void");
+    assert_eq!(broken.inventory.devices, whole.inventory.devices);
 }
 
 #[tokio::test(flavor = "multi_thread")]

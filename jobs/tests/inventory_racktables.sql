@@ -62,11 +62,32 @@ CREATE TABLE `Script` (
   `script_name` char(64) NOT NULL PRIMARY KEY,
   `script_text` longtext
 ) ENGINE=InnoDB;
+CREATE TABLE `Attribute` (
+  `id` int unsigned NOT NULL PRIMARY KEY,
+  `type` enum('string','uint','float','dict','date') DEFAULT NULL,
+  `name` char(64) DEFAULT NULL
+) ENGINE=InnoDB;
+CREATE TABLE `Port` (
+  `id` int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  `object_id` int unsigned NOT NULL,
+  `name` char(255) NOT NULL,
+  KEY (`object_id`)
+) ENGINE=InnoDB;
+CREATE TABLE `VLANSwitch` (
+  `object_id` int unsigned NOT NULL UNIQUE,
+  `domain_id` int unsigned NOT NULL,
+  `template_id` int unsigned NOT NULL
+) ENGINE=InnoDB;
 -- What nobody gives to Heat.
 CREATE TABLE `UserAccount` (`user_name` char(64), `user_password_hash` char(40)) ENGINE=InnoDB;
 
 INSERT INTO `Config` VALUES ('DB_VERSION', '0.22.0'), ('REVERSED_RACKS_LISTSRC', 'false');
-INSERT INTO `Script` VALUES ('DefaultRackCode', 'allow true'), ('RackCode', 'allow {$userid_1}');
+INSERT INTO `Script` VALUES ('DefaultRackCode', 'allow true'), ('RackCode', '# who may do what
+define [live] {prod} and not {x}\r
+allow {$userid_1} and {$page_depot}
+define [twins] {$cn_twin} and [live]');
+INSERT INTO `Attribute` VALUES (1, 'string', 'OEM S/N 1'), (2, 'dict', 'HW type'), (4, 'dict', 'SW type'), (27, 'uint', 'Height, units'),
+  (30, 'dict', 'Mgmt type');
 
 INSERT INTO `Dictionary` (`chapter_id`, `dict_key`, `dict_value`) VALUES
   (1, 2, 'PDU'), (1, 4, 'Server'), (1, 1502, 'Server chassis'), (1, 1504, 'VM'), (1, 50001, '[[Cooler | http://c.example]]'),
@@ -93,7 +114,9 @@ INSERT INTO `AttributeValue` (`object_id`, `attr_id`, `string_value`, `uint_valu
   (20, 27, NULL, 42), (21, 27, NULL, 10), (22, 27, NULL, 47), (23, 27, NULL, 0), (24, 27, NULL, 42),
   (20, 29, NULL, 1), (21, 29, NULL, 3),
   (100, 1, ' SN-100 ', NULL), (100, 2, NULL, 700), (100, 3, 'srv-1.msk.example.net.', NULL), (100, 14, 'ops@example.net', NULL),
-  (102, 2, NULL, 701), (105, 2, NULL, 702), (106, 2, NULL, 9999);
+  (100, 4, NULL, 252), (102, 2, NULL, 701), (105, 2, NULL, 702), (106, 2, NULL, 9999), (107, 30, NULL, 0);
+INSERT INTO `Port` (`object_id`, `name`) VALUES (100, 'eth0'), (100, 'eth1'), (103, 'eth0'), (93, 'nobody''s');
+INSERT INTO `VLANSwitch` VALUES (103, 1, 3), (93, 1, 1);
 
 INSERT INTO `EntityLink` (`parent_entity_type`, `parent_entity_id`, `child_entity_type`, `child_entity_id`) VALUES
   ('location', 1, 'location', 2), ('location', 3, 'location', 3),

@@ -21,6 +21,19 @@ pub enum Handled {
     Note,
 }
 
+impl Handled {
+    /// As JSON and CSV write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suppressed => "suppressed",
+            Self::Dependent => "dependent",
+            Self::Acknowledged => "acknowledged",
+            Self::Ticketed => "ticketed",
+            Self::Note => "note",
+        }
+    }
+}
+
 /// What is known of an acknowledgement that Heat keeps. It belongs to one opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledged {

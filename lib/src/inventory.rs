@@ -49,6 +49,10 @@ pub struct Inventory {
     /// What stands in them.
     #[serde(default)]
     pub devices: Vec<Device>,
+    /// The predicates that RackCode expressions may use, as a script ([`crate::rackcode::Predicates`]). Of a script
+    /// that also says who may do what, the definitions alone belong here: everybody may read an inventory.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rackcode: String,
 }
 
 /// A data centre, floor or room.
@@ -149,6 +153,10 @@ pub struct Device {
     /// Its tags, implicit ones included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Those of its automatic tags that Heat cannot compute, with their `$`; the others are not listed
+    /// ([`crate::rackcode`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automatic_tags: Vec<String>,
     /// The chassis or hypervisor it is in; without mounts of its own it stands where that one stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_id: Option<DeviceId>,
@@ -276,6 +284,7 @@ impl Inventory {
             trim(&mut device.name);
             trim(&mut device.fqdn);
             sort_tags(&mut device.tags);
+            sort_tags(&mut device.automatic_tags);
             drop_dangling(&mut device.container_id, &devices, "device", device.id, "container", damage);
             let id = device.id;
             device.mounts.retain_mut(|mount| match heights.get(&mount.rack_id) {
@@ -308,6 +317,7 @@ impl Inventory {
             serde_json::to_vec(&self.rows),
             serde_json::to_vec(&self.racks),
             serde_json::to_vec(&self.devices),
+            serde_json::to_vec(&self.rackcode),
         ] {
             // Serialising these types to memory cannot fail: no map keys, no floats, no I/O.
             digest.update(part.unwrap_or_default());
@@ -456,6 +466,10 @@ mod tests {
         other.racks[0].height = 48;
         other.normalise();
         assert_ne!(one.version, other.version);
+        other.racks[0].height = 42;
+        other.rackcode = "define [live] {prod}".into();
+        other.normalise();
+        assert_ne!(one.version, other.version, "whoever uses the predicate has to look again");
     }
 
     #[test]

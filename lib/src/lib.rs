@@ -1,7 +1,8 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`placement`], [`handled`], [`comment`], [`snapshot`], [`packed`],
-//! [`ticket`], [`template`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`handled`], [`comment`],
+//! [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`]) is pure: it does no I/O and imports neither
+//! [`cache`] nor [`db`].
 
 pub mod cache;
 pub mod comment;
@@ -9,10 +10,14 @@ pub mod config;
 pub mod coverage;
 pub mod db;
 pub mod event;
+pub mod filter;
+pub mod floor;
 pub mod handled;
 pub mod inventory;
 pub mod packed;
 pub mod placement;
+pub mod rackcode;
+pub mod search;
 pub mod serve;
 pub mod severity;
 pub mod signals;

@@ -139,7 +139,7 @@ impl Places {
 }
 
 /// Where each device stands: the rack with the smallest id of its own mounts, else where its container stands.
-fn standing(devices: &[Device]) -> HashMap<DeviceId, RackId> {
+pub(crate) fn standing(devices: &[Device]) -> HashMap<DeviceId, RackId> {
     let own: HashMap<_, _> =
         devices.iter().filter_map(|d| Some((d.id, d.mounts.iter().map(|m| m.rack_id).min()?))).collect();
     let containers: HashMap<_, _> = devices.iter().filter_map(|d| Some((d.id, d.container_id?))).collect();

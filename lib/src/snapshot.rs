@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::handled::{Facts, Handled, handled};
 use crate::inventory::{DeviceId, RackId};
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
+use crate::ticket::{self, Cover, Covers};
 use crate::time::Timestamp;
 
 /// How long a cleared event stays in `cleared`, in seconds.
@@ -26,6 +28,12 @@ pub const CLEARED_FOR_S: u64 = 300;
 
 /// How many cleared events are kept at most; the latest win.
 pub const CLEARED_AT_MOST: usize = 500;
+
+/// How long after its start an event is new, in seconds.
+pub const NEW_FOR_S: u64 = 120;
+
+/// An opening that follows the end of the one before within so many seconds goes on with it, and is not new.
+pub const SAME_STORY_S: u64 = 600;
 
 /// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
 pub const COMMENTS: &str = "comments";
@@ -230,6 +238,17 @@ pub struct ActiveEvent<'a> {
     pub last_time: Option<LastTime<'a>>,
 }
 
+impl ActiveEvent<'_> {
+    /// Whether it opened within [`NEW_FOR_S`], unless it only came back.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        let came_back = self
+            .last_time
+            .as_ref()
+            .is_some_and(|before| self.since.since(before.cleared_at).as_secs() < SAME_STORY_S);
+        !came_back && now < self.since + Duration::from_secs(NEW_FOR_S)
+    }
+}
+
 /// An acknowledgement as the snapshot shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Acknowledgement<'a> {
@@ -268,6 +287,9 @@ pub struct Ticket<'a> {
     /// The tracker's own status.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub status: Cow<'a, str>,
+    /// Why the tracker does not have it yet, or refused it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub error: Cow<'a, str>,
 }
 
 /// What was known of the opening before.
@@ -388,6 +410,8 @@ pub struct Parts<'a> {
     pub templates_version: &'a str,
     /// Comments by event key.
     pub threads: &'a Threads,
+    /// Tickets by event key.
+    pub covers: &'a Covers,
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -398,11 +422,12 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
         templates_version: parts.templates_version.into(),
         ..Snapshot::default()
     };
+    let active_ids = active_of(parts.sources.iter().flat_map(|s| s.events), parts.covers);
     snapshot.events.reserve_exact(parts.sources.iter().map(|s| s.events.len()).sum());
     let mut no_data = BTreeSet::new();
     for Reported { source, events, silent } in &parts.sources {
         no_data.extend(silent.iter().filter_map(|host| parts.places.find(host).device()));
-        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts)));
+        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts, &active_ids)));
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
@@ -412,15 +437,33 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     snapshot
 }
 
-fn active<'a>(event: &'a Event, source: &Cow<'a, str>, parts: &Parts<'a>) -> ActiveEvent<'a> {
+/// The active openings of the keys that have tickets: the few that inheriting asks about.
+fn active_of<'a>(events: impl Iterator<Item = &'a Event>, covers: &Covers) -> HashSet<&'a str> {
+    if covers.is_empty() {
+        return HashSet::new();
+    }
+    events.filter(|event| covers.contains_key(&event.key)).map(|event| event.id.as_str()).collect()
+}
+
+fn active<'a>(
+    event: &'a Event,
+    source: &Cow<'a, str>,
+    parts: &Parts<'a>,
+    active_ids: &HashSet<&str>,
+) -> ActiveEvent<'a> {
     let place = if event.host_pending { Place::UnknownHost } else { parts.places.find(&event.host) };
     let unplaced = if event.host_pending { Some(Unplaced::HostPending) } else { place.unplaced() };
     let thread = parts.threads.get(&event.key);
+    let cover = parts
+        .covers
+        .get(&event.key)
+        .and_then(|covers| ticket::of_opening(covers, &event.id, event.since, |id| active_ids.contains(id)));
     let facts = Facts {
         severity: event.severity,
         suppressed: event.suppressed,
         dependent: event.dependent,
         acknowledged_at_source: event.acknowledged,
+        ticketed: cover.map(Cover::ticketed),
         ..Facts::default()
     };
     let acknowledged =
@@ -445,9 +488,23 @@ fn active<'a>(event: &'a Event, source: &Cow<'a, str>, parts: &Parts<'a>) -> Act
         partial: event.partial,
         handled: handled(&facts, parts.now),
         acknowledged,
+        ticket: cover.map(Ticket::from),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
+    }
+}
+
+impl<'a> From<&'a Cover> for Ticket<'a> {
+    fn from(cover: &'a Cover) -> Self {
+        Self {
+            id: cover.ticket,
+            key: cover.key.as_str().into(),
+            url: cover.url.as_str().into(),
+            state: cover.state.name().into(),
+            status: cover.status.as_str().into(),
+            error: cover.error.as_str().into(),
+        }
     }
 }
 
@@ -523,6 +580,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
 
+    static NO_TICKETS: std::sync::OnceLock<Covers> = std::sync::OnceLock::new();
+
     fn event(source: &str, number: u32, host: &str) -> Event {
         Event {
             id: opening_id(source, &number.to_string(), host),
@@ -585,6 +644,7 @@ mod tests {
             coverage_version: "c",
             templates_version: "t",
             threads,
+            covers: NO_TICKETS.get_or_init(Covers::new),
         }
     }
 
@@ -679,9 +739,36 @@ mod tests {
     }
 
     #[test]
+    fn an_open_ticket_handles_what_is_no_worse_than_it_was_opened_for_and_a_closed_one_nothing() {
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let high = Event { severity: Severity::High, ..event("z", 1, "h1") };
+        let worse = Event { severity: Severity::Disaster, ..event("z", 2, "h2") };
+        let sources = [("z".to_owned(), sorted(vec![high, worse]))];
+        for (state, handled) in [(ticket::State::Created, true), (ticket::State::Closed, false)] {
+            let cover = |event: &Event| Cover {
+                event_id: event.id.clone(),
+                active: true,
+                ticket: 5,
+                key: "NOC-7".into(),
+                state,
+                severity: Severity::High,
+                ..Cover::default()
+            };
+            let covers = sources[0].1.iter().map(|event| (event.key.clone(), vec![cover(event)])).collect();
+            let parts = Parts { covers: &covers, ..parts(&sources, &places, &threads, &silent) };
+            let snapshot = build(parts);
+            let of = |host| snapshot.events.iter().find(|event| event.host == host).unwrap();
+            assert_eq!(of("h1").handled, handled.then_some(Handled::Ticketed), "{state:?}");
+            assert_eq!(of("h2").handled, None, "worse than the ticket was opened for");
+            assert_eq!(of("h2").ticket.as_ref().unwrap().key, "NOC-7");
+            assert_eq!(of("h1").ticket.as_ref().unwrap().state, state.name());
+        }
+    }
+
+    #[test]
     fn cleared_keeps_the_latest_for_five_minutes_and_drops_what_is_active_again() {
         let of = |n, age| Cleared {
-            cleared_at: NOW - std::time::Duration::from_secs(age),
+            cleared_at: NOW - Duration::from_secs(age),
             ..Cleared::of(&event("z", n, "h1"), "z", Place::Rack(11, 1, MatchedBy::Name), NOW).unwrap()
         };
         let mut cleared = vec![of(1, 10), of(2, 300), of(3, 5), of(1, 20), of(4, 1)];

@@ -171,6 +171,7 @@ pub use chrono_tz::Tz;
 pub use front::{CommentTemplate, TicketTemplate};
 pub use golden::Failure;
 pub use language::{Language, UnknownLanguage};
+pub use markup::escaped;
 pub use matching::Match;
 pub use subject::{IncidentView, Member, Standing, Subject, TicketView};
 

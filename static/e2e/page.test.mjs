@@ -105,11 +105,66 @@ describe("the map", only, () => {
     await mapOf(page);
     const count = await page.locator("[role=gridcell]").count();
     await page.locator(".counter[data-severity='4']").click();
-    await page.waitForURL("**/?sev=4");
+    await page.waitForURL("**/?filter=sev:high");
+    assert.equal(await page.locator("#search").inputValue(), "sev:high");
     assert.equal(await page.locator("[role=gridcell]").count(), count);
     await page.reload();
     await mapOf(page);
     assert.equal(await page.locator(".counter[data-severity='4']").getAttribute("aria-pressed"), "true");
+    await page.locator(".counter[data-severity='5']").click();
+    await page.waitForURL("**/?filter=sev:high+or+sev:disaster");
+    await page.locator(".search button").click();
+    await page.waitForURL((url) => url.search === "");
+    assert.equal(await page.locator("#search").inputValue(), "");
+  });
+
+  test("dims what a typed filter does not mean, as far as the page can know: the place, the age, the words", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    aProblem(device);
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    const filter = `rack:"${rack.name}" sev>=high age<15m power -ticket`;
+    await page.keyboard.press("/");
+    await page.keyboard.type(filter);
+    await page.locator("#found em", { hasText: "1 event" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?filter=rack:*");
+    const dimmed = (text) =>
+      [...document.querySelectorAll("[role=gridcell]")].filter(
+        (c) => /not in the filter/.test(c.textContent) === text,
+      ).length;
+    await page.waitForFunction(dimmed, true);
+    assert.equal(await page.evaluate(dimmed, false), 1, "one rack is not dimmed");
+    assert.ok((await pixelsOf(page, HIGH)) > 50);
+    assert.match(await page.locator(".filtered").textContent(), /1 of 1 events/);
+    await page.keyboard.press("/");
+    await page.keyboard.type("sev:disaster");
+    await page.keyboard.press("Enter");
+    await until(page, "all dimmed", () =>
+      [...document.querySelectorAll("[role=gridcell]")].every((c) => /not in the filter/.test(c.textContent)),
+    );
+    assert.equal(await pixelsOf(page, HIGH), 0);
+    await page.goBack();
+    await page.waitForURL("**/?filter=rack:*");
+    assert.equal(await page.locator("#search").inputValue(), filter);
+  });
+
+  test("says where a filter is wrong, and shows everything meanwhile", async () => {
+    await visit("/?filter=dc:sas+hots:x");
+    await mapOf(page);
+    assert.match(await page.locator("#mistake").textContent(), /unknown field "hots"; did you mean host\?/);
+    assert.equal(await page.locator("#mistake mark").textContent(), "hots:x");
+    assert.equal(await cell(page, "not in the filter").count(), 0);
+    await page.keyboard.press("/");
+    await page.keyboard.type("dc:sas sev>=");
+    await page.locator("#mistake", { hasText: "expected a value right after sev>=" }).waitFor();
+    await page.keyboard.type("high");
+    await page.locator("#mistake").waitFor({ state: "detached" });
+    await page.locator("#found em").waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?filter=dc:sas+sev%3E%3Dhigh");
   });
 
   test("keeps its geometry whatever happens", async () => {
@@ -522,6 +577,7 @@ describe("everybody", only, () => {
         "zoom 2": `/?rack=${rack.id}&sel=rack:${rack.id}`,
         "an event": `/?event=${encodeURIComponent(event.key)}`,
         "the tray": "/?sel=tray&sev=4,5",
+        "a wrong filter": "/?filter=hots:x",
         "a source": "/?sel=source:zabbix",
       };
       await visit("/", { scheme });

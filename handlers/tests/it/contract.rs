@@ -82,12 +82,31 @@ async fn every_answer_has_the_documented_shape() {
     let edited = format!("/api/v1/comments/{}", created["id"]);
     check(&document, "Comment", &replica.send(Method::PATCH, &edited, &text, StatusCode::OK).await);
 
+    let tracker = heat::cache::TrackerRecord { kind: "startrek".into(), ..Default::default() };
+    stage.cache.write_tracker(&tracker).await.unwrap();
+    let own_words = json!({ "ids": [event.id], "edits": { "queue": "NOC", "summary": "down" } });
+    let asked =
+        replica.request(Method::POST, "/api/v1/tickets").header("idempotency-key", "r").json(&own_words);
+    let made = crate::stage::answer(asked.send().await.unwrap(), StatusCode::CREATED).await;
+    check(&document, "TicketMade", &made);
+    let ticket = format!("/api/v1/tickets/{}", made["id"]);
+    let edits = json!({ "priority": "critical" });
+    check(&document, "WholeTicket", &replica.send(Method::PATCH, &ticket, &edits, StatusCode::OK).await);
+
     for (path, schema) in [
+        (ticket.as_str(), "WholeTicket"),
+        ("/api/v1/tickets", "TicketPage"),
+        ("/api/v1/templates", "Templates"),
         ("/api/v1/snapshot", "Snapshot"),
         ("/api/v1/inventory", "Inventory"),
         ("/api/v1/coverage", "Coverage"),
         ("/api/v1/me", "Me"),
         ("/readyz", "Readiness"),
+        ("/api/v1/events", "EventPage"),
+        ("/api/v1/events?filter=dc:europe&limit=2", "EventPage"),
+        ("/api/v1/events?filter=dc:mars", "EventPage"),
+        ("/api/v1/devices?q=0001", "FoundAnswer"),
+        ("/api/v1/devices?q=mars", "FoundAnswer"),
         (&event_path, "EventAnswer"),
         (&comments, "CommentPage"),
         (&format!("{comments}?limit=1"), "CommentPage"),
@@ -95,6 +114,8 @@ async fn every_answer_has_the_documented_shape() {
         check(&document, schema, &replica.json(path, StatusCode::OK).await);
     }
     check(&document, "Problem", &replica.json("/api/v1/events/none", StatusCode::NOT_FOUND).await);
+    let wrong = replica.json("/api/v1/events?filter=sev:", StatusCode::BAD_REQUEST).await;
+    check(&document, "Problem", &wrong);
 }
 
 #[tokio::test(flavor = "multi_thread")]

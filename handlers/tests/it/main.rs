@@ -8,9 +8,11 @@
 
 mod comments;
 mod contract;
+mod lists;
 mod live;
 mod outages;
 mod pages;
 mod picture;
 mod problems;
 mod stage;
+mod tickets;

@@ -23,6 +23,10 @@ const FAULTS = [
   ["Zabbix: no memory above 1,000 rows", { memory_limit: 1000 }],
   ["Juggler: total drifts", "drifting_total"],
   ["Juggler: events repeat across pages", "repeated_events"],
+  ["Startrek: does it, and hangs up", "commit_then_drop"],
+  ["Startrek: what exists is found 2 s late", { unique_lag: 2000 }],
+  ["Startrek: issues move under one's hands", "moved"],
+  ["Startrek: issues are locked", { status: 423 }],
 ];
 
 const part = (id) => document.getElementById(id);
@@ -85,20 +89,22 @@ function show(state) {
   part("zabbix-asked").textContent = `${number(state.zabbix.hosts)} hosts · asked ${number(state.zabbix.asked)} times`;
   part("juggler-problems").textContent = number(state.juggler.problems);
   part("juggler-asked").textContent = `asked ${number(state.juggler.asked)} times`;
+  part("startrek-open").textContent = number(state.startrek.open);
+  part("startrek-asked").textContent = `${number(state.startrek.issues)} issues · asked ${number(state.startrek.asked)} times`;
   showFaults(state);
   showScenarios(state);
 }
 
 function showFaults(state) {
-  const on = ["zabbix", "juggler"].flatMap((system) =>
+  const names = { zabbix: "Zabbix", juggler: "Juggler", startrek: "Startrek" };
+  const on = Object.keys(names).flatMap((system) =>
     state[system].faults.map((rule) => {
       const known = FAULTS.find(([, fault]) => JSON.stringify(fault) === JSON.stringify(rule.fault));
-      const name = system === "zabbix" ? "Zabbix" : "Juggler";
       const where = rule.method ? ` on ${rule.method}` : "";
-      return element("li", `${name}: ${known ? known[0] : JSON.stringify(rule.fault)}${where}`, "on");
+      return element("li", `${names[system]}: ${known ? known[0] : JSON.stringify(rule.fault)}${where}`, "on");
     }),
   );
-  part("faults").replaceChildren(...(on.length ? on : [element("li", "None: both systems answer as they should.")]));
+  part("faults").replaceChildren(...(on.length ? on : [element("li", "None: every system answers as it should.")]));
 }
 
 function showScenarios(state) {

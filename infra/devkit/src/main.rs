@@ -33,8 +33,8 @@ enum Command {
     /// Start the whole stack, and keep it until Ctrl-C
     ///
     /// PostgreSQL, Redis, MariaDB, the simulated upstreams, one updater, API replicas and nginx. Given
-    /// HEAT_ZABBIX_URL, HEAT_JUGGLER_URL or HEAT_INVENTORY_URL, that system is used instead of its simulator;
-    /// given HEAT_ZABBIX_URL and HEAT_ZABBIX_TOKEN alone, the map shows that Zabbix' own hosts.
+    /// HEAT_ZABBIX_URL, HEAT_JUGGLER_URL, HEAT_INVENTORY_URL or HEAT_TRACKER, that system is used instead of its
+    /// simulator; given HEAT_ZABBIX_URL and HEAT_ZABBIX_TOKEN alone, the map shows that Zabbix' own hosts.
     Up(Options),
     /// Play a scenario in the simulated systems of the running stack; without a name, list them
     Scenario {

@@ -21,7 +21,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::world::{HARDWARE, Hw, Kind, World, parent_tag};
+use crate::world::{Device, HARDWARE, Hw, Kind, PREDICATES, World, parent_tag};
 
 const SCHEMA: &str = include_str!("racktables/schema.sql");
 
@@ -126,6 +126,30 @@ fn model_key(hw: Hw) -> Option<u32> {
     Some(FIRST_MODEL + u32::try_from(at).unwrap_or(0))
 }
 
+/// What runs on every server.
+const SERVER_OS: u32 = 5_200;
+
+/// The automatic tags of a device that follow from its type, its attributes, its ports and its VLANs alone.
+#[must_use]
+pub fn automatic_tags(device: &Device) -> Vec<String> {
+    let mut tags = vec![format!("$typeid_{}", device.kind.dict_key())];
+    tags.extend(device.hw.and_then(model_key).map(|key| format!("$attr_2_{key}")));
+    if device.kind == Kind::Server {
+        tags.push(format!("$attr_4_{SERVER_OS}"));
+    }
+    if device.kind == Kind::Switch {
+        tags.extend(["$runs_8021Q", "$8021Q_domain_1", "$8021Q_tpl_1"].map(str::to_owned));
+    }
+    if !has_ports(device) {
+        tags.push("$portless".to_owned());
+    }
+    tags
+}
+
+fn has_ports(device: &Device) -> bool {
+    matches!(device.kind, Kind::Switch | Kind::Router)
+}
+
 const RACK: u32 = 1_560;
 const ROW: u32 = 1_561;
 const LOCATION: u32 = 1_562;
@@ -167,8 +191,8 @@ impl<F: Fn(&str) -> bool> Script<F> {
             "varname, varvalue, description",
             rows.iter().map(|(name, value, what)| format!("{}, {}, {}", text(name), text(value), text(what))),
         );
-        let code = "allow {$userid_1}\ndefine {production} {prod} and not {test}\nallow {$op_default} and {production}\n";
-        self.insert("Script", "script_name, script_text", [format!("'RackCode', {}", text(code))]);
+        let code = format!("allow {{$userid_1}}\n{PREDICATES}allow {{$op_default}} and [production]\n");
+        self.insert("Script", "script_name, script_text", [format!("'RackCode', {}", text(&code))]);
         // The SHA-1 of nothing: an account that nobody can use, and nobody may see.
         let hash = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
         self.insert(
@@ -228,7 +252,7 @@ impl<F: Fn(&str) -> bool> Script<F> {
             (1, 965, "Wireless"),
         ]);
         rows.extend(HARDWARE.iter().filter_map(|hw| Some((11, model_key(*hw)?, hw.marked_up))));
-        rows.push((13, 5_200, "[[Debian 12 (bookworm) | http://debian.example.net/]]"));
+        rows.push((13, SERVER_OS, "[[Debian 12 (bookworm) | http://debian.example.net/]]"));
         self.insert(
             "Dictionary",
             "chapter_id, dict_key, dict_sticky, dict_value",
@@ -341,7 +365,7 @@ impl<F: Fn(&str) -> bool> Script<F> {
                 rows.push(string(device.id, kind, 3, &device.fqdn));
             }
             if device.kind == Kind::Server {
-                rows.push(number(device.id, kind, 4, 5_200));
+                rows.push(number(device.id, kind, 4, SERVER_OS));
             }
         }
         self.insert("AttributeValue", "object_id, object_tid, attr_id, string_value, uint_value", rows);
@@ -389,13 +413,9 @@ impl<F: Fn(&str) -> bool> Script<F> {
             .filter(|device| device.kind == Kind::Switch)
             .map(|device| device.id)
             .collect();
-        let ports = world
-            .devices
-            .iter()
-            .filter(|device| matches!(device.kind, Kind::Switch | Kind::Router))
-            .flat_map(|device| {
-                [format!("{}, 'et-0/0/48', 9, 36", device.id), format!("{}, 'fxp0', 1, 24", device.id)]
-            });
+        let ports = world.devices.iter().filter(|device| has_ports(device)).flat_map(|device| {
+            [format!("{}, 'et-0/0/48', 9, 36", device.id), format!("{}, 'fxp0', 1, 24", device.id)]
+        });
         self.insert("Port", "object_id, name, iif_id, type", ports);
         self.insert("VLANDomain", "id, description", ["1, 'data centres'".to_owned()]);
         self.insert(

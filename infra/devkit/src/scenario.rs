@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::sim::zabbix::UNREACHABLE;
-use crate::sim::{Fault, Juggler, Raise, RawEvent, Rule, Zabbix};
+use crate::sim::{Fault, Juggler, Raise, RawEvent, Rule, Startrek, Zabbix};
 use crate::world::{Device, Host, Kind, Rng, World};
 
 /// A story that the demonstration can tell.
@@ -124,6 +124,8 @@ pub struct Stage {
     pub zabbix: Arc<Zabbix>,
     /// The simulated Juggler.
     pub juggler: Arc<Juggler>,
+    /// The simulated Startrek.
+    pub startrek: Arc<Startrek>,
     /// How long after the opening a rack loses power by itself; `None`: never.
     pub power_loss_after: Option<Duration>,
 }
@@ -272,9 +274,16 @@ impl Stage {
         }
     }
 
-    fn clear(&self) {
+    /// Switches every fault off.
+    pub fn mend(&self) {
         self.zabbix.clear_faults();
         self.juggler.clear_faults();
+        self.startrek.clear_faults();
+    }
+
+    /// Tickets stay: people have opened them, and their keys are known elsewhere.
+    fn clear(&self) {
+        self.mend();
         self.zabbix.clear();
         self.juggler.clear();
     }
@@ -282,8 +291,7 @@ impl Stage {
     /// Plays a scenario to its end, which some do not have. It begins with working systems: what an earlier one or
     /// somebody's hand broke is mended first, or there would be nothing to see.
     pub async fn play(&self, scenario: Scenario) {
-        self.zabbix.clear_faults();
-        self.juggler.clear_faults();
+        self.mend();
         for centre in ["sas", "vla", "iva"] {
             self.zabbix.set_proxy_last_access(&format!("proxy-{centre}"), None);
         }
@@ -427,7 +435,7 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::{JugglerOptions, ZabbixOptions};
+    use crate::sim::{JugglerOptions, StartrekOptions, ZabbixOptions};
     use crate::world::Size;
 
     async fn stage(size: Size) -> Stage {
@@ -435,7 +443,8 @@ mod tests {
         let zabbix = Arc::new(Zabbix::start(ZabbixOptions::default()).await.unwrap());
         zabbix.load(&world);
         let juggler = Arc::new(Juggler::start(JugglerOptions::default()).await.unwrap());
-        Stage { world, zabbix, juggler, power_loss_after: Some(Duration::from_mins(1)) }
+        let startrek = Arc::new(Startrek::start(StartrekOptions::default()).await.unwrap());
+        Stage { world, zabbix, juggler, startrek, power_loss_after: Some(Duration::from_mins(1)) }
     }
 
     #[test]

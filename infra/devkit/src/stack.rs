@@ -20,7 +20,7 @@ use crate::{
     git::Repository,
     process::{Process, Program, can_enter, free_port, is_free, is_root},
     racktables,
-    sim::{JugglerOptions, Simulation, SimulationOptions, ZabbixOptions},
+    sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     world::World,
 };
 
@@ -65,6 +65,7 @@ struct Upstreams {
     zabbix: Source,
     juggler: Source,
     inventory: Source,
+    tracker: Source,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,8 @@ enum Source {
     Simulated,
     /// The variables of the environment reach the updater as they are.
     Given,
-    /// A stranger's Zabbix stands alone: simulated hosts beside real ones would only confuse.
+    /// A stranger's Zabbix stands alone: simulated hosts beside real ones would only confuse, and so would tickets in a
+    /// tracker where nobody looks.
     Absent,
     /// Only for the inventory: read from that Zabbix too.
     FromZabbix,
@@ -86,21 +88,26 @@ impl Upstreams {
         let juggler = given("HEAT_JUGGLER_URL");
         let inventory =
             if is_set("HEAT_RACKTABLES_URL") { Source::Given } else { given("HEAT_INVENTORY_URL") };
-        match (zabbix, juggler, inventory) {
-            (Source::Given, Source::Simulated, Source::Simulated) => {
-                Self { zabbix, juggler: Source::Absent, inventory: Source::FromZabbix }
-            }
-            _ => Self { zabbix, juggler, inventory },
-        }
+        let (juggler, inventory) = match (zabbix, juggler, inventory) {
+            (Source::Given, Source::Simulated, Source::Simulated) => (Source::Absent, Source::FromZabbix),
+            _ => (juggler, inventory),
+        };
+        let is_all_real = ![zabbix, juggler, inventory].contains(&Source::Simulated);
+        let tracker = match given("HEAT_TRACKER") {
+            Source::Simulated if is_all_real => Source::Absent,
+            tracker => tracker,
+        };
+        Self { zabbix, juggler, inventory, tracker }
     }
 
     fn are_all_real(self) -> bool {
-        [self.zabbix, self.juggler, self.inventory].iter().all(|source| *source != Source::Simulated)
+        ![self.zabbix, self.juggler, self.inventory, self.tracker].contains(&Source::Simulated)
     }
 
-    /// What the updater is told beside what the environment says.
+    /// What the updater is told beside what the environment says; `url` is where the stack will be reached.
     fn settings(
         self,
+        url: &str,
         simulation: Option<&Simulation>,
         inventory: Option<String>,
     ) -> Vec<(&'static str, String)> {
@@ -113,6 +120,14 @@ impl Upstreams {
             if self.juggler == Source::Simulated {
                 settings.push(("HEAT_JUGGLER_URL", simulation.juggler_url()));
                 settings.push(("HEAT_JUGGLER_TOKEN", simulation.juggler_token().to_owned()));
+            }
+            if self.tracker == Source::Simulated {
+                let startrek = simulation.startrek();
+                settings.push(("HEAT_TRACKER", "startrek".to_owned()));
+                settings.push(("HEAT_STARTREK_URL", startrek.url()));
+                settings.push(("HEAT_STARTREK_TOKEN", startrek.token().to_owned()));
+                settings.push(("HEAT_STARTREK_ORG", startrek.org().to_owned()));
+                settings.push(("HEAT_STARTREK_WEB_URL", issues_url(url)));
             }
         }
         if self.inventory == Source::FromZabbix {
@@ -200,8 +215,9 @@ impl Stack {
             }
         }
         let mut ports = Ports::load(&dir);
+        let url = format!("http://127.0.0.1:{}", options.port);
         let Ground { redis, postgres, mariadb, simulation, upstreams } =
-            Ground::lay(&dir, &mut ports, options.still, report).await?;
+            Ground::lay(&dir, &mut ports, &url, options.still, report).await?;
 
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
@@ -234,7 +250,7 @@ impl Stack {
                     .env("HEAT_LISTEN", addr.to_string())
                     .env("HEAT_METRICS_LISTEN", metrics.to_string())
                     .env("HEAT_AUTH", "off")
-                    .env("HEAT_PUBLIC_URL", format!("http://127.0.0.1:{}", options.port));
+                    .env("HEAT_PUBLIC_URL", &url);
                 Service::start(program, addr)
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
@@ -342,9 +358,11 @@ struct Ground {
 }
 
 impl Ground {
+    /// `url` is where the stack will be reached.
     async fn lay(
         dir: &Path,
         ports: &mut Ports,
+        url: &str,
         still: bool,
         report: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<Self> {
@@ -380,8 +398,11 @@ impl Ground {
             ports.keep("mariadb", mariadb.port()?);
         }
 
-        let simulation =
-            if upstreams.are_all_real() { None } else { Some(simulate(ports, still, report).await?) };
+        let simulation = if upstreams.are_all_real() {
+            None
+        } else {
+            Some(simulate(dir, ports, url, still, report).await?)
+        };
         let inventory = match (&simulation, &mariadb) {
             (Some(simulation), Some(mariadb)) => {
                 let url = load_racktables(mariadb, simulation.world(), &mariadb_dir).await?;
@@ -391,7 +412,7 @@ impl Ground {
             }
             _ => None,
         };
-        let upstreams = upstreams.settings(simulation.as_ref(), inventory);
+        let upstreams = upstreams.settings(url, simulation.as_ref(), inventory);
         Ok(Self { redis, postgres, mariadb, simulation, upstreams })
     }
 }
@@ -422,24 +443,39 @@ fn sample_templates(
 }
 
 async fn simulate(
+    dir: &Path,
     ports: &mut Ports,
+    url: &str,
     still: bool,
     report: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Simulation> {
     let simulation = Simulation::start(SimulationOptions {
         zabbix: ZabbixOptions { listen: ports.address("zabbix")?, ..ZabbixOptions::default() },
         juggler: JugglerOptions { listen: ports.address("juggler")?, ..JugglerOptions::default() },
+        // PostgreSQL keeps the tickets from run to run, so the tracker must know them too.
+        startrek: StartrekOptions {
+            listen: ports.address("startrek")?,
+            file: Some(dir.join("startrek.json")),
+            ..StartrekOptions::default()
+        },
         control: ports.address("demo")?,
         power_loss_after: (!still).then_some(POWER_LOSS_AFTER),
         ..SimulationOptions::default()
     })
     .await?;
     report(&format!(
-        "simulated Zabbix at {}, Juggler at {}",
+        "simulated Zabbix at {}, Juggler at {}, Startrek at {}; its issues at {}",
         simulation.zabbix_url(),
-        simulation.juggler_url()
+        simulation.juggler_url(),
+        simulation.startrek_url(),
+        issues_url(url)
     ));
     Ok(simulation)
+}
+
+/// Where people look at the simulated Startrek's issues: behind nginx, so that their links lead wherever the map is.
+fn issues_url(url: &str) -> String {
+    format!("{url}/demo/startrek/")
 }
 
 /// Fills RackTables' database with a world, unless an earlier start did, and returns the URL of one who may read it.
@@ -530,7 +566,10 @@ impl Ports {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::world::Size;
 
     fn with(variables: &[&str]) -> Upstreams {
         Upstreams::from_env(|name| variables.contains(&name))
@@ -538,27 +577,55 @@ mod tests {
 
     #[test]
     fn everything_is_simulated_until_a_system_is_given() {
-        let all =
-            Upstreams { zabbix: Source::Simulated, juggler: Source::Simulated, inventory: Source::Simulated };
+        let all = Upstreams {
+            zabbix: Source::Simulated,
+            juggler: Source::Simulated,
+            inventory: Source::Simulated,
+            tracker: Source::Simulated,
+        };
         assert_eq!(with(&[]), all);
         assert_eq!(with(&["HEAT_JUGGLER_URL"]), Upstreams { juggler: Source::Given, ..all });
         assert_eq!(with(&["HEAT_INVENTORY_URL"]), Upstreams { inventory: Source::Given, ..all });
         assert_eq!(with(&["HEAT_RACKTABLES_URL"]), Upstreams { inventory: Source::Given, ..all });
+        assert_eq!(with(&["HEAT_TRACKER"]), Upstreams { tracker: Source::Given, ..all });
     }
 
     #[test]
     fn a_zabbix_alone_is_its_own_inventory_and_has_no_simulated_company() {
-        let alone = with(&["HEAT_ZABBIX_URL", "HEAT_ZABBIX_TOKEN"]);
-        assert_eq!(
-            alone,
-            Upstreams { zabbix: Source::Given, juggler: Source::Absent, inventory: Source::FromZabbix }
-        );
+        let alone = Upstreams {
+            zabbix: Source::Given,
+            juggler: Source::Absent,
+            inventory: Source::FromZabbix,
+            tracker: Source::Absent,
+        };
+        assert_eq!(with(&["HEAT_ZABBIX_URL", "HEAT_ZABBIX_TOKEN"]), alone);
+        assert!(alone.are_all_real());
+        assert_eq!(with(&["HEAT_ZABBIX_URL", "HEAT_TRACKER"]), Upstreams { tracker: Source::Given, ..alone });
     }
 
     #[test]
     fn a_zabbix_with_an_inventory_keeps_both() {
         let both = with(&["HEAT_ZABBIX_URL", "HEAT_INVENTORY_URL"]);
         assert_eq!((both.zabbix, both.inventory), (Source::Given, Source::Given));
+    }
+
+    #[tokio::test]
+    async fn the_updater_is_told_of_the_simulated_tracker_and_where_its_issues_are_seen() -> anyhow::Result<()>
+    {
+        let world = Some(Arc::new(World::generate(Size::SMALL, 1)));
+        let simulation =
+            Simulation::start(SimulationOptions { world, ..SimulationOptions::default() }).await?;
+        let told = |variables: &[&str]| -> BTreeMap<&str, String> {
+            with(variables).settings("http://127.0.0.1:8080", Some(&simulation), None).into_iter().collect()
+        };
+        let settings = told(&[]);
+        assert_eq!(
+            (&*settings["HEAT_TRACKER"], &settings["HEAT_STARTREK_URL"]),
+            ("startrek", &simulation.startrek_url())
+        );
+        assert_eq!(settings["HEAT_STARTREK_WEB_URL"], "http://127.0.0.1:8080/demo/startrek/");
+        assert!(told(&["HEAT_TRACKER"]).keys().all(|name| !name.contains("STARTREK")));
+        Ok(())
     }
 
     #[test]

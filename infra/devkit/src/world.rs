@@ -14,6 +14,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::racktables::automatic_tags;
+
 /// How much to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -31,6 +33,9 @@ impl Size {
     /// Enough to have every kind of device in a test that must be quick.
     pub const SMALL: Self = Self { racks: 24, devices: 480 };
 }
+
+/// What the site's RackCode defines.
+pub const PREDICATES: &str = "define [production] {prod} and not {test}\n";
 
 /// A data centre, or a hall in one.
 #[derive(Debug, Clone, Serialize)]
@@ -246,6 +251,9 @@ pub struct Device {
     /// Explicit tags; the inventory adds the tags above them (see [`parent_tag`]).
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "with_ancestors")]
     pub tags: Vec<String>,
+    /// What `RackTables` computes of its own tables; see [`crate::racktables::automatic_tags`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub automatic_tags: Vec<String>,
     /// The chassis of a blade, the hypervisor of a virtual machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_id: Option<u64>,
@@ -339,6 +347,8 @@ pub struct World {
     pub racks: Vec<Rack>,
     /// By id.
     pub devices: Vec<Device>,
+    /// The predicates of its RackCode.
+    rackcode: &'static str,
     /// What is wrong with it.
     #[serde(skip)]
     pub damage: Damage,
@@ -821,6 +831,7 @@ impl Builder {
             },
             has_problems: id.is_multiple_of(211),
             tags: vec![site.env.to_owned(), team.to_owned()],
+            automatic_tags: Vec::new(),
             container_id,
             mounts,
         });
@@ -841,6 +852,7 @@ impl Builder {
             serial: String::new(),
             has_problems: false,
             tags: Vec::new(),
+            automatic_tags: Vec::new(),
             container_id: None,
             mounts,
         });
@@ -927,7 +939,10 @@ impl Builder {
         id
     }
 
-    fn finish(self) -> World {
+    fn finish(mut self) -> World {
+        for device in &mut self.devices {
+            device.automatic_tags = automatic_tags(device);
+        }
         let by_id: HashMap<u64, &Device> = self.devices.iter().map(|device| (device.id, device)).collect();
         let mut rack_of = HashMap::new();
         let mut in_rack: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
@@ -957,6 +972,7 @@ impl Builder {
             rows: self.rows,
             racks: self.racks,
             devices: self.devices,
+            rackcode: PREDICATES,
             damage: self.damage,
             rack_of,
             in_rack,

@@ -99,13 +99,17 @@ fn said(text: &str) -> String {
     if text.is_empty() { " with an empty body".to_owned() } else { format!(": {text:?}") }
 }
 
-/// What came back with status 200.
+/// What came back.
 #[derive(Debug)]
 pub struct Answer {
+    /// The status; 200 from [`Http::fetch`].
+    pub status: StatusCode,
     /// The whole body, decompressed.
     pub body: Vec<u8>,
     /// The server's clock, from the `Date` header.
     pub date: Option<Timestamp>,
+    /// How long it asks to be left alone, at most 10 minutes.
+    pub retry_after: Option<Duration>,
 }
 
 /// An HTTP client for one system.
@@ -144,6 +148,17 @@ impl Http {
 
     /// Sends the request and reads the whole answer; anything but a complete body with status 200 is an error.
     pub async fn fetch(&self, request: RequestBuilder) -> Result<Answer, FetchError> {
+        let answer = self.exchange(request).await?;
+        if answer.status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let Answer { status, retry_after, body, .. } = answer;
+        Err(FetchError::Status { status, retry_after, text: quoted(&body) })
+    }
+
+    /// Sends the request and reads the whole answer whatever its status, for systems whose refusals are worth reading;
+    /// a redirect is an error all the same.
+    pub async fn exchange(&self, request: RequestBuilder) -> Result<Answer, FetchError> {
         let mut response = request.send().await.map_err(|error| self.failure(error))?;
         let (status, headers) = (response.status(), response.headers());
         if status.is_redirection() {
@@ -162,10 +177,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        if status != StatusCode::OK {
-            return Err(FetchError::Status { status, retry_after, text: quoted(&body) });
-        }
-        Ok(Answer { body, date })
+        Ok(Answer { status, body, date, retry_after })
     }
 
     fn failure(&self, error: reqwest::Error) -> FetchError {
@@ -300,7 +312,8 @@ pub fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BodyError> {
 }
 
 /// A page's title, else how it begins.
-fn title(page: &[u8]) -> String {
+#[must_use]
+pub fn title(page: &[u8]) -> String {
     let start = String::from_utf8_lossy(&page[..page.len().min(4096)]);
     let lower = start.to_ascii_lowercase();
     let title = lower.find("<title>").map(|at| at + "<title>".len()).and_then(|from| {
@@ -322,6 +335,15 @@ mod tests {
 
     /// Fetches from a server that answers anything with these bytes.
     async fn fetch(response: &[u8], max_body: usize) -> Result<Answer, FetchError> {
+        answered(response, max_body, async |http, request| http.fetch(request).await).await
+    }
+
+    /// What comes of asking such a server in one of the two ways.
+    async fn answered(
+        response: &[u8],
+        max_body: usize,
+        ask: impl AsyncFnOnce(&Http, RequestBuilder) -> Result<Answer, FetchError>,
+    ) -> Result<Answer, FetchError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let response = response.to_vec();
@@ -333,7 +355,7 @@ mod tests {
             let _ = socket.write_all(&response).await;
         });
         let http = Http::new(&url, Duration::from_secs(10), max_body).unwrap();
-        let answer = http.fetch(http.request(Method::GET, url)).await;
+        let answer = ask(&http, http.request(Method::GET, url)).await;
         server.await.unwrap();
         answer
     }
@@ -374,6 +396,18 @@ mod tests {
         let response = with_body("200 OK\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT", b"[]");
         let date = fetch(&response, 100).await.unwrap().date.unwrap();
         assert_eq!(date.to_string(), "2015-10-21T07:28:00Z");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_in_short_by_one_way_and_whole_by_the_other() {
+        let body = "x".repeat(2 * QUOTED);
+        let response = with_body("409 Conflict\r\nRetry-After: 7", body.as_bytes());
+        let error = fetch(&response, 1_000).await.unwrap_err();
+        assert!(matches!(&error, FetchError::Status { text, .. } if text.len() < body.len()), "{error}");
+        let answer =
+            answered(&response, 1_000, async |http, request| http.exchange(request).await).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (409, body.len()));
+        assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
     }
 
     #[tokio::test]

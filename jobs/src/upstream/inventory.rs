@@ -7,6 +7,7 @@
 //! | `zabbix:` | the hosts of the Zabbix that is configured anyway ([`super::zabbix_inventory`]) |
 
 use heat::inventory::{Damage, Inventory, Mount, RackId};
+use heat::rackcode::Predicates;
 use url::Url;
 
 use super::inventory_file::{InventoryFile, InventoryFileError};
@@ -17,8 +18,7 @@ use super::zabbix_inventory::{Rules, ZabbixInventory, ZabbixInventoryError};
 /// What the URL alone does not say.
 #[derive(Clone, Debug, Default)]
 pub struct InventoryOptions {
-    /// Racks whose units are shown numbered from top to bottom, where RackTables says it in an expression that Heat
-    /// cannot evaluate.
+    /// Racks whose units are shown numbered from top to bottom, beside those of which RackTables says so.
     pub reversed_racks: Vec<RackId>,
     /// For `zabbix:`, the Zabbix that is meant.
     pub zabbix: Option<zabbix::Options>,
@@ -48,20 +48,27 @@ pub struct Reading {
     pub remarks: Vec<String>,
     /// What was read, for people: `RackTables 0.22.0`.
     pub origin: String,
-    /// RackTables' own RackCode text, where there is one and it may be read.
-    pub rackcode: Option<String>,
 }
 
 impl Reading {
     /// Brings what a source found into the canonical form.
     pub(super) fn new(mut inventory: Inventory, mut damage: Vec<Damage>, origin: String) -> Self {
+        let mut remarks = Vec::new();
+        match Predicates::of(&inventory) {
+            Ok(predicates) => inventory.rackcode = predicates.to_string(),
+            Err(error) => {
+                inventory.rackcode.clear();
+                remarks.push(format!(
+                    "the RackCode of {origin} is broken, and until it is mended it has no predicates: {error}"
+                ));
+            }
+        }
         damage.append(&mut inventory.normalise());
         damage.sort();
-        let mut remarks = Vec::new();
         if inventory.racks.is_empty() {
             remarks.push(format!("{origin} holds no racks; is it the right inventory?"));
         }
-        Self { inventory, damage, remarks, origin, rackcode: None }
+        Self { inventory, damage, remarks, origin }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The systems Heat reads from, one client file each. An upstream's wire shapes stay in its file; what comes out is
-//! [`heat::event::Event`]s, a [`heat::inventory::Inventory`] or the files of a [`git::Commit`].
+//! The systems Heat reads from and writes to, one client file each. An upstream's wire shapes stay in its file; what comes
+//! out is [`heat::event::Event`]s, a [`heat::inventory::Inventory`], the files of a [`git::Commit`] or a
+//! [`tracker::Issue`].
 
 pub mod git;
 pub mod http;
@@ -8,6 +9,9 @@ pub mod inventory_file;
 pub mod juggler;
 mod layout;
 pub mod racktables;
+pub mod startrek;
+pub mod tracker;
+pub mod webhook;
 pub mod zabbix;
 pub mod zabbix_inventory;
 

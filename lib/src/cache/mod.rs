@@ -17,6 +17,7 @@ pub use follow::{Follow, Hint, Notifications};
 pub use lease::{Fence, LEASE_FOR, RENEW_EVERY};
 pub use records::{
     CachedDocument, CachedSnapshot, CachedSource, JobRecord, ReplicaRecord, SourceHealth, TemplatesRecord,
+    TrackerRecord,
 };
 
 use crate::config::Secret;
@@ -181,6 +182,10 @@ impl Keys {
     /// The last join from Postgres.
     pub fn said(&self) -> String {
         self.key("said")
+    }
+    /// How the tracker is doing.
+    pub fn tracker(&self) -> String {
+        self.key("tracker")
     }
     /// The snapshot.
     pub fn snapshot(&self) -> String {

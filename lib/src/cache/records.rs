@@ -1,6 +1,6 @@
 //! The hashes in Redis as types. An empty field means absent, so that writing a hash also takes away what is over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -107,6 +107,30 @@ pub struct JobRecord {
     pub outcome: String,
     /// When it runs next, as far as the schedule knows.
     pub next_at: Option<Timestamp>,
+}
+
+/// `heat:tracker`: how the tracker is doing, as the delivery job writes it whenever that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrackerRecord {
+    /// `startrek`, `webhook` or `link`.
+    pub kind: String,
+    /// Of `link`: the page that opens a ticket, with `{queue}`, `{summary}` and `{description}` in it.
+    pub link: String,
+    /// How long the robot waits for more before it comments, in seconds.
+    pub quiet_s: u64,
+    /// When it last answered.
+    pub answered_at: Option<Timestamp>,
+    /// Why it does not let Heat in, or does not answer.
+    pub error: String,
+    /// Tickets and comments that are to be sent.
+    pub pending: u64,
+    /// Those that wait for somebody.
+    pub failed: u64,
+    /// Since when the oldest pending one waits.
+    pub waiting_since: Option<Timestamp>,
+    /// Of each queue that is used, the fields its tickets may have, by key or full id, and their names.
+    pub fields: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// `heat:replica:<id>`: a living replica, for `/status`.
@@ -339,6 +363,23 @@ impl Cache {
         let mut jobs: Vec<JobRecord> = self.scan(&self.keys.job("*"), "run").await?;
         jobs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(jobs)
+    }
+
+    /// Writes how the tracker is doing. Not fenced: whoever may send holds a lock in Postgres, and need not hold the lease.
+    pub async fn write_tracker(&self, tracker: &TrackerRecord) -> Result<(), CacheError> {
+        let key = self.keys.tracker();
+        let mut connection = self.connection().await?;
+        let fields = [("format", FORMAT.to_string().into_bytes()), ("tracker", json(&key, tracker)?)];
+        Ok(connection.hset_multiple(&key, &fields).await?)
+    }
+
+    /// How the tracker is doing, if there is one.
+    pub async fn tracker(&self) -> Result<Option<TrackerRecord>, CacheError> {
+        let key = self.keys.tracker();
+        match self.hash(&key).await? {
+            Some(hash) => from_json(&key, &hash, "tracker"),
+            None => Ok(None),
+        }
     }
 
     /// Says that a replica lives; forgotten after 15 s.

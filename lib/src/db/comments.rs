@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::audit::{self, Actor, Deed};
 use super::schema::comments;
-use super::{Db, DbError};
+use super::{Db, DbError, tickets};
 use crate::comment::{Comment, IN_SNAPSHOT, TEXT_IN_SNAPSHOT, Threads};
 
 /// A comment as it is kept.
@@ -149,16 +149,25 @@ impl Db {
         new: Vec<NewComment>,
     ) -> Result<Vec<StoredComment>, DbError> {
         let mut connection = self.connection().await?;
+        connection.transaction(async |connection| Ok(create(connection, actor, new).await?)).await
+    }
+
+    /// Writes comments, and has the robot write `words` on each open ticket that covers one of their keys. Nothing is
+    /// written, and none is returned, if no ticket does.
+    pub async fn create_comments_on_tickets(
+        &self,
+        actor: &Actor,
+        new: Vec<NewComment>,
+        words: &str,
+    ) -> Result<Option<Vec<StoredComment>>, DbError> {
+        let mut connection = self.connection().await?;
         connection
             .transaction(async |connection| {
-                let created: Vec<StoredComment> = diesel::insert_into(comments::table)
-                    .values(new)
-                    .returning(StoredComment::as_returning())
-                    .get_results(connection)
-                    .await?;
-                let deeds = created.iter().map(|c| deed("comment.create", c.id, None, Some(c))).collect();
-                audit::enter(connection, actor, deeds).await?;
-                Ok(created)
+                let keys = new.iter().map(|comment| comment.event_key.as_str()).collect();
+                if tickets::post_words(connection, actor, keys, words).await? == 0 {
+                    return Ok(None);
+                }
+                Ok(Some(create(connection, actor, new).await?))
             })
             .await
     }
@@ -211,6 +220,21 @@ impl Db {
             })
             .await
     }
+}
+
+async fn create(
+    connection: &mut AsyncPgConnection,
+    actor: &Actor,
+    new: Vec<NewComment>,
+) -> QueryResult<Vec<StoredComment>> {
+    let created: Vec<StoredComment> = diesel::insert_into(comments::table)
+        .values(new)
+        .returning(StoredComment::as_returning())
+        .get_results(connection)
+        .await?;
+    let deeds = created.iter().map(|c| deed("comment.create", c.id, None, Some(c))).collect();
+    audit::enter(connection, actor, deeds).await?;
+    Ok(created)
 }
 
 fn deed(

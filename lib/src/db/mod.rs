@@ -4,7 +4,9 @@ pub mod audit;
 pub mod comments;
 pub mod fence;
 pub mod openings;
+pub mod outbox;
 mod schema;
+pub mod tickets;
 
 use std::time::Duration;
 
@@ -58,6 +60,12 @@ impl DbError {
             Self::Unreachable(_) | Self::Query(QueryError::BrokenTransactionManager) => true,
             Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
         }
+    }
+
+    /// Whether the write was refused because there is such a row already.
+    pub fn is_duplicate(&self) -> bool {
+        use diesel::result::DatabaseErrorKind::UniqueViolation;
+        matches!(self, Self::Query(QueryError::DatabaseError(UniqueViolation, _)))
     }
 }
 

@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::schema::openings;
+use super::tickets::inherit;
 use super::{Db, DbError, fence};
 use crate::cache::Fence;
 use crate::inventory::{DeviceId, RackId};
@@ -70,7 +71,8 @@ impl Db {
             .await?)
     }
 
-    /// Enters what opened or worsened and what is over, in one fenced transaction. Doing it again changes nothing.
+    /// Enters what opened or worsened and what is over, in one fenced transaction; what opened inherits the ticket of the
+    /// opening before. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`DbError::Deposed`] if another updater has taken over.
@@ -97,6 +99,12 @@ impl Db {
                     .bind::<Timestamptz, _>(DateTime::<Utc>::from(now))
                     .execute(connection)
                     .await?;
+                }
+                // After what closed, for the opening before may have closed in this very sweep.
+                for batch in opened.chunks(BATCH) {
+                    let began: Vec<_> =
+                        batch.iter().map(|o| (o.id.as_str(), o.key.as_str(), o.since)).collect();
+                    inherit(connection, &began).await?;
                 }
                 Ok(())
             })

@@ -49,3 +49,75 @@ diesel::table! {
         request_id -> Text,
     }
 }
+
+diesel::table! {
+    tickets (id) {
+        id -> BigInt,
+        uuid -> Text,
+        state -> Text,
+        attached -> Bool,
+        template -> Nullable<Text>,
+        templates_version -> Nullable<Text>,
+        draft -> Jsonb,
+        severity -> SmallInt,
+        incident -> Nullable<Text>,
+        comment_on_more -> Nullable<Text>,
+        comment_on_clear -> Nullable<Text>,
+        author -> Text,
+        idempotency_key -> Nullable<Text>,
+        request_digest -> Nullable<Text>,
+        key -> Nullable<Text>,
+        url -> Text,
+        status -> Text,
+        attempts -> Integer,
+        attempted_at -> Nullable<Timestamptz>,
+        next_attempt_at -> Timestamptz,
+        sending -> Bool,
+        maybe_sent -> Bool,
+        last_error -> Text,
+        created_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+        closed_at -> Nullable<Timestamptz>,
+        refreshed_at -> Nullable<Timestamptz>,
+        cleared_at -> Nullable<Timestamptz>,
+        clear_said -> Bool,
+        due_since -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    ticket_events (ticket_id, event_id) {
+        ticket_id -> BigInt,
+        event_id -> Text,
+        event_key -> Text,
+        member -> Jsonb,
+        added_by -> Text,
+        added_at -> Timestamptz,
+        active -> Bool,
+        removed_at -> Nullable<Timestamptz>,
+        announced -> Bool,
+    }
+}
+
+diesel::table! {
+    ticket_posts (id) {
+        id -> BigInt,
+        uuid -> Text,
+        ticket_id -> BigInt,
+        kind -> Text,
+        body -> Nullable<Text>,
+        author -> Text,
+        state -> Text,
+        attempts -> Integer,
+        attempted_at -> Nullable<Timestamptz>,
+        next_attempt_at -> Timestamptz,
+        sending -> Bool,
+        maybe_sent -> Bool,
+        last_error -> Text,
+        created_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(ticket_events -> tickets (ticket_id));
+diesel::allow_tables_to_appear_in_same_query!(tickets, ticket_events, ticket_posts);

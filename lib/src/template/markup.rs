@@ -45,7 +45,7 @@ fn is_noise(c: char) -> bool {
 }
 
 /// The text as nothing but text, wherever in a line of the tracker's markup it is put.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let line = one_line(text);
     let mut out = String::with_capacity(line.len() + line.len() / 4);
     let mut before = None;

@@ -1,6 +1,7 @@
 //! What a template speaks of: the events a ticket is for, where their devices stand, and who asks.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::language::Language;
 use crate::comment::Comment;
@@ -77,7 +78,8 @@ pub struct IncidentView {
 }
 
 /// One event, with all that a template may say about it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Member {
     /// The host as the source names it; empty while the source has not told it.
     pub host: String,
@@ -108,7 +110,8 @@ pub struct Member {
 }
 
 /// Where a device stands, by the names people know.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Standing {
     /// The rack.
     pub rack: Rack,

@@ -1,18 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { EXAMPLE, EXAMPLE_NOW } from "../core/examples.ts";
+import { Mark } from "../core/rollup.ts";
 import { Picture } from "./picture.ts";
 import type { Watched } from "./protocol.ts";
 
-function picture(watched: Partial<Watched> = {}): Picture {
+function picture(watched: Watched = {}): Picture {
   const made = new Picture();
   made.takeInventory(EXAMPLE.inventory);
   made.takeCoverage(EXAMPLE.coverage);
   made.take(EXAMPLE.snapshot, 0);
-  made.watch({ severities: 0, ...watched });
+  made.watch(watched);
   return made;
 }
 
-const keys = (watched: Partial<Watched>) =>
+const keys = (watched: Watched) =>
   picture(watched)
     .detail(EXAMPLE_NOW)
     .list.items.map((item) => item.event.key);
@@ -75,8 +76,53 @@ describe("the panel lists", () => {
   });
 
   test("only what the filter lets pass", () => {
-    expect(keys({ severities: 1 << 5 })).toEqual(["zabbix:30117:srv-00001"]);
+    expect(keys({ filter: "sev:disaster" })).toEqual(["zabbix:30117:srv-00001"]);
+    expect(keys({ filter: "dc:sas u>40" })).toEqual(["juggler:http%3A8080/p100%25:sas-sw1"]);
   });
+
+  test("everything while the filter has a mistake", () => {
+    expect(keys({ filter: "hots:x" })).toEqual(keys({}));
+    expect(picture({ filter: "hots:x" }).frame(EXAMPLE_NOW)?.passed).toBeUndefined();
+  });
+});
+
+describe("a filter", () => {
+  const dimmed = (filter: string, now = EXAMPLE_NOW) => {
+    const marks = picture({ filter }).frame(now)?.cells.marks ?? [];
+    return [...marks].map((mark) => Boolean(mark & Mark.filteredOut));
+  };
+
+  test("dims the racks without an event that passes, and counts those that do", () => {
+    expect(dimmed("dc:vla").filter((dim) => !dim)).toHaveLength(1);
+    expect(picture({ filter: "dc:vla" }).frame(EXAMPLE_NOW)?.passed).toBe(1);
+    expect(dimmed("").some((dim) => dim)).toBe(false);
+  });
+
+  test("about ages makes cells outdated when an event comes to that age", () => {
+    const made = picture({ filter: "age<1m" });
+    // Without sources, which would grow late meanwhile.
+    made.take({ ...EXAMPLE.snapshot, sources: [] }, 0);
+    // The youngest event began seven seconds before the picture was made.
+    made.frame(EXAMPLE_NOW);
+    expect(made.outdated(EXAMPLE_NOW + 52_000)).toBe(false);
+    expect(made.outdated(EXAMPLE_NOW + 53_000)).toBe(true);
+    expect(made.frame(EXAMPLE_NOW + 53_000)?.passed).toBe(0);
+  });
+
+  test("knows where things stand as soon as there is an inventory", () => {
+    const made = new Picture();
+    made.take(EXAMPLE.snapshot, 0);
+    made.watch({ filter: "dc:vla" });
+    expect(made.frame(EXAMPLE_NOW)?.passed).toBe(0);
+    made.takeInventory(EXAMPLE.inventory);
+    expect(made.frame(EXAMPLE_NOW)?.passed).toBe(1);
+  });
+});
+
+test("the search box is answered with names and with how many events pass", () => {
+  expect(picture().find("srv-00001", EXAMPLE_NOW)).toMatchObject({ found: [{ id: 513 }], passed: 1 });
+  expect(picture().find("sev>=high", EXAMPLE_NOW)).toEqual({ text: "sev>=high", found: [], passed: 5 });
+  expect(picture().find("sev>=", EXAMPLE_NOW)).toEqual({ text: "sev>=", found: [] });
 });
 
 test("the open rack shows its devices with their state, what passes through it marked", () => {

@@ -3,6 +3,8 @@
  * No I/O and no timers, so that tests can drive it.
  */
 import { at, freshness, judgedAt } from "../core/clock.ts";
+import { type Filter, passes, readFilter, turnsOf } from "../core/filter.ts";
+import { type Floor, floorOf, NOWHERE } from "../core/floor.ts";
 import { linkOf } from "../core/link.ts";
 import type { Coverage, Device, HeatEvent, Inventory, Me, Snapshot } from "../core/model.ts";
 import { type Site, siteOf, tabByKey } from "../core/plan.ts";
@@ -15,9 +17,9 @@ import {
   type Watching,
   watchingOf,
 } from "../core/rollup.ts";
-import { type Found, find, indexOf, type SearchIndex } from "../core/search.ts";
+import { find, indexOf, type SearchIndex } from "../core/search.ts";
 import { subject } from "../core/url.ts";
-import type { Detail, Frame, List, Listed, RackDetail, Watched } from "./protocol.ts";
+import type { Answers, Detail, Frame, List, Listed, RackDetail, Watched } from "./protocol.ts";
 
 /** Longer lists are cut: nobody reads on, and the page must stay quick in a storm. */
 const LIST_LIMIT = 100;
@@ -36,7 +38,12 @@ export class Picture {
   #mood = "";
   #mapSeverity = 2;
   #locationLevel: number | undefined;
-  #watched: Watched = { severities: 0 };
+  #watched: Watched = {};
+  #filter: Filter | undefined;
+  /** Made when the first filter asks for it. */
+  #floor: Floor | undefined;
+  /** When time alone next changes what passes the filter, in milliseconds. */
+  #filterUntil = Number.POSITIVE_INFINITY;
 
   get site(): Site | undefined {
     return this.#site;
@@ -64,6 +71,7 @@ export class Picture {
   takeInventory(inventory: Inventory): void {
     this.#site = siteOf(inventory, this.#locationLevel);
     this.#index = undefined;
+    this.#floor = undefined;
     this.#rollup = undefined;
   }
 
@@ -83,14 +91,23 @@ export class Picture {
   }
 
   watch(watched: Watched): void {
-    if (watched.severities !== this.#watched.severities) this.#rollup = undefined;
+    if (watched.filter !== this.#watched.filter) {
+      const reading = readFilter(watched.filter ?? "");
+      // One with a mistake hides nothing; the page says what is wrong.
+      this.#filter = "mistake" in reading ? undefined : reading.filter;
+      this.#rollup = undefined;
+    }
     this.#watched = watched;
   }
 
-  /** Whether time alone has changed what cells show: a source went stale, a new event is new no longer. */
+  /**
+   * Whether time alone has changed what cells show: a source went stale, a new event is new no longer, one has come
+   * to the age that the filter asks for.
+   */
   outdated(now: number): boolean {
     if (!this.#snapshot || !this.#rollup) return this.#snapshot !== undefined;
-    return now >= this.#rollup.freshUntil || this.#moodAt(now) !== this.#mood;
+    const until = Math.min(this.#rollup.freshUntil, this.#filterUntil);
+    return now >= until || this.#moodAt(now) !== this.#mood;
   }
 
   #moodAt(now: number): string {
@@ -99,7 +116,24 @@ export class Picture {
   }
 
   #settings(now: number) {
-    return { now, mapSeverity: this.#mapSeverity, filter: this.#watched.severities };
+    const filter = this.#filter;
+    return { now, mapSeverity: this.#mapSeverity, ...(filter ? { passes: this.#judge(filter, now) } : {}) };
+  }
+
+  /** Judges the events of the snapshot by a filter. */
+  #judge(filter: Filter | undefined, now: number): (event: HeatEvent) => boolean {
+    if (this.#site) this.#floor ??= floorOf(this.#site.inventory);
+    const noted = new Set((this.#snapshot?.notes ?? []).map((note) => note.place));
+    const scene = { floor: this.#floor ?? NOWHERE, noted, now };
+    return (event) => passes(filter, event, scene);
+  }
+
+  /** When time alone next changes what passes the filter. */
+  #turn(now: number): number {
+    const turn = turnsOf(this.#filter);
+    let first = Number.POSITIVE_INFINITY;
+    if (turn) for (const event of this.#snapshot?.events ?? []) first = Math.min(first, turn(event, now));
+    return first;
   }
 
   #rolled(now: number): Rollup | undefined {
@@ -107,6 +141,7 @@ export class Picture {
     if (!this.#rollup || this.outdated(now)) {
       this.#rollup = rollUp(this.#site, this.#watching, this.#snapshot, this.#settings(now));
       this.#mood = this.#moodAt(now);
+      this.#filterUntil = this.#turn(now);
     }
     return this.#rollup;
   }
@@ -128,6 +163,7 @@ export class Picture {
       counters: rollup.counters,
       tray: rollup.tray,
       events: snapshot.events?.length ?? 0,
+      ...(rollup.passed ? { passed: rollup.passed.reduce((sum, one) => sum + one, 0) } : {}),
       atLeast: rollup.atLeast,
       inventory: here ? "here" : wanted === undefined ? "none" : "coming",
       arrivedAt: this.#arrivedAt,
@@ -145,16 +181,20 @@ export class Picture {
     return {
       watched,
       ...(rack ? { rack } : {}),
-      list: this.#list(events, where),
+      list: this.#list(events, where, rollup?.passed),
       ...(open < 0 ? {} : { event: this.#listed(events[open] as HeatEvent, where[open] ?? -1) }),
       cleared: this.#cleared(),
     };
   }
 
-  find(text: string): Found[] {
-    if (!this.#site) return [];
-    this.#index ??= indexOf(this.#site);
-    return find(this.#site, this.#index, text);
+  /** What the text of the search box may mean: racks and devices of that name, and how many events pass it. */
+  find(text: string, now: number): Answers {
+    if (this.#site) this.#index ??= indexOf(this.#site);
+    const found = this.#site && this.#index ? find(this.#site, this.#index, text) : [];
+    const reading = readFilter(text);
+    if ("mistake" in reading) return { text, found };
+    const events = this.#snapshot?.events ?? [];
+    return { text, found, passed: events.filter(this.#judge(reading.filter, now)).length };
   }
 
   #listed(event: HeatEvent, rack: number): Listed {
@@ -211,14 +251,12 @@ export class Picture {
     return inside;
   }
 
-  #list(events: readonly HeatEvent[], where: Int32Array): List {
+  #list(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined): List {
     const chosen = this.#chosen();
-    const filter = this.#watched.severities;
     const found: { event: HeatEvent; rack: number }[] = [];
     events.forEach((event, i) => {
       const rack = where[i] ?? -1;
-      if (chosen(event, rack) && (filter === 0 || filter & (1 << event.severity)))
-        found.push({ event, rack });
+      if (passed?.[i] !== 0 && chosen(event, rack)) found.push({ event, rack });
     });
     // Worst unhandled first, then the newest; the order of the document decides between equals.
     found.sort(

@@ -17,7 +17,7 @@ export interface Watched {
   readonly dc?: string;
   /** Key of the event whose details are open. */
   readonly event?: string;
-  readonly severities: number;
+  readonly filter?: string;
 }
 
 export type ToWorker =
@@ -90,6 +90,8 @@ export interface Frame {
   readonly counters: readonly Counter[];
   readonly tray: Readonly<Record<TrayReason, number>>;
   readonly events: number;
+  /** How many of them pass the filter; absent while there is none, or one with a mistake. */
+  readonly passed?: number;
   readonly atLeast: boolean;
   /** The inventory named by the snapshot is not here yet, or the snapshot names none. */
   readonly inventory: "here" | "coming" | "none";
@@ -111,10 +113,18 @@ export interface Tick {
   readonly trouble?: string;
 }
 
+/** What the text of the search box may mean. */
+export interface Answers {
+  readonly text: string;
+  readonly found: readonly Found[];
+  /** How many events pass it as a filter; absent when it is none. */
+  readonly passed?: number;
+}
+
 export type FromWorker =
   | { readonly type: "plan"; readonly plan: Plan }
   /** Both at once, so that the page draws once. */
   | { readonly type: "picture"; readonly frame: Frame | undefined; readonly detail: Detail }
   | { readonly type: "tick"; readonly tick: Tick }
   | { readonly type: "me"; readonly me: Me }
-  | { readonly type: "found"; readonly text: string; readonly found: readonly Found[] };
+  | ({ readonly type: "found" } & Answers);

@@ -84,6 +84,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The active events that a filter means
+         * @description From the last picture this replica saw. Pages are JSON. With `Accept: text/csv` the answer is one CSV (RFC 4180, UTF-8, a line of headings) of all that match, for spreadsheets; a cell that begins like a formula begins with `'` there.
+         *
+         *     Pages stay consistent while the picture changes: a page begins behind the last event of the one before, wherever that one stands now.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{key}": {
         parameters: {
             query?: never;
@@ -179,6 +201,190 @@ export interface paths {
         head?: never;
         /** Change one's own comment */
         patch: operations["editComment"];
+        trace?: never;
+    };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Racks and devices by what people call them
+         * @description By name, row and rack, FQDN, label, asset number or serial number: the whole of it first, then what begins so, then any part; racks before devices.
+         */
+        get: operations["findDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates, and which fits best */
+        get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates/{name}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of a template, of tickets or of comments.
+                 * @example power
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a ticket or comment would say */
+        post: operations["renderTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tickets, latest first */
+        get: operations["listTickets"];
+        put?: never;
+        /**
+         * Ask for a ticket
+         * @description Answered as soon as it is written; the updater sends it, exactly once. Where open tickets cover some of the openings: 409 with `covered` and `free`, unless `force`.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** A ticket with what it covers */
+        get: operations["getTicket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what is sent
+         * @description Only while the tracker certainly does not have it (`editable`).
+         */
+        patch: operations["editTicket"];
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put openings under an open ticket
+         * @description The robot says so on the ticket once nothing was added for a while.
+         */
+        post: operations["addToTicket"];
+        /** Take openings out of a ticket */
+        delete: operations["takeFromTicket"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a failed ticket again */
+        post: operations["retryTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell what has become of it
+         * @description For trackers that Heat cannot ask: a webhook's other end.
+         */
+        post: operations["tellTicketState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/me": {
@@ -352,6 +558,8 @@ export interface components {
             state: "pending" | "created" | "failed" | "closed";
             /** @description Status in the tracker, in its words. */
             status?: string;
+            /** @description Why the tracker does not have it yet, or refused it. */
+            error?: string;
         };
         /** @description A comment as events carry it. */
         EventComment: {
@@ -626,6 +834,8 @@ export interface components {
             has_problems?: boolean;
             /** @description Tags. */
             tags?: string[];
+            /** @description Those of RackCode's automatic tags that Heat cannot compute itself, such as `$typeid_4`. */
+            automatic_tags?: string[];
             /** @description The chassis or hypervisor it is in; it stands where its container stands. */
             container_id?: number;
             /** @description Its own mounts. A device in several racks stands in the rack with the smallest id. */
@@ -648,6 +858,8 @@ export interface components {
             racks?: components["schemas"]["Rack"][];
             /** @description Devices. */
             devices?: components["schemas"]["Device"][];
+            /** @description The predicates that RackCode expressions may use, as `define` statements. */
+            rackcode?: string;
         };
         /** @description What one source watches. */
         CoverageSource: {
@@ -734,6 +946,90 @@ export interface components {
              */
             link?: string;
         };
+        /** @description An event of the snapshot, with the names of where it stands and its link filled in. */
+        ListedEvent: {
+            /**
+             * @description This opening: `<source>:<event>:<host>`.
+             * @example zabbix:81204:srv-00001
+             */
+            id: string;
+            /**
+             * @description The memory across openings: `<source>:<trigger or service[/instance]>:<host>`; comments hang on it. `%` and `:` inside a part are written `%25` and `%3A`, the host in lower case.
+             * @example zabbix:30117:srv-00001
+             */
+            key: string;
+            /** @description Configured name of the monitoring system. */
+            source: string;
+            /** @description Host as the source spells it. Absent while `unplaced` is `host_pending`. */
+            host?: string;
+            /** @description Device of the inventory. Absent when none matched. */
+            device_id?: number;
+            /** @description Rack the device stands in. Absent when unknown; `unplaced` says why. */
+            rack_id?: number;
+            unplaced?: components["schemas"]["Unplaced"];
+            severity: components["schemas"]["Severity"];
+            /** @description What is wrong, in the source's words. */
+            name: string;
+            /** @description The source's longer description; at most 500 characters here, whole in `GET /events/{key}`. */
+            text?: string;
+            /** @description Operational data as the source rendered it when the problem opened. */
+            opdata?: string;
+            /** @description Tags of the event. */
+            tags?: components["schemas"]["Tag"][];
+            /** @description Strings that fill the source's `link` template. */
+            ref?: {
+                [key: string]: string;
+            };
+            /** @description When the opening began. */
+            since: components["schemas"]["Time"];
+            /** @description Under a maintenance or downtime of the source. */
+            suppressed?: boolean;
+            /** @description Depends on another problem that is active. */
+            dependent?: boolean;
+            /** @description Seen in a sweep that did not finish. */
+            partial?: boolean;
+            /**
+             * @description Why nobody needs to act; absent while somebody does.
+             * @enum {string}
+             */
+            handled?: "suppressed" | "dependent" | "acknowledged" | "ticketed" | "note";
+            acknowledged?: components["schemas"]["Acknowledgement"];
+            ticket?: components["schemas"]["TicketRef"];
+            /** @description The last three comments on the key, oldest first. */
+            comments?: components["schemas"]["EventComment"][];
+            /** @description Comments on the key in all. */
+            comment_count?: number;
+            /** @description Openings of this key within the hour; absent when 0. */
+            openings_1h?: number;
+            /** @description Key of the rack incident it belongs to. */
+            incident?: string;
+            last_time?: components["schemas"]["LastTime"];
+            /**
+             * @description The locations, the row and the rack it stands in; absent when it stands in none or the inventory is not at hand.
+             * @example SAS / SAS-A / A01
+             */
+            place?: string;
+            /** @description The device's name; absent when it is none or has none. */
+            device?: string;
+            /**
+             * Format: uri
+             * @description The event's page at its source.
+             */
+            link?: string;
+        };
+        /** @description A page of the events that match. */
+        EventPage: {
+            /** @description Grows with every change; compare for equality or order, never for gaps. */
+            revision: number;
+            /** @description When the updater made it; renewed at least every 20 seconds. */
+            generated_at: components["schemas"]["Time"];
+            /** @description How many events of this revision match, on all pages; there even when it is 0. */
+            count: number;
+            /** @description The events; absent when there is none. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
         /** @description What is known of one event key. */
         EventAnswer: {
             /** @description The key asked for. */
@@ -742,6 +1038,38 @@ export interface components {
             events?: components["schemas"]["WholeEvent"][];
             /** @description Its last three comments, newest first; absent when there is none. */
             comments?: components["schemas"]["Comment"][];
+        };
+        /** @description A rack or a device. */
+        Found: {
+            /**
+             * @description What it is.
+             * @enum {string}
+             */
+            kind: "rack" | "device";
+            /** @description Rack or device id. */
+            id: number;
+            /** @description Its name; a device without one goes by its label. */
+            name?: string;
+            /**
+             * @description Where it stands; absent when nowhere.
+             * @example SAS / SAS-A / A01
+             */
+            place?: string;
+            /** @description The rack that it is, or stands in; absent when nowhere. */
+            rack_id?: number;
+            /** @description Asset number. */
+            asset_no?: string;
+            /** @description Serial number. */
+            serial?: string;
+        };
+        /** @description Racks and devices by what people call them. */
+        FoundAnswer: {
+            /** @description Version of the inventory they were looked up in. */
+            inventory_version: string;
+            /** @description How many there are in all; there even when it is 0. */
+            count: number;
+            /** @description The best of them, best first; absent when there is none. */
+            found?: components["schemas"]["Found"][];
         };
         /** @description A comment. */
         Comment: {
@@ -780,6 +1108,8 @@ export interface components {
             ids: string[];
             /** @description Plain text, 1 to 4,000 characters, not only white space. */
             text: string;
+            /** @description Write it on the open tickets that cover them too. */
+            on_ticket?: boolean;
         };
         /** @description What became of a comment on many openings. */
         CommentedMany: {
@@ -847,8 +1177,436 @@ export interface components {
             detail?: string;
             /** @description Find this request in the log by it. */
             request_id: string;
+            /**
+             * @description Which member of the request is wrong, as JSON Pointer; a query counts as an object.
+             * @example /filter
+             */
+            pointer?: string;
+            /** @description Characters (Unicode code points) of that member before the mistake. */
+            position?: number;
+            /** @description Openings that open tickets cover. */
+            covered?: components["schemas"]["Covered"][];
+            /** @description Openings that none covers. */
+            free?: string[];
+            ticket?: components["schemas"]["Ticket"];
         } & {
             [key: string]: unknown;
+        };
+        /** @description A ticket as it is, or will be, sent to the tracker. */
+        TicketDraft: {
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue: string;
+            /** @description One line, at most 255 characters. */
+            summary: string;
+            /** @description The tracker's markup. */
+            description?: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What shall be otherwise than it is. Absent members stay. */
+        TicketEdits: {
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue?: string;
+            /** @description One line, at most 255 characters. */
+            summary?: string;
+            /** @description The tracker's markup. */
+            description?: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A ticket, and what has become of it. */
+        Ticket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+        };
+        /** @description The ticket, and which of the openings are over. */
+        TicketMade: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+            /** @description Openings that are not active any more; they are left out. */
+            unknown?: string[];
+        };
+        /** @description An opening under a ticket. */
+        TicketMember: {
+            /** @description The opening. */
+            id: string;
+            /** @description Its key. */
+            key: string;
+            /** @description Who added it; `heat` if it came by itself. */
+            added_by: string;
+            added_at: components["schemas"]["Time"];
+            /** @description This ticket covers it: no other does. */
+            covered?: boolean;
+            removed_at?: components["schemas"]["Time"];
+        };
+        /** @description Something the robot adds to a ticket. */
+        TicketPost: {
+            /**
+             * @description Events that came or went; all of them are over; an operator's words; a link to an earlier ticket.
+             * @enum {string}
+             */
+            kind: "more" | "clear" | "operator" | "link";
+            /** @description Its words, once they are found; of a link the other ticket's key. */
+            text?: string;
+            /** @description Who caused it. */
+            author: string;
+            /**
+             * @description How far it came.
+             * @enum {string}
+             */
+            state: "pending" | "sent" | "failed";
+            /** @description Why it was not sent. */
+            error?: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+        };
+        /** @description A ticket with what it covers and what the robot said. */
+        WholeTicket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /**
+             * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /**
+             * @description The tracker's key, once it has one.
+             * @example NOC-83
+             */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /** @description Status in the tracker, in its words. */
+            status?: string;
+            /** @description It was opened elsewhere; Heat only looked it up. */
+            attached?: boolean;
+            /** @description The template it was made from. */
+            template?: string;
+            /** @description The commit of that template. */
+            templates_version?: string;
+            draft: components["schemas"]["TicketDraft"];
+            severity: components["schemas"]["Severity"];
+            /** @description Key of the incident it was opened on. */
+            incident?: string;
+            /** @description Who asked for it. */
+            author: string;
+            created_at: components["schemas"]["Time"];
+            sent_at?: components["schemas"]["Time"];
+            closed_at?: components["schemas"]["Time"];
+            /** @description How often it was sent. */
+            attempts: number;
+            next_attempt_at?: components["schemas"]["Time"];
+            /** @description Why it is not created, in the tracker's words. */
+            error?: string;
+            /** @description It may be edited: the tracker certainly does not have it. */
+            editable?: boolean;
+            /** @description What it covers or covered. */
+            events: components["schemas"]["TicketMember"][];
+            /** @description What the robot adds. */
+            posts?: components["schemas"]["TicketPost"][];
+        };
+        /** @description Tickets, latest first. */
+        TicketPage: {
+            /** @description The page. */
+            tickets: components["schemas"]["Ticket"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description A ticket by a template, in one's own words, or opened elsewhere. */
+        TicketRequest: {
+            /** @description Ids of openings. */
+            ids: string[];
+            /** @description Name of a template; without it `edits` is all there is. */
+            template?: string;
+            edits?: components["schemas"]["TicketEdits"];
+            /**
+             * @description Key of a ticket that was opened elsewhere; it gets the openings, and nothing is created.
+             * @example NOC-77
+             */
+            existing?: string;
+            /** @description Take openings from open tickets that cover them. */
+            force?: boolean;
+        };
+        /** @description Openings. */
+        Openings: {
+            /** @description Ids of openings. */
+            ids: string[];
+            /** @description Take them from open tickets that cover them. */
+            force?: boolean;
+        };
+        /** @description What a tracker that cannot be asked tells. */
+        ToldState: {
+            /**
+             * @description Has it a resolution?
+             * @enum {string}
+             */
+            state: "created" | "closed";
+            /** @description The tracker's word for it. */
+            status?: string;
+        };
+        /** @description A template of tickets. Texts may hold expressions. */
+        TicketTemplate: {
+            /** @description Its name. */
+            name: string;
+            /** @description What people call it. */
+            title: string;
+            /**
+             * @description Key of the queue.
+             * @example NETOPS
+             */
+            queue: string;
+            /** @description One line, at most 255 characters. */
+            summary: string;
+            /** @description Key of the type, such as `incident`; the queue's default if absent. */
+            type?: string;
+            /** @description Key of the priority, such as `critical`. */
+            priority?: string;
+            /** @description Labels. */
+            tags?: string[];
+            /** @description Components of the queue, by name or id. */
+            components?: string[];
+            /** @description Logins of those who are told of changes. */
+            followers?: string[];
+            /** @description Login of whoever shall do it. */
+            assignee?: string;
+            /** @description Other fields: global ones by key, those of the queue by full id. */
+            fields?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Of what Heat writes itself.
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+            /** @description When a template fits; every member that is there must. */
+            match?: {
+                /** @description Sources. */
+                source?: string[];
+                severity?: components["schemas"]["Severity"];
+                /** @description Patterns of the problem's name. */
+                name?: string[];
+                /** @description Patterns by tag. */
+                tags?: {
+                    [key: string]: string[];
+                };
+                /** @description Locations around. */
+                location?: string[];
+                /** @description RackTables tags. */
+                racktables_tags?: string[];
+                /** @description Opened on a rack incident, or not. */
+                incident?: boolean;
+            };
+            /** @description The comment template for events that come later. */
+            comment_on_more?: string;
+            /** @description The comment template for when all is over. */
+            comment_on_clear?: string;
+        };
+        /** @description A template of comments. */
+        CommentTemplate: {
+            /** @description Its name. */
+            name: string;
+            /** @description What people call it. */
+            title: string;
+            /**
+             * @description Of what Heat writes itself.
+             * @enum {string}
+             */
+            language?: "en" | "ru";
+        };
+        /** @description Where tickets go, and how that is doing. */
+        Tracker: {
+            /**
+             * @description What it is.
+             * @enum {string}
+             */
+            kind: "startrek" | "webhook" | "link";
+            /** @description Of `link`: the page that opens a ticket, with `{queue}`, `{summary}` and `{description}` in it. */
+            link?: string;
+            answered_at?: components["schemas"]["Time"];
+            /** @description Why it does not let Heat in, or does not answer. */
+            error?: string;
+            /** @description Tickets and comments that are to be sent. */
+            pending: number;
+            /** @description Those that wait for somebody. */
+            failed: number;
+        };
+        /** @description The active templates, why a newer commit is not active, and where tickets go. */
+        Templates: {
+            /** @description Id of the active commit. */
+            version?: string;
+            /** @description First line of its message. */
+            subject?: string;
+            committed_at?: components["schemas"]["Time"];
+            pulled_at?: components["schemas"]["Time"];
+            /** @description Id of the newest commit, if it was not activated. */
+            rejected?: string;
+            /** @description Why: `file:line: message`, a line each. */
+            error?: string;
+            /** @description Why the last look at the repository failed. */
+            pull_error?: string;
+            tracker?: components["schemas"]["Tracker"];
+            /** @description Templates of tickets. */
+            tickets: components["schemas"]["TicketTemplate"][];
+            /** @description Templates of comments. */
+            comments: components["schemas"]["CommentTemplate"][];
+            /** @description Names of ticket templates, the best for the given openings first. */
+            best?: string[];
+        };
+        /** @description Which openings. */
+        RenderRequest: {
+            /** @description Ids of openings. */
+            ids: string[];
+        };
+        /** @description What the ticket would be (`draft`), or the comment (`text`). */
+        Rendered: {
+            draft?: components["schemas"]["TicketDraft"];
+            /** @description The comment. */
+            text?: string;
+            /** @description What is likely to go wrong. */
+            warnings?: string[];
+            /** @description Openings that are not active any more. */
+            unknown?: string[];
+        };
+        /** @description An opening that an open ticket covers. */
+        Covered: {
+            /** @description The opening. */
+            id: string;
+            /** @description The ticket. */
+            ticket: {
+                /** @description Heat's id of the ticket. */
+                id: number;
+                /** @description The tracker's key, once it has one. */
+                key?: string | null;
+                /** @description Its page. */
+                url?: string;
+                /**
+                 * @description What has become of it: to be sent; the tracker has it; refused, or not reached for a day; has a resolution.
+                 * @enum {string}
+                 */
+                state: "pending" | "created" | "failed" | "closed";
+            };
+        };
+        /** @description A comment. */
+        CommentOnOne: {
+            /** @description Plain text, 1 to 4,000 characters, not only white space. */
+            text: string;
+            /** @description Write it on the open tickets that cover the event too, in the robot's name and with the author's. */
+            on_ticket?: boolean;
         };
     };
     responses: {
@@ -987,6 +1745,26 @@ export interface components {
                  *       "request_id": "01J9ZK3W7Q"
                  *     }
                  */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It does not fit what is; the answer says what is. */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The Idempotency-Key came with another body before. */
+        OtherRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1351,6 +2129,99 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listEvents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which events are meant; all, if absent. Conditions beside each other must all hold; `or` binds weaker, `-` and `not` stronger, parentheses group; case never matters. `word` or `"some words"` is looked for in host, device, name, text and ticket key. Fields: `dc:` (any location around), `row:`, `rack:`, `device:`, `host:`, `src:`, `ticket:` (the whole text, `*` for anything), `name:` (any part of it), `tag:env`, `tag:env=prod`, `sev>=high`, `age>15m` (s, m, h, d, w), `u>40` (units of the rack). Flags: `ack`, `comment`, `ticket`, `note`, `incident`, `handled`, `suppressed`, `dependent`, `unplaced`, `new` (within two minutes).
+                 * @example dc:sas sev>=high age>15m -ticket
+                 */
+                filter?: string;
+                /** @description The order; `-` before it turns it round. Of equally severe events the younger is the greater, so that the default is the worst first and of those the newest. */
+                sort?: "severity" | "-severity" | "since" | "-since" | "host" | "-host" | "place" | "-place" | "name" | "-name";
+                /** @description `next` of the page before; with the same `sort`. Not with CSV. */
+                cursor?: string;
+                /** @description Events on a page. Not with CSV. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, or all as CSV. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revision": 1795468075123,
+                     *       "generated_at": "2026-11-23T21:07:55Z",
+                     *       "count": 1,
+                     *       "events": [
+                     *         {
+                     *           "id": "zabbix:81204:srv-00001",
+                     *           "key": "zabbix:30117:srv-00001",
+                     *           "source": "zabbix",
+                     *           "host": "srv-00001",
+                     *           "device_id": 513,
+                     *           "rack_id": 3,
+                     *           "severity": 5,
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "text": "Last three attempts returned timeout.",
+                     *           "opdata": "Down (0)",
+                     *           "tags": [
+                     *             {
+                     *               "tag": "scope",
+                     *               "value": "availability"
+                     *             },
+                     *             {
+                     *               "tag": "component",
+                     *               "value": "health"
+                     *             }
+                     *           ],
+                     *           "ref": {
+                     *             "triggerid": "30117",
+                     *             "eventid": "81204"
+                     *           },
+                     *           "since": "2026-11-23T20:41:07Z",
+                     *           "comment_count": 1,
+                     *           "openings_1h": 3,
+                     *           "incident": "rack:3",
+                     *           "last_time": {
+                     *             "cleared_at": "2026-11-20T09:12:44Z",
+                     *             "comment": "PSU replaced",
+                     *             "ticket": "NOC-71"
+                     *           },
+                     *           "comments": [
+                     *             {
+                     *               "id": 42,
+                     *               "author": "operator",
+                     *               "at": "2026-11-23T20:52:11Z",
+                     *               "text": "Left feed is dead; electrician called."
+                     *             }
+                     *           ],
+                     *           "place": "SAS / SAS-A / A01",
+                     *           "device": "srv-00001",
+                     *           "link": "http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventPage"];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getEvent: {
         parameters: {
             query?: never;
@@ -1509,7 +2380,7 @@ export interface operations {
                  *       "text": "Left feed is dead; electrician called."
                  *     }
                  */
-                "application/json": components["schemas"]["CommentText"];
+                "application/json": components["schemas"]["CommentOnOne"];
             };
         };
         responses: {
@@ -1543,6 +2414,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
@@ -1602,6 +2474,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];
@@ -1687,6 +2560,459 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    findDevices: {
+        parameters: {
+            query: {
+                /**
+                 * @description What to look for, without regard to case.
+                 * @example srv-0000
+                 */
+                q: string;
+                /** @description Answers at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inventory_version": "5f1d3c0a9b7e42d68f0c1a2b3c4d5e6f",
+                     *       "count": 1,
+                     *       "found": [
+                     *         {
+                     *           "kind": "device",
+                     *           "id": 513,
+                     *           "name": "srv-00001",
+                     *           "place": "SAS / SAS-A / A01",
+                     *           "rack_id": 3,
+                     *           "asset_no": "AT-513",
+                     *           "serial": "9QW1M73"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FoundAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTemplates: {
+        parameters: {
+            query?: {
+                /** @description Openings, at most 50, by which the best template is found. */
+                id?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The templates. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Templates"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    renderTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name of a template, of tickets or of comments.
+                 * @example power
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RenderRequest"];
+            };
+        };
+        responses: {
+            /** @description By the same renderer as the ticket itself. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rendered"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listTickets: {
+        parameters: {
+            query?: {
+                /** @description Only these. */
+                state?: "pending" | "created" | "failed" | "closed";
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Names the request, 1 to 200 characters such as a UUID; to be sent with every repetition.
+                 * @example 0b9c7d1e-5c1f-4b63-9d6a-6f1a2f2d7a11
+                 */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001"
+                 *       ],
+                 *       "template": "power",
+                 *       "edits": {
+                 *         "priority": "critical"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TicketRequest"];
+            };
+        };
+        responses: {
+            /** @description It is asked for, and on its way. The same Idempotency-Key from the same person is answered so again. */
+            201: {
+                headers: {
+                    /** @description The ticket. */
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketMade"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["OtherRequest"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    editTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "incident"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TicketEdits"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    addToTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81205:srv-00002"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Openings"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    takeFromTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81205:srv-00002"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Openings"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retryTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    tellTicketState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The ticket's id.
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "state": "closed",
+                 *       "status": "Done"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ToldState"];
+            };
+        };
+        responses: {
+            /** @description The ticket as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeTicket"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             503: components["responses"]["Unavailable"];

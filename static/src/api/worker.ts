@@ -188,7 +188,7 @@ scope.onmessage = ({ data }) => {
       publish();
       break;
     case "find":
-      scope.postMessage({ type: "found", text: data.text, found: picture.find(data.text) });
+      scope.postMessage({ type: "found", ...picture.find(data.text, now()) });
       break;
     case "reconnect":
       reconnect();

@@ -5,7 +5,7 @@ import { type HeatEvent, NONE, type Snapshot } from "./model.ts";
 import { siteOf } from "./plan.ts";
 import { Mark, problemOf, rollUp, watchingOf } from "./rollup.ts";
 
-const settings = { now: EXAMPLE_NOW, mapSeverity: 2, filter: 0 };
+const settings = { now: EXAMPLE_NOW, mapSeverity: 2 };
 const site = siteOf(EXAMPLE.inventory);
 const watching = watchingOf(EXAMPLE.coverage);
 const example = rollUp(site, watching, EXAMPLE.snapshot, settings);
@@ -37,7 +37,6 @@ test("every event is in exactly one cell or in the tray, on 100 random sites", (
       const result = rollUp(known, watchingOf(coverage), snapshot, {
         now: NOW,
         mapSeverity: seed % 6,
-        filter: 0,
       });
       const inCells = result.cells.total.reduce((sum, count) => sum + count, 0);
       const inTray = Object.values(result.tray).reduce((sum, count) => sum + count, 0);
@@ -56,15 +55,21 @@ test("the filter moves nothing and changes no count", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const { inventory, coverage, snapshot } = arbitrary(seed);
     const place = siteOf(inventory);
-    const all = rollUp(place, watchingOf(coverage), snapshot, { now: NOW, mapSeverity: 2, filter: 0 });
+    const all = rollUp(place, watchingOf(coverage), snapshot, { now: NOW, mapSeverity: 2 });
     const some = rollUp(place, watchingOf(coverage), snapshot, {
       now: NOW,
       mapSeverity: 2,
-      filter: 0b110000,
+      passes: (event) => event.severity > 3,
     });
     expect(some.where).toEqual(all.where);
     expect(some.cells.fill).toEqual(all.cells.fill);
     expect(some.cells.count).toEqual(all.cells.count);
+    const dimmed = some.cells.marks.map((marks) => marks & Mark.filteredOut);
+    snapshot.events?.forEach((event, i) => {
+      expect(some.passed?.[i]).toBe(Number(event.severity > 3));
+      if (event.severity > 3 && (some.where[i] ?? -1) >= 0) expect(dimmed[some.where[i] ?? -1]).toBe(0);
+    });
+    expect(all.cells.marks.some((marks) => marks & Mark.filteredOut)).toBe(false);
   }
 });
 

@@ -3,13 +3,13 @@
  * a cell or the tray; everything on the screen is counted from that one assignment.
  */
 import { at, freshness, isMonitor, judgedAt, mayHide } from "./clock.ts";
+import { freshUntil } from "./fresh.ts";
 import {
   type Coverage,
   type Device,
   type HeatEvent,
   NONE,
   SEVERITIES,
-  type Severity,
   type Snapshot,
   TRAY_REASONS,
   type TrayReason,
@@ -36,11 +36,6 @@ export const Mark = {
   /** Nothing in it passes the filter. */
   filteredOut: 1024,
 } as const;
-
-/** An event is new for this long. */
-const FRESH_FOR_MS = 120_000;
-/** An opening within this time after the same key cleared is as old as its predecessor. */
-const SAME_STORY_MS = 600_000;
 
 /** What all cells show, by rack (or device) index. */
 export interface Cells {
@@ -71,6 +66,8 @@ export interface TabSummary {
 export interface Rollup {
   /** By event index: the index of its rack, or −1 for the tray. */
   readonly where: Int32Array;
+  /** By event index: 1 when it passes the filter; absent without one. */
+  readonly passed?: Uint8Array;
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   readonly counters: readonly Counter[];
@@ -85,8 +82,8 @@ export interface RollupSettings {
   /** The server's now in milliseconds. */
   readonly now: number;
   readonly mapSeverity: number;
-  /** Severities that pass the filter, as bits; 0: no filter. */
-  readonly filter: number;
+  /** Whether an event passes the filter; absent: there is none. */
+  readonly passes?: (event: HeatEvent) => boolean;
 }
 
 export function emptyCells(length: number): Cells {
@@ -111,25 +108,19 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
 }
 
-function startedAt(event: HeatEvent): number {
-  const since = at(event.since);
-  const before = at(event.last_time?.cleared_at);
-  return since - before < SAME_STORY_MS ? Number.NEGATIVE_INFINITY : since;
-}
-
 /** Adds one event to one cell. */
-function add(cells: Cells, i: number, event: HeatEvent, settings: RollupSettings): void {
+function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, settings: RollupSettings): void {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
   let marks = cells.marks[i] ?? 0;
   if (event.suppressed) marks |= Mark.suppressed;
   if (event.dependent) marks |= Mark.dependent;
   if (event.comment_count) marks |= Mark.commented;
   if (event.ticket) marks |= Mark.ticketed;
-  if (settings.filter & (1 << event.severity)) marks &= ~Mark.filteredOut;
+  if (passed) marks &= ~Mark.filteredOut;
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
-    if (startedAt(event) + FRESH_FOR_MS > settings.now) marks |= Mark.fresh;
+    if (freshUntil(event) > settings.now) marks |= Mark.fresh;
   } else if (
     event.handled !== undefined &&
     event.handled !== "suppressed" &&
@@ -227,12 +218,14 @@ export function rollUp(
   const events = snapshot.events ?? [];
   const racks = site?.plan.racks ?? [];
   const cells = emptyCells(racks.length);
-  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const { passes } = settings;
+  const passed = passes && Uint8Array.from(events, (event) => Number(passes(event)));
+  if (passed) cells.marks.fill(Mark.filteredOut);
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
   const inIncident = new Set<string>();
-  let freshUntil = Number.POSITIVE_INFINITY;
+  let nextOld = Number.POSITIVE_INFINITY;
 
   events.forEach((event, i) => {
     const problem = problemOf(event);
@@ -246,10 +239,10 @@ export function rollUp(
       return;
     }
     where[i] = rack;
-    add(cells, rack, event, settings);
+    add(cells, rack, event, passed?.[i] === 1, settings);
     if (!isPainted(event, settings.mapSeverity)) return;
-    const until = startedAt(event) + FRESH_FOR_MS;
-    if (until > settings.now) freshUntil = Math.min(freshUntil, until);
+    const until = freshUntil(event);
+    if (until > settings.now) nextOld = Math.min(nextOld, until);
     if (event.incident !== undefined) {
       const once = `${rack} ${event.incident}`;
       if (inIncident.has(once)) return;
@@ -274,12 +267,13 @@ export function rollUp(
   const judged = judgedAt(settings.now, at(snapshot.generated_at));
   return {
     where,
+    ...(passed ? { passed } : {}),
     cells,
     tabs: tabSummaries(site, cells),
     counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
-    freshUntil,
+    freshUntil: nextOld,
   };
 }
 
@@ -312,12 +306,13 @@ export function rollUpDevices(
   settings: RollupSettings,
 ): Cells {
   const cells = emptyCells(devices.length);
-  if (settings.filter) cells.marks.fill(Mark.filteredOut);
+  const { passes } = settings;
+  if (passes) cells.marks.fill(Mark.filteredOut);
   const index = new Map(devices.map((device, i) => [device.id, i]));
   for (const event of snapshot.events ?? []) {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);
     if (i === undefined) continue;
-    add(cells, i, event, settings);
+    add(cells, i, event, passes?.(event) ?? false, settings);
     if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
   }
   const watch = new Watch(watching, snapshot, settings.now);
@@ -325,11 +320,4 @@ export function rollUpDevices(
     cells.marks[i] = (cells.marks[i] ?? 0) | watch.marks([device], (cells.total[i] ?? 0) > 0);
   });
   return cells;
-}
-
-/** Severities as filter bits. */
-export function bitsOf(severities: readonly Severity[]): number {
-  let bits = 0;
-  for (const severity of severities) bits |= 1 << severity;
-  return bits;
 }

@@ -24,6 +24,8 @@ test("a device is found by name, FQDN, asset number and serial, and says where i
 test("the whole name comes before its beginning, and that before any part", () => {
   expect(names("srv-0000")).toEqual(["srv-00001", "srv-00002"]);
   expect(names("0001")).toContain("srv-00001");
+  expect(find(site, index, "srv-0000").every((found) => found.begins)).toBe(true);
+  expect(find(site, index, "0001").some((found) => found.begins)).toBe(false);
   expect(names("  ")).toEqual([]);
 });
 

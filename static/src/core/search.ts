@@ -9,6 +9,8 @@ export interface Found {
   readonly place: string;
   /** Index of the rack, −1 when it stands nowhere. */
   readonly rack: number;
+  /** One of its names is or begins with what was asked for; else it only has it somewhere. */
+  readonly begins: boolean;
 }
 
 interface Entry {
@@ -66,11 +68,12 @@ export function find(site: Site, index: SearchIndex, text: string): Found[] {
       Number(a.entry.kind === "device") - Number(b.entry.kind === "device") ||
       byName(a.entry.name, b.entry.name),
   );
-  return ranked.slice(0, LIMIT).map(({ entry }) => ({
+  return ranked.slice(0, LIMIT).map(({ entry, rank }) => ({
     kind: entry.kind,
     id: entry.id,
     name: entry.name,
     rack: entry.rack,
+    begins: rank < 2,
     place:
       entry.rack < 0
         ? ""

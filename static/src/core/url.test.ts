@@ -16,12 +16,13 @@ test("what is written reads back the same", () => {
       { kind: "source", name: "my:source & co" },
     ] as const);
     const event = some([undefined, "zabbix:30117:srv-00001", "juggler:http%3A8080/p100%25:хост?#"]);
+    const filter = some([undefined, "sev>=high -ticket", '"a+b & c=d" or стойка', "hots:wrong ("]);
     const view: View = {
       ...(dc ? { dc } : {}),
       ...(rack === undefined ? {} : { rack }),
       ...(selection ? { selection } : {}),
       ...(event ? { event } : {}),
-      severities: some([0, 1, 0b110000, 0b111111]),
+      ...(filter ? { filter } : {}),
       bare: some([true, false]),
     };
     expect(readView(writeView(view))).toEqual(view);
@@ -33,10 +34,10 @@ test("the address is one that people can read and type", () => {
     dc: "sas",
     rack: 3,
     selection: { kind: "device", id: 513 },
-    severities: 0b110000,
+    filter: "dc:sas sev>=high -ticket",
     bare: false,
   };
-  expect(writeView(view)).toBe("?dc=sas&rack=3&sel=device:513&sev=4,5");
+  expect(writeView(view)).toBe("?dc=sas&rack=3&sel=device:513&filter=dc:sas+sev%3E%3Dhigh+-ticket");
   expect(writeView(HOME)).toBe("");
 });
 
@@ -45,16 +46,22 @@ test("what is not understood is left out", () => {
   expect(readView("?dc=SAS").dc).toBe("sas");
 });
 
+test("addresses from before there were filters still choose severities", () => {
+  expect(readView("?sev=4,5").filter).toBe("sev:high or sev:disaster");
+  expect(readView("?sev=4&filter=dc:sas").filter).toBe("dc:sas sev:high");
+  expect(readView("?sev=4&filter=dc:").filter).toBe("dc:");
+});
+
 test("one step up at a time leads to the whole site, and the filter stays", () => {
-  let view = readView("?dc=sas&rack=3&sel=device:513&event=k&sev=5");
+  let view = readView("?dc=sas&rack=3&sel=device:513&event=k&filter=ack");
   const steps = [];
-  for (; writeView(view) !== "?sev=5"; view = up(view)) steps.push(writeView(view));
+  for (; writeView(view) !== "?filter=ack"; view = up(view)) steps.push(writeView(view));
   expect(steps).toEqual([
-    "?dc=sas&rack=3&sel=device:513&event=k&sev=5",
-    "?dc=sas&rack=3&sel=device:513&sev=5",
-    "?dc=sas&rack=3&sev=5",
-    "?dc=sas&sel=rack:3&sev=5",
-    "?dc=sas&sev=5",
+    "?dc=sas&rack=3&sel=device:513&event=k&filter=ack",
+    "?dc=sas&rack=3&sel=device:513&filter=ack",
+    "?dc=sas&rack=3&filter=ack",
+    "?dc=sas&sel=rack:3&filter=ack",
+    "?dc=sas&filter=ack",
   ]);
   expect(up(view)).toEqual(view);
 });

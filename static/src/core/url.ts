@@ -1,7 +1,7 @@
 /**
  * The URL is the state: what is looked at, filtered and selected. Two people with the same address see the same.
  */
-import { bitsOf } from "./rollup.ts";
+import { chooseSeverities, printFilter, readFilter } from "./filter.ts";
 import { SEVERITIES } from "./model.ts";
 
 export type Selection =
@@ -18,13 +18,13 @@ export interface View {
   readonly selection?: Selection;
   /** Key of the event whose details and comments are open. */
   readonly event?: string;
-  /** Severities that pass the filter, as bits; 0: no filter. */
-  readonly severities: number;
+  /** Which events are meant, as somebody wrote it; it may have a mistake. Absent: all. */
+  readonly filter?: string;
   /** The panel is folded away. */
   readonly bare: boolean;
 }
 
-export const HOME: View = { severities: 0, bare: false };
+export const HOME: View = { bare: false };
 
 /** What the panel is about: the selection, or the rack that is open. */
 export function subject({ selection, rack }: Pick<View, "selection" | "rack">): Selection | undefined {
@@ -49,6 +49,22 @@ function writeSelection(selection: Selection): string {
   return `${selection.kind}:${selection.kind === "source" ? selection.name : selection.id}`;
 }
 
+/** What stays of a view wherever one goes: the filter, and whether the panel is folded away. */
+export function kept({ filter, bare }: View): View {
+  return { bare, ...(filter === undefined ? {} : { filter }) };
+}
+
+/** The filter of an address. Older addresses chose severities as `sev=4,5`. */
+function filterOf(params: URLSearchParams): string {
+  const text = params.get("filter")?.trim() ?? "";
+  const old = (params.get("sev") ?? "").split(",");
+  const severities = SEVERITIES.filter((severity) => old.includes(String(severity)));
+  const reading = readFilter(text);
+  if (severities.length === 0 || "mistake" in reading) return text;
+  const bits = severities.reduce<number>((all, severity) => all | (1 << severity), 0);
+  return printFilter(chooseSeverities(reading.filter, bits));
+}
+
 /** Reads the query of an address. What is not understood is left out: an old link still opens. */
 export function readView(query: string): View {
   const params = new URLSearchParams(query);
@@ -56,15 +72,13 @@ export function readView(query: string): View {
   const rack = natural(params.get("rack"));
   const selection = readSelection(params.get("sel"));
   const event = params.get("event");
-  const severities = bitsOf(
-    SEVERITIES.filter((s) => (params.get("sev") ?? "").split(",").includes(String(s))),
-  );
+  const filter = filterOf(params);
   return {
     ...(dc ? { dc: dc.toLowerCase() } : {}),
     ...(rack === undefined ? {} : { rack }),
     ...(selection ? { selection } : {}),
     ...(event ? { event } : {}),
-    severities,
+    ...(filter ? { filter } : {}),
     bare: params.get("panel") === "0",
   };
 }
@@ -76,10 +90,11 @@ export function writeView(view: View): string {
   if (view.rack !== undefined) parts.push(["rack", String(view.rack)]);
   if (view.selection) parts.push(["sel", writeSelection(view.selection)]);
   if (view.event) parts.push(["event", view.event]);
-  if (view.severities) parts.push(["sev", SEVERITIES.filter((s) => view.severities & (1 << s)).join(",")]);
+  if (view.filter) parts.push(["filter", view.filter]);
   if (view.bare) parts.push(["panel", "0"]);
-  // Colons and commas are allowed in a query; left as they are, people can read and type the address.
-  const plain = (text: string) => encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2C", ",");
+  // Left as they are where a query allows it, so that people can read and type the address.
+  const plain = (text: string) =>
+    encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%20", "+");
   return parts.length === 0 ? "" : `?${parts.map(([name, value]) => `${name}=${plain(value)}`).join("&")}`;
 }
 

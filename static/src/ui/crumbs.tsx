@@ -1,12 +1,13 @@
 /** The breadcrumb: where the map is, and the way back up. */
 import { tabByKey } from "../core/plan.ts";
+import { kept } from "../core/url.ts";
 import { Band } from "./band.tsx";
 import { go, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
 export function Crumbs({ heat, words }: Props) {
   const { plan, view, detail } = heat;
-  const base = { severities: view.severities, bare: view.bare };
+  const base = kept(view);
   const index = plan?.racks.findIndex((rack) => rack.id === view.rack) ?? -1;
   const rack = plan?.racks[index];
   const row = rack && plan?.rows[rack.row];

@@ -24,5 +24,7 @@ export function describe(words: Words, cells: Cells, i: number, atLeast: boolean
   if (marks & Mark.commented) said.push(words.state.commented);
   if (marks & Mark.ticketed) said.push(words.state.ticketed);
   if (marks & Mark.noted) said.push(words.state.noted);
-  return said.length === 0 ? [words.state.calm] : said;
+  if (said.length === 0) said.push(words.state.calm);
+  if (marks & Mark.filteredOut) said.push(words.state.filteredOut);
+  return said;
 }

@@ -5,6 +5,7 @@ import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
+import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
 import { go, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
@@ -149,8 +150,7 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
               class="link"
               onClick={() =>
                 go({
-                  severities: heat.view.severities,
-                  bare: heat.view.bare,
+                  ...kept(heat.view),
                   ...(heat.view.dc ? { dc: heat.view.dc } : {}),
                   ...(rackId === undefined ? {} : { rack: rackId }),
                   selection: { kind: "device", id: event.device_id as number },

@@ -38,6 +38,18 @@ export function Help({ heat, words }: Props) {
           ))}
         </dl>
       </div>
+      <h3>{words.help.filterTitle}</h3>
+      <p>{words.help.filterHow}</p>
+      <dl class="grammar">
+        {words.help.filters.map(([filter, meaning]) => (
+          <div key={filter}>
+            <dt>
+              <code>{filter}</code>
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
       <fieldset>
         <legend>{words.help.paletteLabel}</legend>
         <div>

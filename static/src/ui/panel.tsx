@@ -2,12 +2,12 @@
 import { useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
-import { SEVERITIES, TRAY_REASONS } from "../core/model.ts";
+import { TRAY_REASONS } from "../core/model.ts";
 import { pathOf, tabByKey } from "../core/plan.ts";
 import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
-import { go, serverNow, type State, turn } from "./state.ts";
+import { filterBy, go, serverNow, type State, turn } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -121,14 +121,16 @@ function Selection({ heat, words }: Props) {
           {words.panel.open}
         </button>
       ) : null}
-      {view.severities ? (
+      {view.filter ? (
         <p class="filtered">
-          {words.panel.filtered}:{" "}
-          {SEVERITIES.filter((s) => view.severities & (1 << s))
-            .map((s) => words.severity[s])
-            .join(", ")}
-          <button type="button" onClick={() => turn({ severities: 0 })}>
-            {words.panel.clearFilter}
+          <code>{view.filter}</code>
+          <span>
+            {frame?.passed === undefined
+              ? words.filter.notApplied
+              : words.filter.passed(words.number(frame.passed), words.number(frame.events))}
+          </span>
+          <button type="button" onClick={() => filterBy("")}>
+            {words.filter.clear}
           </button>
         </p>
       ) : null}

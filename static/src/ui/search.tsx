@@ -1,7 +1,12 @@
-/** The search box: a rack or a device by name; Enter jumps there. */
-import { useState } from "preact/hooks";
+/**
+ * The search box: a rack or a device by name, where Enter jumps, or a filter, which dims the rest. It shows the filter
+ * that is in force until somebody types.
+ */
+import { useEffect, useState } from "preact/hooks";
+import type { Answers } from "../api/protocol.ts";
+import { isWords, type Mistake, readFilter } from "../core/filter.ts";
 import type { Found } from "../core/search.ts";
-import { current, find, turn } from "./state.ts";
+import { current, filterBy, find, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
 function jump(found: Found): void {
@@ -11,23 +16,55 @@ function jump(found: Found): void {
   turn(rack ? { rack: rack.id, selection } : { selection });
 }
 
+/** A rack or device to jump to, or the text as a filter. */
+type Option = Found | "filter";
+
+/**
+ * What the text may mean, the likeliest first: it is a name if it is nothing but words and something is called so, or
+ * nearly so; else a filter.
+ */
+function optionsOf({ text, found, passed }: Answers): Option[] {
+  const reading = readFilter(text);
+  if ("mistake" in reading || passed === undefined) return [...found];
+  const isName = found[0]?.begins === true && isWords(reading.filter);
+  return isName ? [...found, "filter"] : ["filter", ...found];
+}
+
 export function Search({ heat, words }: Props) {
-  const [text, setText] = useState("");
+  const { filter = "" } = heat.view;
+  const [draft, setDraft] = useState<string | undefined>(undefined);
   const [chosen, choose] = useState(0);
   const [focused, setFocused] = useState(false);
-  const answers = heat.found?.text === text ? heat.found.found : [];
-  const open = focused && text.trim() !== "" && heat.found?.text === text;
+  // Another filter came into force: by a counter, by Back, by a link.
+  useEffect(() => setDraft(undefined), [filter]);
 
-  const take = (found: Found | undefined) => {
-    if (!found) return;
-    jump(found);
-    setText("");
+  const text = draft ?? filter;
+  const answers = heat.found?.text === text ? heat.found : undefined;
+  const options = answers ? optionsOf(answers) : [];
+  const open = focused && draft !== undefined && text.trim() !== "" && answers !== undefined;
+  const reading = readFilter(text);
+  // What may still become a name is not called a mistake.
+  const isWrong = "mistake" in reading && (draft === undefined || (open && options.length === 0));
+
+  const leave = () => {
+    setDraft(undefined);
     (document.activeElement as HTMLElement | null)?.blur();
     document.getElementById("map")?.focus();
   };
+  const take = (option: Option | undefined) => {
+    if (option === undefined) return;
+    if (option === "filter") filterBy(text.trim());
+    else jump(option);
+    leave();
+  };
+  const enter = () => {
+    if (text.trim() !== "") return take(open ? options[chosen] : undefined);
+    filterBy("");
+    leave();
+  };
 
   return (
-    <div class="search">
+    <div class="search" role="search">
       <input
         id="search"
         type="text"
@@ -39,44 +76,92 @@ export function Search({ heat, words }: Props) {
         aria-label={words.top.searchLabel}
         aria-expanded={open}
         aria-controls="found"
-        aria-activedescendant={open && answers[chosen] ? `found-${chosen}` : undefined}
+        aria-activedescendant={open && options[chosen] ? `found-${chosen}` : undefined}
+        aria-invalid={isWrong}
+        aria-describedby={isWrong ? "mistake" : undefined}
         value={text}
-        onFocus={() => setFocused(true)}
-        onBlur={() => setFocused(false)}
+        onFocus={(event) => {
+          setFocused(true);
+          event.currentTarget.select();
+        }}
+        onBlur={() => {
+          setFocused(false);
+          // What was typed stays, but never passes for the filter that is in force.
+          if (filter !== "") setDraft(undefined);
+        }}
         onInput={(event) => {
           const value = event.currentTarget.value;
-          setText(value);
+          setDraft(value);
           choose(0);
           find(value);
         }}
         onKeyDown={(event) => {
-          if (event.key === "ArrowDown") choose(Math.min(answers.length - 1, chosen + 1));
+          if (event.key === "ArrowDown") choose(Math.min(options.length - 1, chosen + 1));
           else if (event.key === "ArrowUp") choose(Math.max(0, chosen - 1));
-          else if (event.key === "Enter") take(answers[chosen]);
+          else if (event.key === "Enter") enter();
           else return;
           event.preventDefault();
         }}
       />
-      <ul id="found" role="listbox" aria-label={words.top.searchLabel} hidden={!open}>
-        {answers.map((found, i) => (
+      {filter !== "" && !focused ? (
+        <button
+          type="button"
+          class="plain"
+          aria-label={words.filter.clear}
+          title={words.filter.clear}
+          onClick={() => filterBy("")}
+        >
+          ×
+        </button>
+      ) : null}
+      <ul
+        id="found"
+        role="listbox"
+        aria-label={words.top.searchLabel}
+        hidden={!open || (isWrong && options.length === 0)}
+      >
+        {options.map((option, i) => (
           <li
-            key={`${found.kind}${found.id}`}
+            key={option === "filter" ? option : `${option.kind}${option.id}`}
             id={`found-${i}`}
             role="option"
             aria-selected={i === chosen}
             // Before the field loses the focus, which closes the list.
-            onMouseDown={() => take(found)}
+            onMouseDown={() => take(option)}
           >
-            <b>{found.name}</b>
-            <span>{found.place}</span>
+            {option === "filter" ? (
+              <em>{words.filter.show(words.events(answers?.passed ?? 0))}</em>
+            ) : (
+              <>
+                <b>{option.name}</b>
+                <span>{option.place}</span>
+              </>
+            )}
           </li>
         ))}
-        {answers.length === 0 ? (
-          <li role="option" aria-selected={false} aria-disabled={true}>
-            {words.top.nothingFound}
-          </li>
-        ) : null}
       </ul>
+      {isWrong ? (
+        <p id="mistake" class="mistake" role="status">
+          <Spot text={text} mistake={reading.mistake} />
+          {words.filter.mistake(reading.mistake)}
+        </p>
+      ) : null}
     </div>
+  );
+}
+
+/** So many characters are shown on either side of a mistake. */
+const AROUND = 24;
+
+/** The text around the mistake, with a mark from where it begins. */
+function Spot({ text, mistake }: { readonly text: string; readonly mistake: Mistake }) {
+  const characters = [...text];
+  const before = characters.slice(Math.max(0, mistake.position - AROUND), mistake.position).join("");
+  const after = characters.slice(mistake.position, mistake.position + AROUND).join("");
+  return (
+    <code>
+      {before}
+      <mark>{after || "\u00a0"}</mark>
+    </code>
   );
 }

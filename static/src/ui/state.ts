@@ -3,11 +3,10 @@
  * replaced as a whole; components read it and ask for changes by the functions below.
  */
 import { useEffect, useState } from "preact/hooks";
-import type { Detail, Frame, FromWorker, Tick, ToWorker } from "../api/protocol.ts";
+import type { Answers, Detail, Frame, FromWorker, Tick, ToWorker } from "../api/protocol.ts";
 import type { Me } from "../core/model.ts";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
-import type { Found } from "../core/search.ts";
 import { readView, type View, writeView } from "../core/url.ts";
 import { type Language, preferred, WORDS } from "./words/index.ts";
 
@@ -33,7 +32,7 @@ export interface State {
   readonly tickedAt: number;
   /** The page's own monotonic now, renewed each second. */
   readonly beat: number;
-  readonly found?: { readonly text: string; readonly found: readonly Found[] };
+  readonly found?: Answers;
   readonly helpOpen: boolean;
   /** Rack index or device id that has the keyboard's attention on the map. */
   readonly cursor?: number;
@@ -97,7 +96,7 @@ function watch(view: View): void {
       ...(view.selection ? { selection: view.selection } : {}),
       ...(view.dc ? { dc: view.dc } : {}),
       ...(view.event ? { event: view.event } : {}),
-      severities: view.severities,
+      ...(view.filter ? { filter: view.filter } : {}),
     },
   });
 }
@@ -117,6 +116,12 @@ export function go(view: View): void {
 /** Changes a part of the view. */
 export function turn(part: Partial<View>): void {
   go({ ...state.view, ...part });
+}
+
+/** Shows what a filter means; `""` shows everything. */
+export function filterBy(text: string): void {
+  const { filter: _, ...rest } = state.view;
+  go(text === "" ? rest : { ...rest, filter: text });
 }
 
 export function find(text: string): void {

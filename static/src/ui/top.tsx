@@ -1,11 +1,13 @@
 /** The strip on top: where to look, how bad it is, and whether the picture can be trusted. */
 import { freshness, judgedAt } from "../core/clock.ts";
+import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
 import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
+import { kept } from "../core/url.ts";
 import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
 import { Swatch } from "./swatch.tsx";
-import { change, go, prefer, serverNow, type State, turn } from "./state.ts";
+import { change, filterBy, go, prefer, serverNow, type State } from "./state.ts";
 import type { Words } from "./words/index.ts";
 
 export interface Props {
@@ -81,9 +83,7 @@ function Tabs({ heat, words }: Props) {
           key={tab.key ?? ""}
           class="tab"
           aria-current={view.dc === tab.key ? "page" : undefined}
-          onClick={() =>
-            go({ severities: view.severities, bare: view.bare, ...(tab.key ? { dc: tab.key } : {}) })
-          }
+          onClick={() => go({ ...kept(view), ...(tab.key ? { dc: tab.key } : {}) })}
         >
           <span>{tab.name}</span>
           {tab.worst === NONE ? null : (
@@ -105,6 +105,9 @@ function atLeast(words: Words, lowerBound: boolean | undefined, count: string): 
 function Counters({ heat, words }: Props) {
   const { frame, view } = heat;
   const palette = PALETTES[heat.taste.palette];
+  const reading = readFilter(view.filter ?? "");
+  const filter = "mistake" in reading ? undefined : reading.filter;
+  const chosen = chosenSeverities(filter);
   return (
     <div class="counters" role="group" aria-label={words.top.counters}>
       {[...SEVERITIES].reverse().map((severity) => {
@@ -118,10 +121,10 @@ function Counters({ heat, words }: Props) {
             type="button"
             key={severity}
             class={counter.all === 0 ? "counter none" : "counter"}
-            aria-pressed={Boolean(view.severities & bit)}
+            aria-pressed={Boolean(chosen & bit)}
             title={words.top.counter(name, open, all)}
             data-severity={severity}
-            onClick={() => turn({ severities: view.severities ^ bit })}
+            onClick={() => filterBy(printFilter(chooseSeverities(filter, chosen ^ bit)))}
           >
             <Swatch palette={palette} severity={severity} />
             <span class="name">{name}</span>

@@ -1,4 +1,4 @@
-//! Both simulators, their world and their scenarios as one thing, and the page `/demo/` that plays them.
+//! All simulators, their world and their scenarios as one thing, and the page `/demo/` that plays them.
 //!
 //! | request | does |
 //! |---|---|
@@ -9,6 +9,12 @@
 //! | `DELETE /demo/api/fault` | switches all faults off |
 //! | `POST /demo/api/fire` `{"host","trigger","severity"}` | raises a problem in Zabbix |
 //! | `POST /demo/api/resolve` `{"host","trigger"?}` | resolves it; all of the host's without a trigger |
+//! | `GET /demo/api/startrek` | every issue with its comments |
+//! | `POST /demo/api/startrek/transition` `{"key","transition","resolution"?}` | takes an issue through the workflow as a person does: `start_progress`, `stop_progress`, `close` with a resolution, `reopen` |
+//! | `POST /demo/api/startrek/comment` `{"key","text"}` | writes a comment as a person does |
+//! | `POST /demo/api/startrek/move` `{"key","queue"}` | moves an issue to another queue |
+//! | `DELETE /demo/api/startrek` | forgets all issues |
+//! | `GET /demo/startrek/`, `/demo/startrek/NETOPS-42` | the issues as people see them, with buttons |
 //!
 //! Errors are `{"error": "…"}` with a status of 400 to 404.
 
@@ -26,6 +32,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::fault::{Fault, Rule, lock};
 use super::http::{self, Answer, Request, Server, Site};
 use super::juggler::{Juggler, Options as JugglerOptions};
+use super::startrek::{Options as StartrekOptions, Startrek};
 use super::zabbix::{Options as ZabbixOptions, Zabbix};
 use crate::scenario::{Scenario, Stage};
 use crate::world::World;
@@ -47,6 +54,8 @@ pub struct Options {
     pub zabbix: ZabbixOptions,
     /// The simulated Juggler.
     pub juggler: JugglerOptions,
+    /// The simulated Startrek.
+    pub startrek: StartrekOptions,
     /// Where the control endpoint and the page listen; port 0 takes a free one.
     pub control: SocketAddr,
     /// Where the page's link to the map leads.
@@ -61,6 +70,7 @@ impl Default for Options {
             world: None,
             zabbix: ZabbixOptions::default(),
             juggler: JugglerOptions::default(),
+            startrek: StartrekOptions::default(),
             control: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             map_url: "/".to_owned(),
             power_loss_after: Some(Duration::from_mins(1)),
@@ -68,8 +78,8 @@ impl Default for Options {
     }
 }
 
-/// A simulated Zabbix and Juggler over one world, their scenarios, and the server of the control endpoint and the
-/// page. Everything stops when it is dropped.
+/// A simulated Zabbix and Juggler over one world, a Startrek for their tickets, their scenarios, and the server of the
+/// control endpoint and the page. Everything stops when it is dropped.
 #[derive(Debug)]
 pub struct Simulation {
     control: Arc<Control>,
@@ -86,7 +96,9 @@ impl Simulation {
         let zabbix = Arc::new(Zabbix::start(options.zabbix).await?);
         zabbix.load(&world);
         let juggler = Arc::new(Juggler::start(options.juggler).await?);
-        let stage = Stage { world, zabbix, juggler, power_loss_after: options.power_loss_after };
+        let startrek = Arc::new(Startrek::start(options.startrek).await?);
+        let power_loss_after = options.power_loss_after;
+        let stage = Stage { world, zabbix, juggler, startrek, power_loss_after };
         let control = Arc::new(Control { stage, map_url: options.map_url, running: Mutex::new(None) });
         // Before the first poll, so that nobody sees the world without its problems.
         control.stage.open();
@@ -119,6 +131,12 @@ impl Simulation {
         self.control.stage.juggler.token()
     }
 
+    /// The simulated Startrek's API, for `HEAT_STARTREK_URL`; the simulator itself tells its token and organisation.
+    #[must_use]
+    pub fn startrek_url(&self) -> String {
+        self.control.stage.startrek.url()
+    }
+
     /// Where the control endpoint and the page are.
     #[must_use]
     pub fn control_addr(&self) -> SocketAddr {
@@ -141,6 +159,12 @@ impl Simulation {
     #[must_use]
     pub fn juggler(&self) -> &Juggler {
         &self.control.stage.juggler
+    }
+
+    /// The simulated Startrek itself.
+    #[must_use]
+    pub fn startrek(&self) -> &Startrek {
+        &self.control.stage.startrek
     }
 
     /// Plays a scenario in place of the running one, as the button does.
@@ -186,12 +210,14 @@ impl Control {
                 (value, left.filter(|_| running.scenario == Scenario::Reset).map(|left| left.as_secs()))
             }
         };
-        let Stage { zabbix, juggler, .. } = &self.stage;
+        let Stage { zabbix, juggler, startrek, .. } = &self.stage;
         let scenarios: Vec<Value> = Scenario::ALL
             .iter()
             .map(|scenario| json!({"name": scenario.name(), "title": scenario.title(), "what": scenario.what()}))
             .collect();
         let counts = zabbix.counts();
+        let issues = startrek.issues();
+        let open = issues.iter().filter(|issue| issue.resolution.is_none()).count();
         json!({
             "map_url": self.map_url,
             "scenarios": scenarios,
@@ -205,6 +231,10 @@ impl Control {
             "juggler": {
                 "url": juggler.url(), "problems": juggler.bad_count(), "asked": juggler.asked_count(),
                 "faults": juggler.faults(),
+            },
+            "startrek": {
+                "url": startrek.url(), "issues": issues.len(), "open": open, "asked": startrek.asked_count(),
+                "faults": startrek.faults(),
             },
         })
     }
@@ -224,6 +254,7 @@ impl Refusal {
 enum System {
     Zabbix,
     Juggler,
+    Startrek,
 }
 
 #[derive(Deserialize)]
@@ -234,6 +265,7 @@ struct FaultRequest {
     method: Option<String>,
     #[serde(default)]
     after: u32,
+    percent: Option<u8>,
     times: Option<u32>,
 }
 
@@ -257,6 +289,29 @@ struct ResolveRequest {
     trigger: Option<String>,
 }
 
+/// What a person does to an issue.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransitionRequest {
+    key: String,
+    transition: String,
+    resolution: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommentRequest {
+    key: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveRequest {
+    key: String,
+    queue: String,
+}
+
 fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Refusal> {
     serde_json::from_slice(request.body()).map_err(|error| Refusal::bad_request(format!("the body: {error}")))
 }
@@ -269,7 +324,8 @@ impl Site for Door {
             http::answer(status, "application/json", json!({ "error": message }).to_string())
         });
         let headers = answer.headers_mut();
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        // Startrek's pages have a policy of their own.
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Some(answer)
@@ -278,9 +334,7 @@ impl Site for Door {
 
 impl Door {
     fn route(&self, request: &Request) -> Result<Answer, Refusal> {
-        // No other site's page may press the buttons.
-        let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-        if request.method() != Method::GET && matches!(site, Some("cross-site" | "same-site")) {
+        if http::is_of_another_site(request) {
             return Err(Refusal(StatusCode::FORBIDDEN, "this is for the page itself".to_owned()));
         }
         let path = request.uri().path();
@@ -304,8 +358,7 @@ impl Door {
                 json(&self.0.state())
             }
             (&Method::DELETE, "/demo/api/fault") => {
-                self.0.stage.zabbix.clear_faults();
-                self.0.stage.juggler.clear_faults();
+                self.0.stage.mend();
                 json(&self.0.state())
             }
             (&Method::POST, "/demo/api/fire") => {
@@ -322,6 +375,17 @@ impl Door {
                 let ResolveRequest { host, trigger } = read(request)?;
                 json(&json!({ "resolved": self.resolve(&host, trigger.as_deref()) }))
             }
+            (method, path) if path.starts_with("/demo/api/startrek") => self.startrek(method, path, request),
+            (&Method::GET, "/demo/startrek") => {
+                let mut answer =
+                    http::answer(StatusCode::PERMANENT_REDIRECT, "text/plain", "/demo/startrek/");
+                answer.headers_mut().insert(LOCATION, HeaderValue::from_static("/demo/startrek/"));
+                Ok(answer)
+            }
+            (_, path) if path.starts_with("/demo/startrek/") => {
+                let path = path.strip_prefix("/demo/startrek").unwrap_or(path);
+                Ok(self.0.stage.startrek.page(path, request))
+            }
             (&Method::POST, path) if path.starts_with("/demo/api/scenario/") => {
                 let name = path.trim_start_matches("/demo/api/scenario/");
                 let scenario = Scenario::named(name).ok_or_else(|| {
@@ -335,11 +399,43 @@ impl Door {
         }
     }
 
-    fn inject(&self, FaultRequest { system, fault, method, after, times }: FaultRequest) {
-        let rule = Rule { fault, method, after, times };
+    /// What people do in Startrek. Each answer is every issue as it is then.
+    fn startrek(&self, method: &Method, path: &str, request: &Request) -> Result<Answer, Refusal> {
+        let startrek = &self.0.stage.startrek;
+        let done = match (method, path.strip_prefix("/demo/api/startrek").unwrap_or(path)) {
+            (&Method::GET, "") => Ok(()),
+            (&Method::DELETE, "") => {
+                startrek.clear();
+                Ok(())
+            }
+            (&Method::POST, "/transition") => {
+                let TransitionRequest { key, transition, resolution } = read(request)?;
+                startrek.transition(&key, &transition, resolution.as_deref())
+            }
+            (&Method::POST, "/comment") => {
+                let CommentRequest { key, text } = read(request)?;
+                startrek.comment(&key, &text)
+            }
+            (&Method::POST, "/move") => {
+                let MoveRequest { key, queue } = read(request)?;
+                startrek.move_to(&key, &queue).map(drop)
+            }
+            _ => return Err(Refusal(StatusCode::NOT_FOUND, format!("there is no {method} {path}"))),
+        };
+        done.map_err(|error| Refusal::bad_request(error.to_string()))?;
+        Ok(http::answer(
+            StatusCode::OK,
+            "application/json",
+            json!({ "issues": startrek.issues() }).to_string(),
+        ))
+    }
+
+    fn inject(&self, FaultRequest { system, fault, method, after, percent, times }: FaultRequest) {
+        let rule = Rule { fault, method, after, percent, times };
         match system {
             System::Zabbix => self.0.stage.zabbix.inject(rule),
             System::Juggler => self.0.stage.juggler.inject(rule),
+            System::Startrek => self.0.stage.startrek.inject(rule),
         }
     }
 
@@ -410,8 +506,15 @@ mod tests {
         assert_eq!((status, &state["zabbix"]["faults"][0]["fault"]), (200, &json!({"status": 503})));
         let body = json!({"system": "juggler", "fault": "drifting_total"});
         assert_eq!(send(&simulation, Method::POST, "api/fault", body).await.0, 200);
+        let rule = json!({"fault": "commit_then_drop", "method": "create", "after": 0, "percent": 30});
+        let mut body = rule.clone();
+        body["system"] = json!("startrek");
+        let (_, state) = send(&simulation, Method::POST, "api/fault", body).await;
+        assert_eq!(state["startrek"]["faults"], json!([rule]));
         let (_, state) = send(&simulation, Method::DELETE, "api/fault", Value::Null).await;
-        assert_eq!((&state["zabbix"]["faults"], &state["juggler"]["faults"]), (&json!([]), &json!([])));
+        for system in ["zabbix", "juggler", "startrek"] {
+            assert_eq!(state[system]["faults"], json!([]), "{system}");
+        }
         for body in [json!({"system": "zabbix", "fault": "earthquake"}), json!({"fault": "html"}), json!(7)] {
             let (status, answer) = send(&simulation, Method::POST, "api/fault", body).await;
             assert!(status == 400 && answer["error"].is_string());
@@ -428,6 +531,52 @@ mod tests {
         assert_eq!(simulation.zabbix().open_problems().len(), before + 1);
         let body = json!({"host": "sas1-0001.sas.example.net", "trigger": "Чайник"});
         assert_eq!(send(&simulation, Method::POST, "api/resolve", body).await.1, json!({"resolved": 1}));
+    }
+
+    #[tokio::test]
+    async fn an_issue_is_closed_commented_moved_and_forgotten_by_hand() {
+        let simulation = start().await;
+        let key = simulation.startrek().open("NETOPS", "Стойка без питания").unwrap();
+        let post = async |path: &str, body: Value| {
+            send(&simulation, Method::POST, &format!("api/startrek/{path}"), body).await
+        };
+        let (status, answer) = post("transition", json!({"key": key, "transition": "close"})).await;
+        assert!(status == 400 && answer["error"].as_str().unwrap().contains("resolution"), "{answer}");
+        let body = json!({"key": key, "transition": "close", "resolution": "fixed"});
+        let (_, answer) = post("transition", body).await;
+        assert_eq!(
+            (&answer["issues"][0]["status"], &answer["issues"][0]["resolution"]),
+            (&json!("closed"), &json!("fixed"))
+        );
+        let (_, state) = send(&simulation, Method::GET, "api/state", Value::Null).await;
+        assert_eq!((&state["startrek"]["issues"], &state["startrek"]["open"]), (&json!(1), &json!(0)));
+        let (_, answer) = post("comment", json!({"key": key, "text": "готово"})).await;
+        assert_eq!(answer["issues"][0]["comments"], json!([{"author": "ivanov", "text": "готово"}]));
+        let (_, answer) = post("move", json!({"key": key, "queue": "DCOPS"})).await;
+        assert_eq!(
+            (&answer["issues"][0]["key"], &answer["issues"][0]["aliases"]),
+            (&json!("DCOPS-1"), &json!(["NETOPS-1"]))
+        );
+        assert_eq!(send(&simulation, Method::GET, "api/startrek", Value::Null).await.1, answer);
+        let (_, answer) = send(&simulation, Method::DELETE, "api/startrek", Value::Null).await;
+        assert_eq!(answer, json!({"issues": []}));
+    }
+
+    #[tokio::test]
+    async fn issues_have_pages_of_which_the_buttons_work() {
+        let simulation = start().await;
+        let key = simulation.startrek().open("NETOPS", "<script>alert(1)</script>").unwrap();
+        let page = format!("http://{}/demo/startrek", simulation.control_addr());
+        let list = reqwest::get(&page).await.unwrap();
+        assert_eq!(list.url().path(), "/demo/startrek/");
+        assert!(list.headers()["content-security-policy"].to_str().unwrap().contains("form-action 'self'"));
+        let list = list.text().await.unwrap();
+        assert!(list.contains("href=\"NETOPS-1\"") && !list.contains("<script>"), "{list}");
+        let pressed = Client::new().post(format!("{page}/{key}")).body("do=close&resolution=fixed");
+        let pressed = pressed.send().await.unwrap();
+        assert_eq!((pressed.status().as_u16(), pressed.url().path()), (200, "/demo/startrek/NETOPS-1"));
+        assert!(pressed.text().await.unwrap().contains("Closed: Fixed"));
+        assert_eq!(simulation.startrek().issue(&key).unwrap().status, "closed");
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::world::Rng;
+
 /// One way for an upstream to misbehave.
 ///
 /// In JSON a fault without a value is its name (`"html"`), one with a value an object (`{"status":503}`).
@@ -15,11 +17,12 @@ use serde_json::Value;
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The HTTP status, with the body that goes with it: Zabbix' 412 and 500 are empty, 502 to 504 are a reverse
-    /// proxy's page, Juggler's 4xx are its error object and its 500 is plain text.
+    /// proxy's page, Juggler's 4xx are its error object and its 500 is plain text, Startrek's 4xx are its error object
+    /// and its 5xx a proxy's page.
     Status(u16),
     /// 429, with `Retry-After` in seconds; 0 leaves the header out.
     TooMany(u64),
-    /// The right answer after so many milliseconds.
+    /// The right answer after so many milliseconds. Startrek does at once what it is asked and is late to say so.
     Slow(u64),
     /// 200 with an HTML page, as a captive portal or a login page of a proxy sends it.
     Html,
@@ -37,11 +40,11 @@ pub enum Fault {
     Empty,
     /// Zabbix: the session is over (`Session terminated, re-login, please.`).
     SessionDeath,
-    /// The credential is not known. Zabbix: `Not authorized.`; Juggler: 401.
+    /// The credential is not known. Zabbix: `Not authorized.`; Juggler and Startrek: 401.
     TokenRefused,
     /// Zabbix: the token was known once (`API token expired.`).
     TokenExpired,
-    /// Zabbix: the user's role forbids the method; Juggler: 403.
+    /// Zabbix: the user's role forbids the method; Juggler and Startrek: 403.
     Forbidden,
     /// Zabbix: its database is away (6.0 answers with code 1, 7.0 with -32603).
     DatabaseDown,
@@ -51,6 +54,12 @@ pub enum Fault {
     DriftingTotal,
     /// Juggler: every page but the first begins with the last event of the page before.
     RepeatedEvents,
+    /// Startrek: the request is carried out, and the connection closes without an answer.
+    CommitThenDrop,
+    /// Startrek: a creation that is answered 409 hides the issue from `_findByUnique` for so many milliseconds.
+    UniqueLag(u64),
+    /// Startrek: just before the request somebody moves the issue it names to another queue.
+    Moved,
 }
 
 impl Fault {
@@ -74,12 +83,15 @@ impl Fault {
 pub struct Rule {
     /// What happens.
     pub fault: Fault,
-    /// Only in requests for this (Zabbix' method, Juggler's path); every request without it.
+    /// Only in requests for this (Zabbix' method, Juggler's path, Startrek's operation); every request without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// So many matching requests are spared first.
     #[serde(default)]
     pub after: u32,
+    /// Of the others so many in a hundred are struck, by chance; all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
     /// So many are struck then; until cleared without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -89,7 +101,7 @@ impl Rule {
     /// Strikes every request until cleared.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { fault, method: None, after: 0, times: None }
+        Self { fault, method: None, after: 0, percent: None, times: None }
     }
 
     /// Strikes requests for `method` only.
@@ -103,6 +115,13 @@ impl Rule {
     #[must_use]
     pub fn after(mut self, count: u32) -> Self {
         self.after = count;
+        self
+    }
+
+    /// Strikes so many in a hundred, by chance: the same ones in every run that asks in the same order.
+    #[must_use]
+    pub fn percent(mut self, percent: u8) -> Self {
+        self.percent = Some(percent);
         self
     }
 
@@ -121,25 +140,40 @@ impl From<Fault> for Rule {
 }
 
 /// The rules in force. One that has struck as often as it should is gone.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<Rule>>);
+#[derive(Debug)]
+pub(crate) struct Faults {
+    rules: Mutex<Vec<Rule>>,
+    dice: Mutex<Rng>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self::seeded(1)
+    }
+}
 
 impl Faults {
+    /// None, with chances that fall as `seed` has it.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self { rules: Mutex::default(), dice: Mutex::new(Rng(seed)) }
+    }
+
     pub(crate) fn add(&self, rule: Rule) {
-        lock(&self.0).push(rule);
+        lock(&self.rules).push(rule);
     }
 
     pub(crate) fn clear(&self) {
-        lock(&self.0).clear();
+        lock(&self.rules).clear();
     }
 
     pub(crate) fn rules(&self) -> Vec<Rule> {
-        lock(&self.0).clone()
+        lock(&self.rules).clone()
     }
 
     /// What strikes a request for these methods (several in a batch). Counts it.
     pub(crate) fn striking(&self, methods: &[&str]) -> Vec<Fault> {
-        let mut rules = lock(&self.0);
+        let mut rules = lock(&self.rules);
+        let mut dice = lock(&self.dice);
         let mut striking = Vec::new();
         rules.retain_mut(|rule| {
             let wanted = rule.method.as_deref();
@@ -149,6 +183,9 @@ impl Faults {
             }
             if rule.after > 0 {
                 rule.after -= 1;
+                return true;
+            }
+            if rule.percent.is_some_and(|percent| dice.below(100) >= u64::from(percent)) {
                 return true;
             }
             striking.push(rule.fault.clone());
@@ -165,7 +202,7 @@ impl Faults {
 /// One request that a simulator has had.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Zabbix' method, or Juggler's path.
+    /// Zabbix' method, Juggler's path, or Startrek's operation.
     pub method: String,
     /// Its parameters.
     pub params: Value,
@@ -268,11 +305,36 @@ mod tests {
     }
 
     #[test]
+    fn a_chance_strikes_about_so_often_and_in_every_run_the_same_requests() {
+        let struck = |seed: u64| {
+            let faults = Faults::seeded(seed);
+            faults.add(Rule::new(Fault::Html).percent(30));
+            (0..1_000).map(|_| !faults.striking(&["create"]).is_empty()).collect::<Vec<bool>>()
+        };
+        let first = struck(1);
+        let count = first.iter().filter(|struck| **struck).count();
+        assert!((240..=360).contains(&count), "{count}");
+        assert_eq!(first, struck(1));
+        assert_ne!(first, struck(2));
+    }
+
+    #[test]
+    fn never_and_always_are_chances_too() {
+        let faults = Faults::default();
+        faults.add(Rule::new(Fault::Html).percent(0));
+        faults.add(Rule::new(Fault::Reset).percent(100).times(2));
+        let struck: Vec<Vec<Fault>> = (0..3).map(|_| faults.striking(&["create"])).collect();
+        assert_eq!(struck, [vec![Fault::Reset], vec![Fault::Reset], vec![]]);
+    }
+
+    #[test]
     fn a_rule_is_written_the_way_a_person_types_it() {
         let rule: Rule = serde_json::from_str(r#"{"fault":{"status":503},"times":1}"#).unwrap();
         assert_eq!(rule, Rule::new(Fault::Status(503)).times(1));
         let rule: Rule = serde_json::from_str(r#"{"fault":"cut_json","method":"problem.get"}"#).unwrap();
         assert_eq!(rule, Rule::new(Fault::CutJson).on("problem.get"));
+        let rule: Rule = serde_json::from_str(r#"{"fault":"commit_then_drop","percent":30}"#).unwrap();
+        assert_eq!(rule, Rule::new(Fault::CommitThenDrop).percent(30));
     }
 
     #[test]

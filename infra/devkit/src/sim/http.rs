@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode, http};
+use hyper::{Method, Response, StatusCode, http};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -167,6 +167,12 @@ pub(crate) fn query_value(uri: &http::Uri, name: &str) -> Option<String> {
     url::form_urlencoded::parse(uri.query()?.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
+}
+
+/// Whether a browser made this request for another site's page, which must not press our buttons.
+pub(crate) fn is_of_another_site(request: &Request) -> bool {
+    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    request.method() != Method::GET && matches!(site, Some("cross-site" | "same-site"))
 }
 
 /// Text made safe for HTML.

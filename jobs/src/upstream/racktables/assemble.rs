@@ -8,39 +8,19 @@ use super::super::inventory::ranges;
 use super::super::layout::USUAL_HEIGHT;
 use super::markup::cleaned;
 use super::rows::{
-    AttributeRow, LinkRow, ObjectRow, Tables, TagRow, TaggedRow, UnitRow, WordRow, attribute, object_type,
-    text,
+    AttributeRow, LinkRow, ObjectRow, Tables, TagRow, TaggedRow, UnitRow, VlanSwitchRow, WordRow, attribute,
+    object_type, text,
 };
 
-/// Which racks are numbered from top to bottom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reversed {
-    All,
-    /// Those with this tag, given to them or above one that is.
-    Tagged(String),
-    These(HashSet<u64>),
-}
-
-impl Reversed {
-    fn holds(&self, rack: &Rack) -> bool {
-        match self {
-            Self::All => true,
-            Self::Tagged(tag) => rack.tags.contains(tag),
-            Self::These(racks) => racks.contains(&rack.id),
-        }
-    }
-}
-
 /// The inventory the tables describe, not yet normalised, and what is wrong with them.
-pub(super) fn assemble(tables: Tables, reversed: &Reversed) -> (Inventory, Vec<Damage>) {
+pub(super) fn assemble(tables: Tables) -> (Inventory, Vec<Damage>) {
     let mut site = Site::default();
-    site.add_objects(tables.objects, &Attributes::new(tables.attributes, tables.dictionary), &tables.units);
+    let attributes = Attributes::new(tables.attributes, tables.dictionary, tables.dictionary_attributes);
+    let network = Network::new(tables.with_ports, tables.vlan_switches);
+    site.add_objects(tables.objects, &attributes, &network, &tables.units);
     site.link(tables.links);
     site.mount(tables.units);
     site.tag(tables.tagged, &Tags::new(tables.tags));
-    for rack in site.racks.values_mut() {
-        rack.reversed = reversed.holds(rack);
-    }
     let inventory = Inventory {
         locations: site.locations.into_values().collect(),
         rows: site.rows.into_values().collect(),
@@ -62,7 +42,13 @@ struct Site {
 }
 
 impl Site {
-    fn add_objects(&mut self, objects: Vec<ObjectRow>, attributes: &Attributes, units: &[UnitRow]) {
+    fn add_objects(
+        &mut self,
+        objects: Vec<ObjectRow>,
+        attributes: &Attributes,
+        network: &Network,
+        units: &[UnitRow],
+    ) {
         let mut highest: HashMap<u32, u32> = HashMap::new();
         for unit in units {
             let highest = highest.entry(unit.rack_id).or_default();
@@ -94,7 +80,7 @@ impl Site {
                     self.racks.insert(id, rack);
                 }
                 _ => {
-                    self.devices.insert(id, device(object, attributes));
+                    self.devices.insert(id, device(object, attributes, network));
                 }
             }
         }
@@ -232,9 +218,13 @@ fn set(place: Option<&mut Option<u64>>, parent: Option<u64>) {
     }
 }
 
-fn device(object: ObjectRow, attributes: &Attributes) -> Device {
+fn device(object: ObjectRow, attributes: &Attributes, network: &Network) -> Device {
+    let mut automatic_tags = vec![format!("$typeid_{}", object.objtype_id)];
+    automatic_tags.extend(attributes.automatic_tags(object.id));
+    automatic_tags.extend(network.automatic_tags(object.id));
     Device {
         id: object.id.into(),
+        automatic_tags,
         // Nameless objects stay so: a made-up name could match a host.
         name: text(object.name),
         label: text(object.label),
@@ -256,16 +246,19 @@ struct Attributes {
     values: HashMap<(u32, u32), AttributeRow>,
     /// Without markup.
     words: HashMap<u32, String>,
+    /// Those that point into it.
+    of_dictionary: Vec<u32>,
 }
 
 impl Attributes {
-    fn new(values: Vec<AttributeRow>, dictionary: Vec<WordRow>) -> Self {
+    fn new(values: Vec<AttributeRow>, dictionary: Vec<WordRow>, of_dictionary: Vec<u32>) -> Self {
         Self {
             values: values.into_iter().map(|value| ((value.object_id, value.attr_id), value)).collect(),
             words: dictionary
                 .into_iter()
                 .map(|word| (word.dict_key, cleaned(&text(word.dict_value))))
                 .collect(),
+            of_dictionary,
         }
     }
 
@@ -280,6 +273,39 @@ impl Attributes {
 
     fn word(&self, key: u32) -> String {
         self.words.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// One for each attribute that points into the dictionary, also where the object's type has it no more.
+    fn automatic_tags(&self, object_id: u32) -> impl Iterator<Item = String> {
+        let keys = self.of_dictionary.iter().filter_map(move |id| Some((id, self.number(object_id, *id)?)));
+        keys.map(|(id, key)| format!("$attr_{id}_{key}"))
+    }
+}
+
+/// What objects are connected by.
+struct Network {
+    with_ports: Option<HashSet<u32>>,
+    vlan_switches: HashMap<u32, VlanSwitchRow>,
+}
+
+impl Network {
+    fn new(with_ports: Option<HashSet<u32>>, vlan_switches: Vec<VlanSwitchRow>) -> Self {
+        let vlan_switches = vlan_switches.into_iter().map(|switch| (switch.object_id, switch)).collect();
+        Self { with_ports, vlan_switches }
+    }
+
+    /// Where ports may not be read, nothing is known to have none.
+    fn automatic_tags(&self, object_id: u32) -> Vec<String> {
+        let mut tags = Vec::new();
+        if self.with_ports.as_ref().is_some_and(|with_ports| !with_ports.contains(&object_id)) {
+            tags.push("$portless".to_owned());
+        }
+        if let Some(switch) = self.vlan_switches.get(&object_id) {
+            tags.push("$runs_8021Q".to_owned());
+            tags.push(format!("$8021Q_domain_{}", switch.domain_id));
+            tags.push(format!("$8021Q_tpl_{}", switch.template_id));
+        }
+        tags
     }
 }
 
@@ -296,16 +322,18 @@ impl Tags {
         Self(lines.into_iter().map(|line| (line.id, (line.parent_id, text(line.tag)))).collect())
     }
 
-    /// The tag and, as RackTables does, all the tags above it.
+    /// The tag and, as RackTables does, all the tags above it. Those lead to a root, or there are none: what is in a
+    /// circle, or below one, has nothing above it.
     fn with_implicit(&self, id: u32) -> Vec<String> {
-        let mut names = Vec::new();
+        let Some((parent, name)) = self.0.get(&id) else { return Vec::new() };
+        let mut names = vec![name.clone()];
         let mut seen = HashSet::new();
-        let mut at = Some(id);
-        while let Some(id) = at
-            && seen.insert(id)
-            && let Some((parent, name)) = self.0.get(&id)
-        {
-            names.push(name.clone());
+        let mut at = *parent;
+        while let Some(id) = at {
+            let Some((parent, above)) = self.0.get(&id).filter(|_| seen.insert(id)) else {
+                return vec![name.clone()];
+            };
+            names.push(above.clone());
             at = *parent;
         }
         names
@@ -359,7 +387,7 @@ mod tests {
     }
 
     fn read(tables: Tables) -> (Inventory, Vec<String>) {
-        let (mut inventory, mut damage) = assemble(tables, &Reversed::These(HashSet::new()));
+        let (mut inventory, mut damage) = assemble(tables);
         damage.append(&mut inventory.normalise());
         damage.sort();
         let damage = damage.iter().map(|d| format!("{} {} {}", d.what, d.id, d.problem)).collect();
@@ -483,7 +511,43 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_brings_the_tags_above_it_even_where_the_tree_bites_its_tail() {
+    fn what_only_racktables_knows_of_a_device_becomes_automatic_tags() {
+        let word = |object_id, attr_id, uint_value| AttributeRow {
+            object_id,
+            attr_id,
+            uint_value,
+            ..AttributeRow::default()
+        };
+        let tables = Tables {
+            objects: vec![server(5), server(6), object(7, 50_001)],
+            attributes: vec![
+                word(5, attribute::HARDWARE, Some(700)),
+                word(5, 4, Some(252)),
+                // A number, a date or a text is none, nor is a word that was taken away.
+                word(5, 21, Some(1_795_468_075)),
+                word(6, 4, Some(0)),
+                word(7, 4, None),
+            ],
+            dictionary_attributes: vec![attribute::HARDWARE, 4, 30],
+            with_ports: Some(HashSet::from([5, 6])),
+            vlan_switches: vec![VlanSwitchRow { object_id: 6, domain_id: 1, template_id: 3 }],
+            ..Tables::default()
+        };
+        let tags = |tables| read(tables).0.devices.into_iter().map(|d| d.automatic_tags).collect::<Vec<_>>();
+        assert_eq!(
+            tags(tables.clone()),
+            [
+                vec!["$attr_2_700", "$attr_4_252", "$typeid_4"],
+                vec!["$8021Q_domain_1", "$8021Q_tpl_3", "$runs_8021Q", "$typeid_4"],
+                vec!["$portless", "$typeid_50001"],
+            ]
+        );
+        let without_ports = tags(Tables { with_ports: None, ..tables });
+        assert_eq!(without_ports[2], ["$typeid_50001"], "what cannot be read is not said");
+    }
+
+    #[test]
+    fn a_tag_brings_the_tags_above_it_unless_the_tree_bites_its_tail() {
         let tag = |id, parent_id, tag: &str| TagRow { id, parent_id, tag: Some(text(tag)) };
         let tagged = |realm: &str, entity_id, tag_id| TaggedRow {
             entity_realm: Text(realm.to_owned()),
@@ -498,12 +562,21 @@ mod tests {
                 tag(2, Some(1), "москва"),
                 tag(3, Some(4), "x"),
                 tag(4, Some(3), "y"),
+                tag(5, Some(4), "below"),
+                tag(6, Some(99), "torn off"),
+                tag(7, Some(6), "leaf"),
             ],
-            tagged: vec![tagged("object", 5, 2), tagged("object", 5, 1), tagged("rack", 1, 3)],
+            tagged: vec![
+                tagged("object", 5, 2),
+                tagged("object", 5, 1),
+                tagged("object", 5, 7),
+                tagged("rack", 1, 3),
+                tagged("rack", 1, 5),
+            ],
             ..Tables::default()
         });
-        assert_eq!(inventory.devices[0].tags, ["site", "москва"]);
-        assert_eq!(inventory.racks[0].tags, ["x", "y"]);
+        assert_eq!(inventory.devices[0].tags, ["leaf", "site", "москва"]);
+        assert_eq!(inventory.racks[0].tags, ["below", "x"]);
         assert!(damage.is_empty(), "{damage:?}");
     }
 }

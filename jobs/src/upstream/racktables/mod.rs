@@ -10,9 +10,10 @@
 //! [`GRANTS`] is the same text:
 //! ```sql
 //! GRANT SELECT ON `racktables_db`.`Object` TO 'heat'@'%';
-//! -- and so EntityLink, AttributeValue, Dictionary, RackSpace, TagTree, TagStorage, Config and Script
+//! -- and so EntityLink, AttributeValue, Dictionary, RackSpace, TagTree, TagStorage, Config,
+//! -- Script, Attribute, Port and VLANSwitch
 //! ```
-//! Without `Script` everything but RackCode works.
+//! The last four are for [RackCode](heat::rackcode) alone; what may not be read of them is missing there.
 //!
 //! # The URL
 //! `mysql://user:password@host:3306/racktables_db`, with `%`-escapes where the user or the password hold `/`, `@`,
@@ -26,8 +27,13 @@
 //! - A device without a name keeps its empty name, so that no host matches it; RackTables shows such an object as
 //!   `[type] #id`, and whoever shows it has both.
 //! - Tags include those above them in the tree, as RackTables has it.
+//! - Of the RackCode script only the predicates are kept. A broken one defines none, as RackTables has it.
+//! - Racks are numbered from the top where RackTables' setting `REVERSED_RACKS_LISTSRC`, an expression, holds for them,
+//!   and where Heat's own list says so.
 
 mod assemble;
+#[cfg(test)]
+mod contract;
 mod markup;
 mod rows;
 
@@ -37,12 +43,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
-use heat::inventory::RackId;
+use heat::inventory::{Inventory, Rack, RackId};
+use heat::rackcode::{Expression, Predicates, TagIndex};
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use tokio::time::timeout;
 use url::Url;
 
-use self::assemble::{Reversed, assemble};
+use self::assemble::assemble;
 use self::rows::Tables;
 use super::inventory::{InventoryUrlError, Reading};
 
@@ -57,11 +64,17 @@ GRANT SELECT ON `racktables_db`.`TagTree` TO 'heat'@'%';
 GRANT SELECT ON `racktables_db`.`TagStorage` TO 'heat'@'%';
 GRANT SELECT ON `racktables_db`.`Config` TO 'heat'@'%';
 GRANT SELECT ON `racktables_db`.`Script` TO 'heat'@'%';
+GRANT SELECT ON `racktables_db`.`Attribute` TO 'heat'@'%';
+GRANT SELECT ON `racktables_db`.`Port` TO 'heat'@'%';
+GRANT SELECT ON `racktables_db`.`VLANSwitch` TO 'heat'@'%';
 ";
 
 /// Without these nothing can be read.
 const TABLES: [&str; 8] =
     ["Object", "EntityLink", "AttributeValue", "Dictionary", "RackSpace", "TagTree", "TagStorage", "Config"];
+
+/// Without these RackCode lacks predicates or automatic tags, and nothing else is missing.
+const RACKCODE_TABLES: [&str; 4] = ["Script", "Attribute", "Port", "VLANSwitch"];
 
 /// The first version whose racks are objects.
 const OLDEST: [u32; 2] = [0, 20];
@@ -216,7 +229,7 @@ impl RackTables {
     async fn read_patiently(&self, doing: &mut &'static str) -> Result<Reading, RackTablesError> {
         let mut connection = self.connect().await?;
         *doing = "looking which tables there are";
-        let script_refused = self.probe(&mut connection).await?;
+        let refused = self.probe(&mut connection).await?;
         let mut remarks = Vec::new();
         *doing = "beginning to read";
         // MySQL before 5.6 knows no read-only session. It is a second lock; the rights are the first.
@@ -225,8 +238,8 @@ impl RackTables {
                 "this MySQL knows no read-only session; only the user's rights protect RackTables".into(),
             );
         }
-        let outcome = self.read_snapshot(&mut connection, doing, script_refused.is_none()).await;
-        let (version, reversed, rackcode, tables) = match outcome {
+        let may_read = |table: &str| refused.iter().all(|(refused, _)| *refused != table);
+        let read = match self.read_snapshot(&mut connection, doing, may_read).await {
             Ok(read) => read,
             Err(Failure::Query(error)) => {
                 return Err(RackTablesError::Query { doing, reason: error.to_string() });
@@ -237,21 +250,21 @@ impl RackTables {
         let _ = connection.batch_execute("COMMIT").await;
         drop(connection);
 
-        let series = series(&version);
-        if series.is_some_and(|series| series > NEWEST) {
+        let Snapshot { version, reversed, script, tables } = read;
+        if series(&version).is_some_and(|series| series > NEWEST) {
             remarks.push(format!("RackTables {version} is newer than 0.22, the last whose schema is known"));
         }
-        let reversed = self.reversed(reversed, &mut remarks);
-        if let Some(reason) = script_refused {
-            remarks.push(format!(
-                "RackTables' RackCode cannot be read: {reason}; mend it with: {}",
-                self.grant("Script")
-            ));
+        remarks.extend(self.missing_for_rackcode(&refused));
+        let (mut inventory, damage) = assemble(tables);
+        inventory.rackcode = script.unwrap_or_default();
+        // As RackTables itself has it; what is wrong with the script is told in any case.
+        let predicates = Predicates::of(&inventory).unwrap_or_default();
+        let reversed = reversed_racks(reversed.as_deref(), &inventory.racks, &predicates, &mut remarks);
+        for rack in &mut inventory.racks {
+            rack.reversed = reversed.contains(&rack.id) || self.reversed_racks.contains(&rack.id);
         }
-        let (inventory, damage) = assemble(tables, &reversed);
         let mut reading = Reading::new(inventory, damage, format!("RackTables {version}"));
         reading.remarks.append(&mut remarks);
-        reading.rackcode = rackcode;
         Ok(reading)
     }
 
@@ -267,20 +280,28 @@ impl RackTables {
         AsyncMysqlConnection::try_from(connection).await.map_err(|error| failed(error.to_string()))
     }
 
-    /// Tries every table, so that one message names all that is missing; returns why `Script`, which Heat can do
-    /// without, may not be read.
-    async fn probe(&self, connection: &mut AsyncMysqlConnection) -> Result<Option<String>, RackTablesError> {
-        let (mut reasons, mut grants) = (Vec::new(), Vec::new());
-        for table in TABLES {
-            if let Some(reason) = refused(connection, table).await {
-                reasons.push(format!("{table} ({reason})"));
-                grants.push(self.grant(table));
-            }
+    /// Tries every table, so that one message names all that is missing; returns which of those that Heat can do
+    /// without may not be read, and why.
+    async fn probe(
+        &self,
+        connection: &mut AsyncMysqlConnection,
+    ) -> Result<Vec<(&'static str, String)>, RackTablesError> {
+        let missing = refused(connection, &TABLES).await;
+        if missing.is_empty() {
+            return Ok(refused(connection, &RACKCODE_TABLES).await);
         }
-        if !reasons.is_empty() {
-            return Err(RackTablesError::Tables { reasons: reasons.join("; "), grants: grants.join(" ") });
-        }
-        Ok(refused(connection, "Script").await)
+        Err(RackTablesError::Tables { reasons: reasons(&missing), grants: self.grants(&missing) })
+    }
+
+    fn missing_for_rackcode(&self, refused: &[(&'static str, String)]) -> Option<String> {
+        let (reasons, grants) = (reasons(refused), self.grants(refused));
+        (!refused.is_empty())
+            .then(|| format!("RackTables' RackCode cannot be read whole: {reasons}; mend it with: {grants}"))
+    }
+
+    fn grants(&self, refused: &[(&'static str, String)]) -> String {
+        let grants: Vec<_> = refused.iter().map(|(table, _)| self.grant(table)).collect();
+        grants.join(" ")
     }
 
     fn grant(&self, table: &str) -> String {
@@ -292,15 +313,16 @@ impl RackTables {
         &self,
         connection: &mut AsyncMysqlConnection,
         doing: &mut &'static str,
-        with_script: bool,
-    ) -> Result<(String, Option<String>, Option<String>, Tables), Failure> {
+        may_read: impl Fn(&str) -> bool,
+    ) -> Result<Snapshot, Failure> {
         connection.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT").await?;
         *doing = "reading the settings";
-        let version = self.version(rows::setting(connection, "DB_VERSION").await?)?;
+        let version = rows::setting(connection, "DB_VERSION").await?;
+        let version = self.version(version.map(|version| version.trim().to_owned()))?;
         let reversed = rows::setting(connection, "REVERSED_RACKS_LISTSRC").await?;
-        let rackcode = if with_script { rows::script(connection, "RackCode").await? } else { None };
-        let tables = Tables::read(connection, doing).await?;
-        Ok((version, reversed, rackcode, tables))
+        let script = if may_read("Script") { rows::script(connection, "RackCode").await? } else { None };
+        let tables = Tables::read(connection, doing, may_read).await?;
+        Ok(Snapshot { version, reversed, script, tables })
     }
 
     fn version(&self, found: Option<String>) -> Result<String, RackTablesError> {
@@ -316,36 +338,38 @@ impl RackTables {
             }),
         }
     }
+}
 
-    /// Which racks are numbered from the top. RackTables keeps a RackCode expression; of those Heat knows the two
-    /// constants and a single tag.
-    fn reversed(&self, expression: Option<String>, remarks: &mut Vec<String>) -> Reversed {
-        let expression = expression.unwrap_or_default();
-        if expression == "true" {
-            return Reversed::All;
+/// The racks that RackTables numbers from the top; none where its expression is wrong, as RackTables itself has it.
+fn reversed_racks(
+    expression: Option<&str>,
+    racks: &[Rack],
+    predicates: &Predicates,
+    remarks: &mut Vec<String>,
+) -> HashSet<RackId> {
+    // Older versions know no such setting.
+    match Expression::parse_setting(expression.unwrap_or("false")) {
+        Ok(expression) => {
+            let racks = Inventory { racks: racks.to_vec(), ..Inventory::default() };
+            TagIndex::new(&racks, predicates).members(&expression).racks.into_iter().collect()
         }
-        if let Some(tag) = single_tag(&expression) {
-            return Reversed::Tagged(tag.to_owned());
-        }
-        if !matches!(expression.as_str(), "false" | "") {
-            let instead = if self.reversed_racks.is_empty() {
-                "shows none so; list their ids as reversed_racks"
-            } else {
-                "goes by reversed_racks"
-            };
+        Err(error) => {
             remarks.push(format!(
-                "RackTables numbers the racks of {expression:?} from the top (REVERSED_RACKS_LISTSRC); Heat cannot \
-                 evaluate that and {instead}"
+                "RackTables' REVERSED_RACKS_LISTSRC is no expression, so that it numbers no rack from the top: {error}"
             ));
+            HashSet::new()
         }
-        Reversed::These(self.reversed_racks.clone())
     }
 }
 
-/// The tag of a RackCode expression that is nothing but `{tag}`. Names with `$` are not tags that people give.
-fn single_tag(expression: &str) -> Option<&str> {
-    let tag = expression.strip_prefix('{')?.strip_suffix('}')?.trim();
-    (!tag.is_empty() && !tag.starts_with('$') && !tag.contains(['{', '}'])).then_some(tag)
+/// What was read, all of one moment.
+struct Snapshot {
+    version: String,
+    /// The expression for the racks that are numbered from the top.
+    reversed: Option<String>,
+    /// The RackCode script.
+    script: Option<String>,
+    tables: Tables,
 }
 
 /// Why a snapshot was not read.
@@ -366,12 +390,23 @@ impl From<RackTablesError> for Failure {
     }
 }
 
-async fn refused(connection: &mut AsyncMysqlConnection, table: &str) -> Option<String> {
-    connection
-        .batch_execute(&format!("SELECT 1 FROM `{table}` LIMIT 0"))
-        .await
-        .err()
-        .map(|error| error.to_string())
+/// Those of the tables that may not be read, each with the server's words.
+async fn refused(
+    connection: &mut AsyncMysqlConnection,
+    tables: &[&'static str],
+) -> Vec<(&'static str, String)> {
+    let mut refused = Vec::new();
+    for &table in tables {
+        if let Err(error) = connection.batch_execute(&format!("SELECT 1 FROM `{table}` LIMIT 0")).await {
+            refused.push((table, error.to_string()));
+        }
+    }
+    refused
+}
+
+fn reasons(refused: &[(&'static str, String)]) -> String {
+    let reasons: Vec<_> = refused.iter().map(|(table, reason)| format!("{table} ({reason})")).collect();
+    reasons.join("; ")
 }
 
 fn connect_reason(error: &mysql_async::Error) -> String {
@@ -503,16 +538,8 @@ mod tests {
     #[test]
     fn the_grants_are_for_exactly_the_tables_that_are_read() {
         let granted: Vec<_> = GRANTS.lines().map(|line| line.split('`').nth(3).unwrap()).collect();
-        let read: Vec<_> = TABLES.into_iter().chain(["Script"]).collect();
+        let read: Vec<_> = TABLES.into_iter().chain(RACKCODE_TABLES).collect();
         assert_eq!(granted, read);
-    }
-
-    #[test]
-    fn only_an_expression_that_is_one_tag_is_one() {
-        assert_eq!(single_tag("{ top down }"), Some("top down"));
-        for other in ["{$row_A}", "{a} and {b}", "not {a}", "{}", "a", ""] {
-            assert_eq!(single_tag(other), None, "{other}");
-        }
     }
 
     #[test]

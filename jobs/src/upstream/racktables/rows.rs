@@ -8,6 +8,8 @@
 //! Every name of a table is in backticks (`Row` is reserved in MySQL 8), and nothing needs more than MySQL 5.5. All of
 //! these columns are the same from 0.20.0 to 0.22.0.
 
+use std::collections::HashSet;
+
 use diesel::deserialize::{self, FromSql, FromSqlRow, QueryableByName};
 use diesel::mysql::{Mysql, MysqlValue};
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Unsigned};
@@ -73,10 +75,19 @@ pub(super) struct AttributeRow {
     pub(super) uint_value: Option<u32>,
 }
 
-/// Those that [`attribute`] names.
-const ATTRIBUTES: &str = "\
-SELECT object_id, attr_id, string_value, uint_value
-FROM `AttributeValue` WHERE attr_id IN (1, 2, 3, 27, 29) AND object_id > ? AND object_id <= ?";
+/// Those that [`attribute`] names, and those that point into the dictionary.
+fn attributes_query(of_dictionary: &[u32]) -> String {
+    let named =
+        [attribute::SERIAL, attribute::HARDWARE, attribute::FQDN, attribute::HEIGHT, attribute::ORDER];
+    let ids: Vec<_> = named.iter().chain(of_dictionary).map(u32::to_string).collect();
+    format!(
+        "SELECT object_id, attr_id, string_value, uint_value FROM `AttributeValue` \
+         WHERE attr_id IN ({}) AND object_id > ? AND object_id <= ?",
+        ids.join(", ")
+    )
+}
+
+const DICTIONARY_ATTRIBUTES: &str = "SELECT id FROM `Attribute` WHERE type = 'dict' ORDER BY id";
 
 /// The attributes that are read. Their numbers are RackTables' own and the same at every site.
 pub(super) mod attribute {
@@ -174,11 +185,34 @@ pub(super) struct TagRow {
 
 const TAGS: &str = "SELECT id, parent_id, tag FROM `TagTree`";
 
-/// A setting or a script.
+/// Something of which the id alone is read.
+#[derive(Clone, Debug, Default, QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = Uint)]
+    id: u32,
+}
+
+const WITH_PORTS: &str = "SELECT DISTINCT object_id AS id FROM `Port`";
+
+/// An object whose VLANs RackTables manages.
+#[derive(Clone, Debug, Default, QueryableByName)]
+#[expect(clippy::struct_field_names, reason = "the columns are called so")]
+pub(super) struct VlanSwitchRow {
+    #[diesel(sql_type = Uint)]
+    pub(super) object_id: u32,
+    #[diesel(sql_type = Uint)]
+    pub(super) domain_id: u32,
+    #[diesel(sql_type = Uint)]
+    pub(super) template_id: u32,
+}
+
+const VLAN_SWITCHES: &str = "SELECT object_id, domain_id, template_id FROM `VLANSwitch`";
+
+/// A setting or a script, of which blanks are a part.
 #[derive(Clone, Debug, Default, QueryableByName)]
 struct ValueRow {
     #[diesel(sql_type = Nullable<Binary>)]
-    value: Option<Text>,
+    value: Option<Vec<u8>>,
 }
 
 /// Everything that is read, as it was read.
@@ -191,16 +225,24 @@ pub(super) struct Tables {
     pub(super) units: Vec<UnitRow>,
     pub(super) tagged: Vec<TaggedRow>,
     pub(super) tags: Vec<TagRow>,
+    /// The attributes that point into the dictionary; empty where that may not be read.
+    pub(super) dictionary_attributes: Vec<u32>,
+    /// The objects that have ports; none where that may not be read.
+    pub(super) with_ports: Option<HashSet<u32>>,
+    pub(super) vlan_switches: Vec<VlanSwitchRow>,
 }
 
 impl Tables {
-    /// Reads them all; `doing` is what an error is about.
+    /// Reads them all but those that may not be read; `doing` is what an error is about.
     pub(super) async fn read(
         connection: &mut AsyncMysqlConnection,
         doing: &mut &'static str,
+        may_read: impl Fn(&str) -> bool,
     ) -> diesel::QueryResult<Self> {
         *doing = "reading the objects";
-        let (objects, attributes) = objects(connection).await?;
+        let dictionary_attributes =
+            if may_read("Attribute") { ids(connection, DICTIONARY_ATTRIBUTES).await? } else { Vec::new() };
+        let (objects, attributes) = objects(connection, &dictionary_attributes).await?;
         *doing = "reading the dictionary";
         let dictionary = diesel::sql_query(DICTIONARY).load(connection).await?;
         *doing = "reading what is in what";
@@ -210,13 +252,42 @@ impl Tables {
         *doing = "reading the tags";
         let tagged = diesel::sql_query(TAGGED).load(connection).await?;
         let tags = diesel::sql_query(TAGS).load(connection).await?;
-        Ok(Self { objects, attributes, dictionary, links, units, tagged, tags })
+        *doing = "reading ports and VLANs";
+        let with_ports = if may_read("Port") {
+            Some(ids(connection, WITH_PORTS).await?.into_iter().collect())
+        } else {
+            None
+        };
+        let vlan_switches = if may_read("VLANSwitch") {
+            diesel::sql_query(VLAN_SWITCHES).load(connection).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            objects,
+            attributes,
+            dictionary,
+            links,
+            units,
+            tagged,
+            tags,
+            dictionary_attributes,
+            with_ports,
+            vlan_switches,
+        })
     }
+}
+
+async fn ids(connection: &mut AsyncMysqlConnection, query: &str) -> diesel::QueryResult<Vec<u32>> {
+    let rows: Vec<IdRow> = diesel::sql_query(query).load(connection).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 async fn objects(
     connection: &mut AsyncMysqlConnection,
+    dictionary_attributes: &[u32],
 ) -> diesel::QueryResult<(Vec<ObjectRow>, Vec<AttributeRow>)> {
+    let attributes_query = attributes_query(dictionary_attributes);
     let (mut objects, mut attributes) = (Vec::<ObjectRow>::new(), Vec::new());
     let mut after = 0;
     loop {
@@ -224,7 +295,7 @@ async fn objects(
         let read = page.len();
         objects.append(&mut page);
         let upto = objects.last().map_or(after, |object| object.id);
-        let query = diesel::sql_query(ATTRIBUTES).bind::<Uint, _>(after).bind::<Uint, _>(upto);
+        let query = diesel::sql_query(&attributes_query).bind::<Uint, _>(after).bind::<Uint, _>(upto);
         attributes.append(&mut query.load(connection).await?);
         if read < OBJECTS_A_PAGE {
             return Ok((objects, attributes));
@@ -277,5 +348,6 @@ async fn value(
 ) -> diesel::QueryResult<Option<String>> {
     let rows: Vec<ValueRow> =
         diesel::sql_query(query).bind::<diesel::sql_types::Text, _>(name).load(connection).await?;
-    Ok(rows.into_iter().next().and_then(|row| row.value).map(|value| value.0))
+    let value = rows.into_iter().next().and_then(|row| row.value);
+    Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
 }

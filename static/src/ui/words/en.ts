@@ -1,4 +1,5 @@
 /** Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing. */
+import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
 
 const digits = new Intl.NumberFormat("en");
 
@@ -6,6 +7,58 @@ const digits = new Intl.NumberFormat("en");
 const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
 
 const many = (count: number, one: string, other: string) => `${grouped(count)} ${count === 1 ? one : other}`;
+
+/** The server says the same of the filters that it is sent. */
+function mistake(wrong: Mistake): string {
+  switch (wrong.kind) {
+    case "tooLong":
+      return `the filter has ${wrong.length} characters; at most ${LONGEST} are taken`;
+    case "tooDeep":
+      return `parentheses and negations are nested more than ${DEEPEST} deep`;
+    case "unknownField": {
+      const hint = wrong.meant
+        ? `did you mean ${wrong.meant}?`
+        : `put text with a sign of comparison in quotes; the fields are ${FIELDS.join(", ")}`;
+      return `unknown field "${wrong.name}"; ${hint}`;
+    }
+    case "noField":
+      return `expected a field before ${wrong.sign}; put text that begins so in quotes`;
+    case "comparison": {
+      const takes = { age: "<, <=, > or >=", sev: ":, <, <=, > or >=", u: ":, <, <=, > or >=" } as const;
+      return `${wrong.field} takes ${takes[wrong.field as keyof typeof takes] ?? "only :"}, not ${wrong.sign}`;
+    }
+    case "noComparison":
+      return `${wrong.flag} takes no value; write ${wrong.flag} or -${wrong.flag}`;
+    case "noValue":
+      return `expected a value right after ${wrong.after}`;
+    case "severity": {
+      const names = SEVERITY_NAMES.slice(0, -1).join(", ");
+      return `"${wrong.text}" is no severity; expected 0 to 5, or ${names} or ${SEVERITY_NAMES[5]}`;
+    }
+    case "age":
+      return `"${wrong.text}" is no age; expected up to 9 digits and s, m, h, d or w, such as 15m`;
+    case "unit":
+      return `"${wrong.text}" is no unit of a rack; expected up to 9 digits, such as 40`;
+    case "openQuote":
+      return "this quote is never closed";
+    case "emptyQuotes":
+      return "expected something between the quotes";
+    case "escape":
+      return `unknown escape \\${wrong.character}; in quotes write \\" for ", \\\\ for \\ and \\* for *`;
+    case "crowded":
+      return "expected a space here";
+    case "openParenthesis":
+      return "this parenthesis is never closed";
+    case "closedParenthesis":
+      return "this parenthesis was never opened";
+    case "nothingNegated":
+      return "expected a condition right after -";
+    case "noCondition":
+      return `expected a condition before ${wrong.before}`;
+    case "end":
+      return "expected a condition, but the filter ends here";
+  }
+}
 
 export const en = {
   locale: "en-GB",
@@ -33,15 +86,22 @@ export const en = {
       `${severity}: ${open} to act on, ${all} in all. Click to filter.`,
     sources: "Sources",
     unplaced: "Unplaced",
-    search: "Rack or device",
-    searchLabel: "Find a rack or a device by name, asset number or serial",
-    nothingFound: "Nothing has this name",
+    search: "Rack, device or filter",
+    searchLabel: "Find a rack or a device by name, asset number or serial, or filter the events",
     help: "Keys and signs",
     language: "Русский",
     languageLabel: "Switch to Russian",
     palette: "Colours",
     role: { viewer: "reads", operator: "operator", admin: "administrator" },
     roleOf: (name: string, role: string) => `${name}, ${role}`,
+  },
+
+  filter: {
+    mistake,
+    show: (events: string) => `Show these: ${events}`,
+    clear: "Show everything",
+    passed: (some: string, all: string) => `${some} of ${all} events`,
+    notApplied: "Everything is shown, because the filter is wrong or has not been applied yet.",
   },
 
   line: {
@@ -107,6 +167,7 @@ export const en = {
     ticketed: "ticket",
     noted: "note",
     elsewhere: "mounted here, counted in another rack",
+    filteredOut: "not in the filter",
   },
   legend: {
     label: "Signs",
@@ -133,8 +194,6 @@ export const en = {
     hidden: (n: string) => `Show ${n} in maintenance or dependent`,
     hide: "Hide maintenance and dependent",
     cleared: "Cleared in the last five minutes",
-    filtered: "Filtered by severity",
-    clearFilter: "Show all severities",
     open: "Open the rack",
     close: "Back",
     show: "Show details",
@@ -225,7 +284,7 @@ export const en = {
     title: "Keys and signs",
     close: "Close",
     keys: [
-      ["/", "find a rack or a device"],
+      ["/", "find a rack or a device, or filter"],
       ["← ↑ → ↓", "move across racks or devices"],
       ["Enter  +", "open"],
       ["Esc  −", "back up"],
@@ -245,6 +304,16 @@ export const en = {
       ["wrench, chain", "in maintenance; depends on another problem"],
       ["white outline", "new within two minutes; a double one: a rack incident"],
       ["dot, corner, bar", "commented, ticket, note (on large cells)"],
+    ],
+    filterTitle: "Filters, in the search box",
+    filterHow: "Conditions beside each other must all hold. What does not match is dimmed.",
+    filters: [
+      ["dc:sas row:12 rack:07 u>40", "where it stands"],
+      ["host:srv-* src:zabbix tag:env=prod", "what it is of; * is anything"],
+      ["sev>=high age>15m new", "how bad, how old: s, m, h, d, w"],
+      ["-handled -ticket comment ack", "what has been done about it; - negates"],
+      ["suppressed dependent incident note unplaced", "what else is known of it"],
+      ['(power or "link down") name:eth*', "words in host, device, name, text or ticket"],
     ],
     themeLabel: "Around the map",
     themes: { dark: "Dark", light: "Light" },

@@ -1,4 +1,5 @@
 /** Everything the page says, in Russian. */
+import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
 import type { Words } from "./en.ts";
 
 const rules = new Intl.PluralRules("ru");
@@ -12,6 +13,55 @@ const many = (count: number, one: string, few: string, other: string) => {
   const form = rules.select(count);
   return `${grouped(count)} ${form === "one" ? one : form === "few" ? few : other}`;
 };
+
+function mistake(wrong: Mistake): string {
+  switch (wrong.kind) {
+    case "tooLong":
+      return `в фильтре символов: ${wrong.length}; принимается не больше ${LONGEST}`;
+    case "tooDeep":
+      return `скобки и отрицания вложены глубже ${DEEPEST}`;
+    case "unknownField": {
+      const hint = wrong.meant
+        ? `может быть, ${wrong.meant}?`
+        : `текст со знаком сравнения возьмите в кавычки; поля: ${FIELDS.join(", ")}`;
+      return `неизвестное поле «${wrong.name}»; ${hint}`;
+    }
+    case "noField":
+      return `перед ${wrong.sign} нужно поле; текст, который так начинается, возьмите в кавычки`;
+    case "comparison": {
+      const takes = { age: "<, <=, > и >=", sev: ":, <, <=, > и >=", u: ":, <, <=, > и >=" } as const;
+      return `${wrong.field} сравнивают через ${takes[wrong.field as keyof typeof takes] ?? ":"}, а не ${wrong.sign}`;
+    }
+    case "noComparison":
+      return `у ${wrong.flag} нет значения; пишите ${wrong.flag} или -${wrong.flag}`;
+    case "noValue":
+      return `сразу после ${wrong.after} нужно значение`;
+    case "severity":
+      return `«${wrong.text}» не важность; это 0–5 или ${SEVERITY_NAMES.join(", ")}`;
+    case "age":
+      return `«${wrong.text}» не возраст; это до 9 цифр и s, m, h, d или w, например 15m`;
+    case "unit":
+      return `«${wrong.text}» не юнит стойки; это до 9 цифр, например 40`;
+    case "openQuote":
+      return "эта кавычка не закрыта";
+    case "emptyQuotes":
+      return "между кавычками ничего нет";
+    case "escape":
+      return `неизвестно, что значит \\${wrong.character}; в кавычках пишите \\" вместо ", \\\\ вместо \\ и \\* вместо *`;
+    case "crowded":
+      return "здесь нужен пробел";
+    case "openParenthesis":
+      return "эта скобка не закрыта";
+    case "closedParenthesis":
+      return "эта скобка не открыта";
+    case "nothingNegated":
+      return "сразу после - нужно условие";
+    case "noCondition":
+      return `перед ${wrong.before} нужно условие`;
+    case "end":
+      return "здесь нужно условие, а фильтр кончился";
+  }
+}
 
 export const ru: Words = {
   locale: "ru-RU",
@@ -39,15 +89,23 @@ export const ru: Words = {
       `${severity}: требуют действий ${open}, всего ${all}. Нажмите, чтобы отобрать.`,
     sources: "Источники",
     unplaced: "Без места",
-    search: "Стойка или устройство",
-    searchLabel: "Найти стойку или устройство по имени, инвентарному или серийному номеру",
-    nothingFound: "Такого имени нет",
+    search: "Стойка, устройство, фильтр",
+    searchLabel:
+      "Найти стойку или устройство по имени, инвентарному или серийному номеру, или отобрать события",
     help: "Клавиши и знаки",
     language: "English",
     languageLabel: "Переключить на английский",
     palette: "Цвета",
     role: { viewer: "чтение", operator: "оператор", admin: "администратор" },
     roleOf: (name, role) => `${name}, ${role}`,
+  },
+
+  filter: {
+    mistake,
+    show: (events) => `Показать только это: ${events}`,
+    clear: "Показать всё",
+    passed: (some, all) => `событий: ${some} из ${all}`,
+    notApplied: "Показано всё: фильтр неверен или ещё не применён.",
   },
 
   line: {
@@ -113,6 +171,7 @@ export const ru: Words = {
     ticketed: "есть тикет",
     noted: "есть заметка",
     elsewhere: "установлено и здесь, учтено в другой стойке",
+    filteredOut: "не проходит фильтр",
   },
   legend: {
     label: "Знаки",
@@ -139,8 +198,6 @@ export const ru: Words = {
     hidden: (n) => `Показать на обслуживании и зависимые: ${n}`,
     hide: "Скрыть обслуживание и зависимые",
     cleared: "Закрыты за последние пять минут",
-    filtered: "Отобрано по важности",
-    clearFilter: "Показать все",
     open: "Открыть стойку",
     close: "Назад",
     show: "Показать подробности",
@@ -232,7 +289,7 @@ export const ru: Words = {
     title: "Клавиши и знаки",
     close: "Закрыть",
     keys: [
-      ["/", "найти стойку или устройство"],
+      ["/", "найти стойку или устройство, отобрать события"],
       ["← ↑ → ↓", "перейти к соседней стойке или устройству"],
       ["Enter  +", "открыть"],
       ["Esc  −", "назад"],
@@ -249,6 +306,16 @@ export const ru: Words = {
       ["ключ, звенья", "на обслуживании; зависит от другой проблемы"],
       ["белый контур", "новое, до двух минут; двойной: авария стойки"],
       ["точка, угол, черта", "комментарий, тикет, заметка (на крупных ячейках)"],
+    ],
+    filterTitle: "Фильтры в строке поиска",
+    filterHow: "Условия, стоящие рядом, должны выполняться все. Остальное тускнеет.",
+    filters: [
+      ["dc:sas row:12 rack:07 u>40", "где стоит"],
+      ["host:srv-* src:zabbix tag:env=prod", "чьё; * значит что угодно"],
+      ["sev>=high age>15m new", "насколько важно и давно: s, m, h, d, w"],
+      ["-handled -ticket comment ack", "что сделано; - отрицает"],
+      ["suppressed dependent incident note unplaced", "что ещё известно"],
+      ['(power or "link down") name:eth*', "слова в хосте, устройстве, названии, тексте или тикете"],
     ],
     themeLabel: "Вокруг карты",
     themes: { dark: "Тёмная", light: "Светлая" },
