@@ -146,6 +146,7 @@ fn snapshot<'a>(
         templates_version: "templates",
         threads,
         covers: NO_TICKETS.get_or_init(Covers::new),
+        ticket_tags: &[],
     })
 }
 

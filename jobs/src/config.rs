@@ -11,6 +11,7 @@ use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
 use heat::inventory::RackId;
 use heat::severity::{Severity, UnknownSeverity};
 use heat::telemetry::TelemetryArgs;
+use heat::ticket::TicketTag;
 use serde::Deserialize;
 use url::Url;
 
@@ -349,6 +350,8 @@ pub struct Config {
     pub map_severity: Severity,
     /// Where tickets go, if anywhere.
     pub tickets: Option<TicketsConfig>,
+    /// Tags that tell of tickets which sources opened themselves.
+    pub ticket_tags: Vec<TicketTag>,
 }
 
 /// One source.
@@ -473,6 +476,7 @@ impl Arguments {
                 ConfigError::invalid("HEAT_MAP_SEVERITY", &self.upstreams.map_severity, error.to_string())
             })?,
             tickets: self.tracker.config()?,
+            ticket_tags: ticket_tags(&file)?,
         })
     }
 
@@ -598,6 +602,19 @@ impl SourceTable {
             }
         })
     }
+}
+
+fn ticket_tags(file: &File) -> anyhow::Result<Vec<TicketTag>> {
+    let mut tags = Vec::new();
+    for table in &file.ticket_tag {
+        let tag: TicketTag =
+            table.clone().try_into().with_context(|| format!("[[ticket_tag]] in {}", file.path()))?;
+        if let Some(url) = &tag.url {
+            parsed_url("ticket_tag.url", url)?;
+        }
+        tags.push(tag);
+    }
+    Ok(tags)
 }
 
 fn parsed_url(name: &str, url: &str) -> Result<Url, ConfigError> {

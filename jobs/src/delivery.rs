@@ -454,7 +454,7 @@ impl Round {
         match answer {
             Err(TrackerError::Unauthorized(_)) => self.hold(LOCKED_OUT_FOR),
             Err(TrackerError::Limited { retry_after }) => {
-                self.hold(retry_after.unwrap_or_else(|| back_off(1)))
+                self.hold(retry_after.unwrap_or_else(|| back_off(1)));
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ use heat::coverage::{Coverage, Watched};
 use heat::event::Event;
 use heat::packed::Packed;
 use heat::snapshot::{Cleared, INVENTORY, NotNews, Parts, Reported, Snapshot, Source, build, gone, prune};
+use heat::ticket::TicketTag;
 use heat::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -62,6 +63,7 @@ pub struct Publisher {
     listener: Listener,
     board: watch::Receiver<Board>,
     metrics: SnapshotMetrics,
+    ticket_tags: Vec<TicketTag>,
     /// As of the last look at the board, to see what has gone since.
     before: Board,
     cleared: Vec<Cleared<'static>>,
@@ -84,6 +86,7 @@ impl Publisher {
         listener: Listener,
         board: watch::Receiver<Board>,
         metrics: SnapshotMetrics,
+        ticket_tags: Vec<TicketTag>,
     ) -> Result<Self, CacheError> {
         let before = board.borrow().clone();
         let mut publisher = Self {
@@ -92,6 +95,7 @@ impl Publisher {
             listener,
             board,
             metrics,
+            ticket_tags,
             before,
             cleared: Vec::new(),
             covered: Covered::default(),
@@ -323,6 +327,7 @@ impl Publisher {
             templates_version: &board.templates_version,
             threads: self.listener.threads(),
             covers: self.listener.covers(),
+            ticket_tags: &self.ticket_tags,
         }
     }
 }

@@ -27,7 +27,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Comments are looked for so soon, that a test need not wait a minute.
 const READ_BACK_AFTER: Duration = Duration::from_millis(500);

@@ -20,7 +20,7 @@ use crate::handled::{Facts, Handled, handled};
 use crate::inventory::{DeviceId, RackId};
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
-use crate::ticket::{self, Cover, Covers};
+use crate::ticket::{self, Cover, Covers, TicketTag};
 use crate::time::Timestamp;
 
 /// How long a cleared event stays in `cleared`, in seconds.
@@ -274,7 +274,8 @@ pub struct Acknowledgement<'a> {
 /// A ticket as the snapshot shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ticket<'a> {
-    /// Heat's id.
+    /// Heat's id; absent for one that the source opened, of which Heat knows no more than the source's tags tell.
+    #[serde(default, skip_serializing_if = "is_zero_i64")]
     pub id: i64,
     /// The tracker's key, once it has one.
     #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -380,6 +381,11 @@ fn is_zero_u32(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero_i64(number: &i64) -> bool {
+    *number == 0
+}
+
 /// One source's part in a snapshot.
 #[derive(Clone, Debug)]
 pub struct Reported<'a> {
@@ -412,6 +418,9 @@ pub struct Parts<'a> {
     pub threads: &'a Threads,
     /// Tickets by event key.
     pub covers: &'a Covers,
+    /// Tags that tell of tickets which sources opened. Whether such a ticket is still open nobody tells, so it handles
+    /// nothing.
+    pub ticket_tags: &'a [TicketTag],
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -488,10 +497,23 @@ fn active<'a>(
         partial: event.partial,
         handled: handled(&facts, parts.now),
         acknowledged,
-        ticket: cover.map(Ticket::from),
+        ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
+    }
+}
+
+impl<'a> Ticket<'a> {
+    /// The ticket that the event's source opened itself.
+    fn of_source(event: &'a Event, tags: &[TicketTag]) -> Option<Self> {
+        let (key, url) = tags.iter().find_map(|tag| tag.read(&event.tags))?;
+        Some(Self {
+            key: key.into(),
+            url: url.into(),
+            state: ticket::State::Created.name().into(),
+            ..Self::default()
+        })
     }
 }
 
@@ -645,6 +667,7 @@ mod tests {
             templates_version: "t",
             threads,
             covers: NO_TICKETS.get_or_init(Covers::new),
+            ticket_tags: &[],
         }
     }
 

@@ -134,20 +134,21 @@ async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once()
     });
     let kills = kills + killed?;
 
+    let mut unsettled = Vec::new();
     let made = eventually("every ticket and comment to be settled", SETTLED_WITHIN, async || {
-        let mut all = Vec::new();
+        let mut settled = Vec::new();
+        unsettled.clear();
         for ticket in &asked {
             let answer =
                 stand.get(&format!("/api/v1/tickets/{}", ticket["id"])).await.ok()?.text().await.ok()?;
             let ticket: Value = serde_json::from_str(&answer).ok()?;
-            let posts = ticket["posts"].as_array().map_or(&[][..], Vec::as_slice);
-            let settled = ticket["state"] == "created" && posts.iter().all(|post| post["state"] == "sent");
-            settled.then_some(())?;
-            all.push(ticket);
+            let mut posts = ticket["posts"].as_array().into_iter().flatten();
+            let is_settled = ticket["state"] == "created" && posts.all(|post| post["state"] == "sent");
+            if is_settled { &mut settled } else { &mut unsettled }.push(ticket);
         }
-        Some(all)
-    })
-    .await?;
+        unsettled.is_empty().then_some(settled)
+    });
+    let made = made.await.with_context(|| format!("{unsettled:#?}"))?;
     let startrek = stand.stack.simulation.as_ref().context("simulated")?.startrek();
     let issues = startrek.issues();
     let keys: BTreeSet<_> = made.iter().filter_map(|ticket| ticket["key"].as_str()).collect();
