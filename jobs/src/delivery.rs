@@ -491,6 +491,13 @@ impl Round {
                 self.next.push_back(Call::Find(ticket, error));
                 Ok(())
             }
+            // There is nothing yet that could be locked: the queue is, and hardly for ever.
+            Err(error @ TrackerError::Locked(_)) => {
+                let (item, delay) = (Item::ticket(ticket.id), back_off(ticket.attempts));
+                self.outbox.again(item, delay, &error.to_string(), ticket.maybe_sent).await?;
+                self.tell_changed().await;
+                Ok(())
+            }
             Err(error) => {
                 self.not_sent(Item::ticket(ticket.id), ticket.attempts, ticket.maybe_sent, &error).await
             }
@@ -578,6 +585,11 @@ impl Round {
                 self.outbox.claim_post(&post, &body, &[]).await?;
                 self.next.push_back(Call::Comment(post, body));
                 Ok(())
+            }
+            // A question may be repeated at any time, unless the tracker wants to be left alone.
+            Err(error @ TrackerError::Outage(_)) => {
+                let delay = back_off(post.attempts);
+                self.outbox.again(Item::post(post.id), delay, &error.to_string(), true).await
             }
             Err(error) => self.not_sent(Item::post(post.id), post.attempts, true, &error).await,
         }

@@ -203,6 +203,7 @@ async fn whatever_happens_to_an_answer_one_ticket_is_made() {
         ("html", vec![Rule::new(Fault::Html).on("create").times(1)]),
         ("busy", vec![Rule::new(Fault::TooMany(1)).on("create").times(1)]),
         ("busy, says no more", vec![Rule::new(Fault::TooMany(0)).on("create").times(2)]),
+        ("locked", vec![Rule::new(Fault::Status(423)).on("create").times(2)]),
         ("slow", vec![Rule::new(Fault::Slow(2500)).on("create").times(1)]),
         (
             "refused after it was lost",

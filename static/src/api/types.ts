@@ -539,8 +539,8 @@ export interface components {
         };
         /** @description The ticket that covers the event. */
         TicketRef: {
-            /** @description Heat's id of the ticket. */
-            id: number;
+            /** @description Heat's id of the ticket; absent for one that the source opened itself. */
+            id?: number;
             /**
              * @description The tracker's key; absent while it is being created.
              * @example NOC-83
