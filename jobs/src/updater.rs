@@ -92,9 +92,15 @@ impl Working {
         let board = Board::read(&self.cache, &sources).await.context("Redis could not be read")?;
         let (post, look) = watch::channel(board);
         let listener = Listener::new(self.cache.clone(), self.db.clone(), self.fence).await?;
-        let publisher =
-            Publisher::new(self.cache.clone(), self.fence, listener, look.clone(), metrics.snapshot.clone())
-                .await?;
+        let publisher = Publisher::new(
+            self.cache.clone(),
+            self.fence,
+            listener,
+            look.clone(),
+            self.config.availability.clone(),
+            metrics.snapshot.clone(),
+        )
+        .await?;
         let running =
             Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
         self.schedule(&running, &post, look, metrics).await?;

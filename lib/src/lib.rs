@@ -1,6 +1,7 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`handled`], [`comment`], [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`], [`pattern`]) is pure:
+//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
+//! [`handled`], [`comment`], [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`], [`pattern`]) is pure:
 //! it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod cache;
@@ -12,6 +13,7 @@ pub mod event;
 pub mod filter;
 pub mod floor;
 pub mod handled;
+pub mod incident;
 pub mod inventory;
 pub mod packed;
 pub mod pattern;
