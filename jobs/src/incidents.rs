@@ -1,5 +1,5 @@
-//! The incidents job: what joins a rack incident later comes under the ticket that was opened on it. Nothing else joins a
-//! ticket by itself.
+//! The incidents job: what joins a rack incident later comes under the ticket that was opened on it. Beside it only an
+//! opening that goes on with the one before joins a ticket by itself ([`crate::openings`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
