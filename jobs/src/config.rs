@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
+use heat::incident::Availability;
 use heat::inventory::RackId;
 use heat::severity::{Severity, UnknownSeverity};
 use heat::telemetry::TelemetryArgs;
@@ -348,6 +349,8 @@ pub struct Config {
     pub keep_history: Duration,
     /// What is painted.
     pub map_severity: Severity,
+    /// Which problems make rack incidents.
+    pub availability: Availability,
     /// Where tickets go, if anywhere.
     pub tickets: Option<TicketsConfig>,
     /// Tags that tell of tickets which sources opened themselves.
@@ -475,6 +478,11 @@ impl Arguments {
             map_severity: self.upstreams.map_severity.parse().map_err(|error: UnknownSeverity| {
                 ConfigError::invalid("HEAT_MAP_SEVERITY", &self.upstreams.map_severity, error.to_string())
             })?,
+            availability: file
+                .incidents
+                .clone()
+                .try_into()
+                .with_context(|| format!("[incidents] in {}", file.path()))?,
             tickets: self.tracker.config()?,
             ticket_tags: ticket_tags(&file)?,
         })

@@ -119,6 +119,8 @@ pub struct File {
     pub inventory: toml::Table,
     /// `[[ticket_tag]]`: tags by which sources tell of tickets they opened themselves. Read by the updater.
     pub ticket_tag: Vec<toml::Table>,
+    /// `[incidents]`: which problems make rack incidents. Read by the updater.
+    pub incidents: toml::Table,
     /// `[groups]`: which groups of the identity provider have which role. Read by the API.
     pub groups: toml::Table,
     #[serde(skip)]
