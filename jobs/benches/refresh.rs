@@ -7,13 +7,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use divan::{Bencher, black_box};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use heat::acknowledgement::Acknowledgements;
 use heat::comment::{Comment, Thread, Threads};
 use heat::event::{Event, event_key, opening_id};
+use heat::floor::Floor;
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
 use heat::placement::Places;
@@ -113,7 +115,9 @@ fn events(answer: &[u8]) -> Vec<Event> {
     events
 }
 
-static NO_TICKETS: OnceLock<Covers> = OnceLock::new();
+static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
+static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
+static NO_PLACES: LazyLock<Floor> = LazyLock::new(Floor::default);
 
 fn threads(events: &[Event]) -> Threads {
     let comment =
@@ -141,11 +145,14 @@ fn snapshot<'a>(
         sources: vec![Reported { source, events, silent }],
         pseudo_sources: vec![],
         places,
+        floor: &NO_PLACES,
         inventory_version: "inventory",
         coverage_version: "coverage",
         templates_version: "templates",
         threads,
-        covers: NO_TICKETS.get_or_init(Covers::new),
+        covers: &NO_TICKETS,
+        acknowledgements: &NO_ACKNOWLEDGEMENTS,
+        notes: &[],
     })
 }
 

@@ -449,7 +449,7 @@ struct InventoryTable {
 }
 
 /// Names that stand for something else in the snapshot.
-const RESERVED: [&str; 3] = ["heat", heat::snapshot::COMMENTS, heat::snapshot::INVENTORY];
+const RESERVED: [&str; 3] = [heat::snapshot::HEAT, heat::snapshot::COMMENTS, heat::snapshot::INVENTORY];
 
 impl Arguments {
     /// Checks everything that can be checked without connecting.

@@ -10,6 +10,7 @@ use heat::db::Db;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::acknowledgements::EndWorsened;
 use crate::board::Board;
 use crate::config::Config;
 use crate::delivery::{Delivery, READ_BACK_AFTER};
@@ -29,8 +30,8 @@ const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
 const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 
-/// The updater's connections to Postgres: the listener, two jobs, the migrations, and two of the delivery's.
-const CONNECTIONS: usize = 7;
+/// The updater's connections to Postgres: the listener, three jobs, the migrations, and two of the delivery's.
+const CONNECTIONS: usize = 8;
 
 /// Runs until `stop`: waits for the lease, works while it is held.
 ///
@@ -145,6 +146,8 @@ impl Working {
             };
             running.add("templates", &config.templates_schedule, TEMPLATES_LIMIT, templates).await?;
         }
+        let worsened = EndWorsened { db: self.db.clone(), fence: self.fence, board: look.clone() };
+        running.add("acknowledgements", &config.events, POSTGRES_LIMIT, worsened).await?;
         let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
         let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::shift::Shift;
+
 /// A value that is never printed: a password, a token, a URL that holds one.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -119,6 +121,8 @@ pub struct File {
     pub inventory: toml::Table,
     /// `[groups]`: which groups of the identity provider have which role. Read by the API.
     pub groups: toml::Table,
+    /// `[[shift]]`: when the people on duty change.
+    pub shift: Vec<Shift>,
     #[serde(skip)]
     path: PathBuf,
 }
