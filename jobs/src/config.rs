@@ -520,8 +520,10 @@ impl Arguments {
             })?;
         }
         for table in &file.source {
-            let table: SourceTable =
-                table.clone().try_into().with_context(|| format!("[[source]] in {}", file.path()))?;
+            let table: SourceTable = table
+                .clone()
+                .try_into()
+                .with_context(|| format!("[[source]] in {}", file.path().display()))?;
             add(table.config()?)?;
         }
         Ok(sources.into_values().collect())
@@ -541,8 +543,11 @@ impl Arguments {
             None if zabbix.is_some() => Secret::new("zabbix:"),
             None => return Err(ConfigError::Missing { name }.into()),
         };
-        let table: InventoryTable =
-            file.inventory.clone().try_into().with_context(|| format!("[inventory] in {}", file.path()))?;
+        let table: InventoryTable = file
+            .inventory
+            .clone()
+            .try_into()
+            .with_context(|| format!("[inventory] in {}", file.path().display()))?;
         let options = InventoryOptions { reversed_racks: table.reversed_racks, rules: table.zabbix, zabbix };
         let config = InventoryConfig { url, options };
         config.source()?;

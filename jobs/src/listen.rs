@@ -235,7 +235,7 @@ async fn read(cache: Cache, db: Db, keys: Vec<String>, whole: bool, at: Timestam
             acknowledgements: db.acknowledgements(&wanted).await?,
             // They hang on no key: those read last are good until everything is read again.
             notes: if whole {
-                db.notes(None).await?.into_iter().map(Into::into).collect()
+                db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect()
             } else {
                 Vec::new()
             },

@@ -138,8 +138,8 @@ impl File {
     }
 
     /// Where it is, for messages.
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -77,13 +77,20 @@ pub struct Edits {
 }
 
 impl Db {
-    /// The notes that stand, oldest first; on one place if given.
-    pub async fn notes(&self, place: Option<Place>) -> Result<Vec<StoredNote>, DbError> {
+    /// The notes that stand, oldest first, younger than `after` if given; on one place if given.
+    pub async fn notes(
+        &self,
+        place: Option<Place>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<StoredNote>, DbError> {
         let mut connection = self.connection().await?;
         let mut query = place_notes::table
             .filter(place_notes::deleted_at.is_null())
             .filter(place_notes::until.is_null().or(place_notes::until.gt(diesel::dsl::now)))
+            .filter(place_notes::id.gt(after.unwrap_or(0)))
             .order(place_notes::id)
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .select(StoredNote::as_select())
             .into_boxed();
         if let Some(place) = place {
