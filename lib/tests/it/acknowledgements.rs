@@ -12,7 +12,6 @@ use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
 
 const KEY: &str = "z:1:a";
-const FENCE: Fence = Fence::from_number(1);
 
 struct Desk {
     db: Db,
@@ -65,7 +64,7 @@ impl Desk {
                 since: *since,
             })
             .collect();
-        self.db.record_openings(FENCE, &opened, closed, now).await.unwrap();
+        self.db.record_openings(Fence::from_number(1), &opened, closed, now).await.unwrap();
     }
 }
 
@@ -165,7 +164,7 @@ async fn a_worsening_ends_only_what_holds_until_then_and_only_an_updater_that_wo
     let end =
         async |fence, severity| desk.db.end_worsened(fence, &[("e1", severity), ("e2", severity)]).await;
     assert_eq!(end(Fence::from_number(7), Severity::High).await.unwrap(), 0, "no worse");
-    assert!(matches!(end(FENCE, Severity::Disaster).await, Err(DbError::Deposed)));
+    assert!(matches!(end(Fence::from_number(1), Severity::Disaster).await, Err(DbError::Deposed)));
     assert_eq!(end(Fence::from_number(7), Severity::Disaster).await.unwrap(), 1);
     assert_eq!(desk.standing().await, ["e2"]);
 }
