@@ -7,6 +7,7 @@ use std::time::Duration;
 use heat::cache::{Cache, ReplicaRecord};
 use heat::db::Db;
 use heat::db::audit::Actor;
+use heat::shift::Shift;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     /// How the picture is drawn.
     pub(crate) settings: Settings,
+    /// When the people on duty change.
+    pub(crate) shifts: Vec<Shift>,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
     /// Room for sockets.
@@ -80,6 +83,7 @@ impl App {
             pictures: Pictures::default(),
             access: config.access,
             settings: config.settings,
+            shifts: config.shifts,
             metrics,
             room: Arc::new(Semaphore::new(config.sockets)),
             tasks: tasks.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use heat::config::{ConfigError, File, Secret, StoreArgs};
 use heat::severity::Severity;
+use heat::shift::Shift;
 use heat::telemetry::TelemetryArgs;
 use ipnet::IpNet;
 use url::Url;
@@ -62,8 +63,8 @@ struct IdentityArgs {
     /// The URL people open Heat at; writes and WebSocket connections are taken from its origin alone
     #[arg(long, env = "HEAT_PUBLIC_URL")]
     public_url: Option<String>,
-    /// TOML file; of its tables this program reads [groups], group = "viewer", "operator" or "admin". The group "*" is
-    /// everybody who is logged in
+    /// TOML file; of its tables this program reads [groups], group = "viewer", "operator" or "admin", where the group "*"
+    /// is everybody who is logged in, and [[shift]]
     #[arg(long, env = "HEAT_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -109,6 +110,7 @@ pub struct Config {
     pub(crate) sockets: usize,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
+    pub(crate) shifts: Vec<Shift>,
 }
 
 impl TryFrom<Args> for Config {
@@ -116,7 +118,8 @@ impl TryFrom<Args> for Config {
 
     /// Checks every value; the error names the first that cannot be used, and what would be right.
     fn try_from(args: Args) -> Result<Self, ConfigError> {
-        let access = access(&args.identity, args.listen)?;
+        let file = File::read(args.identity.config.as_deref())?;
+        let access = access(&args.identity, &file, args.listen)?;
         Ok(Self {
             listen: args.listen,
             metrics_listen: args.telemetry.metrics_listen,
@@ -125,6 +128,7 @@ impl TryFrom<Args> for Config {
             database_url: args.stores.database_url()?,
             sockets: usize::try_from(args.sockets).unwrap_or(usize::MAX),
             access,
+            shifts: file.shift,
             settings: Settings {
                 map_severity: args.site.map_severity,
                 timezone: timezone(args.site.timezone)?,
@@ -135,7 +139,7 @@ impl TryFrom<Args> for Config {
     }
 }
 
-fn access(args: &IdentityArgs, listen: SocketAddr) -> Result<Access, ConfigError> {
+fn access(args: &IdentityArgs, file: &File, listen: SocketAddr) -> Result<Access, ConfigError> {
     let origin = args.public_url.as_deref().map(origin).transpose()?;
     let identity = match args.auth {
         None => {
@@ -155,7 +159,7 @@ fn access(args: &IdentityArgs, listen: SocketAddr) -> Result<Access, ConfigError
         }
         Some(AuthMode::Proxy) => Identity::Proxy {
             trusted: args.trusted_proxies.iter().map(|text| network(text)).collect::<Result<_, _>>()?,
-            groups: args.config.as_deref().map(groups).transpose()?.unwrap_or_default(),
+            groups: groups(file)?,
             anonymous: args.anonymous == Some(Anonymous::Viewer),
         },
     };
@@ -182,11 +186,10 @@ fn network(text: &str) -> Result<IpNet, ConfigError> {
     })
 }
 
-/// The one table of `HEAT_CONFIG` that this program reads.
-fn groups(path: &Path) -> Result<BTreeMap<String, Role>, ConfigError> {
-    let file = File::read(Some(path))?;
-    file.groups.try_into().map_err(|error: toml::de::Error| ConfigError::Toml {
-        path: path.to_owned(),
+/// The table of groups, which this program alone reads.
+fn groups(file: &File) -> Result<BTreeMap<String, Role>, ConfigError> {
+    file.groups.clone().try_into().map_err(|error: toml::de::Error| ConfigError::Toml {
+        path: file.path().to_owned(),
         error: format!("[groups]: {}", error.message()),
     })
 }
@@ -268,11 +271,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_table_of_groups_is_read_and_a_wrong_role_is_named() {
+    fn of_the_tables_only_ones_own_are_read_and_a_wrong_role_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let of = |toml: &str| {
             std::fs::write(file.path(), toml).unwrap();
-            groups(file.path()).map_err(|error| error.to_string())
+            File::read(Some(file.path())).and_then(|file| groups(&file)).map_err(|error| error.to_string())
         };
         let known =
             of("[[source]]\nname = \"z\"\n[groups]\nnoc = \"operator\"\n\"*\" = \"viewer\"\n").unwrap();

@@ -8,6 +8,7 @@
 
 mod accept;
 mod access;
+mod acknowledgements;
 mod app;
 mod comments;
 mod config;
@@ -22,6 +23,7 @@ mod live;
 mod machine;
 mod me;
 mod metrics;
+mod notes;
 mod page;
 mod picture;
 mod plain;
@@ -32,6 +34,7 @@ mod service;
 mod status;
 mod templates;
 mod tickets;
+mod until;
 
 use std::sync::Arc;
 use std::time::Duration;

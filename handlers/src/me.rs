@@ -1,6 +1,9 @@
 //! `GET /api/v1/me`: who the caller is, and how this site is set up.
 
 use heat::severity::Severity;
+use heat::shift::end_of_shift;
+use heat::template::Tz;
+use heat::time::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
 
@@ -24,6 +27,13 @@ pub(crate) struct Settings {
     pub(crate) location_level: Option<u32>,
 }
 
+impl Settings {
+    /// The time zone; UTC where this build's own list of zones does not have it.
+    pub(crate) fn zone(&self) -> Tz {
+        self.timezone.parse().unwrap_or(Tz::UTC)
+    }
+}
+
 #[derive(Serialize)]
 struct Me<'a> {
     name: &'a str,
@@ -31,6 +41,8 @@ struct Me<'a> {
     auth: &'static str,
     version: &'static str,
     settings: &'a Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shift_ends_at: Option<Timestamp>,
 }
 
 /// Its `Date` header tells browsers the time, so that ages are right on a screen whose clock is not.
@@ -41,6 +53,7 @@ pub(crate) fn show(app: &App, caller: &Caller) -> Result<Reply, Problem> {
         auth: app.access.mode(),
         version: env!("CARGO_PKG_VERSION"),
         settings: &app.settings,
+        shift_ends_at: end_of_shift(&app.shifts, app.settings.zone(), Timestamp::now()),
     };
     reply::json(StatusCode::OK, &me)
 }

@@ -4,6 +4,7 @@ use heat::cache::CacheError;
 use heat::comment::TextRefused;
 use heat::db::DbError;
 use heat::filter::FilterError;
+use heat::note::NoPlace;
 use heat::ticket::DraftRefused;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
@@ -198,6 +199,12 @@ impl From<FilterError> for Problem {
 impl From<TextRefused> for Problem {
     fn from(refused: TextRefused) -> Self {
         Self::Invalid(refused.to_string())
+    }
+}
+
+impl From<NoPlace> for Problem {
+    fn from(error: NoPlace) -> Self {
+        Self::Invalid(error.to_string())
     }
 }
 

@@ -18,7 +18,8 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    comments, devices, event_list, events, live, machine, me, picture, plain, status, templates, tickets,
+    acknowledgements, comments, devices, event_list, events, live, machine, me, notes, picture, plain,
+    status, templates, tickets,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -93,12 +94,18 @@ async fn dispatch(
         Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
         Route::Live => live::accept(app, asked.request),
         Route::ListEvents => event_list::show(app, &asked).await,
+        Route::Acknowledge => acknowledgements::acknowledge(app, asked).await,
+        Route::Withdraw => acknowledgements::withdraw(app, asked).await,
         Route::Event { key } => events::show(app, &asked, &key).await,
         Route::ListComments { key } => comments::list(app, &asked, &key).await,
         Route::CreateComment { key } => comments::create(app, asked, &key).await,
         Route::CreateComments => comments::create_many(app, asked).await,
         Route::EditComment { id } => comments::edit(app, asked, id).await,
         Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::ListNotes => notes::list(app, asked.request.uri().query().unwrap_or_default()).await,
+        Route::CreateNote => notes::create(app, asked).await,
+        Route::EditNote { id } => notes::edit(app, asked, id).await,
+        Route::DeleteNote { id } => notes::delete(app, &asked, id).await,
         Route::ListTemplates => templates::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::RenderTemplate { name } => templates::render(app, asked, &name).await,
         Route::ListTickets => tickets::list(app, asked.request.uri().query().unwrap_or_default()).await,

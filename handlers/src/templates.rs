@@ -6,7 +6,7 @@ use std::sync::Arc;
 use heat::cache::{TemplatesRecord, TrackerRecord};
 use heat::inventory::Inventory;
 use heat::snapshot::ActiveEvent;
-use heat::template::{CommentTemplate, IncidentView, Member, Set, Subject, TicketTemplate, Tz};
+use heat::template::{CommentTemplate, IncidentView, Member, Set, Subject, TicketTemplate};
 use heat::ticket::Draft;
 use heat::time::Timestamp;
 use hyper::StatusCode;
@@ -271,7 +271,7 @@ impl Chosen {
         let members = self.events().map(|event| self.member(event)).collect();
         let incident = self.incident().and_then(|key| self.picture.0.incidents.iter().find(|i| i.key == key));
         Subject {
-            zone: app.settings.timezone.parse().unwrap_or(Tz::UTC),
+            zone: app.settings.zone(),
             operator,
             incident: incident.map(|incident| IncidentView {
                 key: incident.key.to_string(),

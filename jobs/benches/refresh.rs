@@ -7,14 +7,16 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use divan::{Bencher, black_box};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use heat::acknowledgement::Acknowledgements;
 use heat::comment::{Comment, Thread, Threads};
 use heat::coverage::Coverage;
 use heat::event::{Event, event_key, opening_id};
+use heat::floor::Floor;
 use heat::incident::{Availability, Open, WatchedRacks};
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
@@ -115,7 +117,9 @@ fn events(answer: &[u8]) -> Vec<Event> {
     events
 }
 
-static NO_TICKETS: OnceLock<Covers> = OnceLock::new();
+static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
+static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
+static NO_PLACES: LazyLock<Floor> = LazyLock::new(Floor::default);
 
 /// All devices are watched, and no incident was open before.
 static INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(|| {
@@ -149,15 +153,18 @@ fn snapshot<'a>(
         sources: vec![Reported { source, events, silent }],
         pseudo_sources: vec![],
         places,
+        floor: &NO_PLACES,
         inventory_version: "inventory",
         coverage_version: "coverage",
         templates_version: "templates",
         threads,
-        covers: NO_TICKETS.get_or_init(Covers::new),
         ticket_tags: &[],
         availability: &INCIDENTS.0,
         watched: &INCIDENTS.1,
         open: &INCIDENTS.2,
+        covers: &NO_TICKETS,
+        acknowledgements: &NO_ACKNOWLEDGEMENTS,
+        notes: &[],
     })
 }
 

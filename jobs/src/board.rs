@@ -11,6 +11,7 @@ use std::sync::Arc;
 use heat::cache::{Cache, CacheError, CachedSource, SourceHealth};
 use heat::coverage::Watched;
 use heat::event::Event;
+use heat::floor::Floor;
 use heat::inventory::Inventory;
 use heat::placement::Places;
 use heat::snapshot::Status;
@@ -39,6 +40,8 @@ pub struct InventoryState {
     pub inventory: Arc<Inventory>,
     /// Its index.
     pub places: Arc<Places>,
+    /// What stands where in it.
+    pub floor: Arc<Floor>,
     /// Its last complete reading.
     pub fetched_at: Option<Timestamp>,
     /// Why the last reading failed.
@@ -140,10 +143,11 @@ impl InventoryState {
         }
     }
 
-    /// An inventory in canonical form, with its index made.
+    /// An inventory in canonical form, with its indexes made.
     pub fn of(inventory: Inventory) -> Self {
         let places = Arc::new(Places::new(&inventory));
-        Self { inventory: Arc::new(inventory), places, asked: true, ..Self::default() }
+        let floor = Arc::new(Floor::new(&inventory));
+        Self { inventory: Arc::new(inventory), places, floor, asked: true, ..Self::default() }
     }
 }
 

@@ -455,7 +455,7 @@ struct InventoryTable {
 }
 
 /// Names that stand for something else in the snapshot.
-const RESERVED: [&str; 3] = ["heat", heat::snapshot::COMMENTS, heat::snapshot::INVENTORY];
+const RESERVED: [&str; 3] = [heat::snapshot::HEAT, heat::snapshot::COMMENTS, heat::snapshot::INVENTORY];
 
 impl Arguments {
     /// Checks everything that can be checked without connecting.
@@ -482,7 +482,7 @@ impl Arguments {
                 .incidents
                 .clone()
                 .try_into()
-                .with_context(|| format!("[incidents] in {}", file.path()))?,
+                .with_context(|| format!("[incidents] in {}", file.path().display()))?,
             tickets: self.tracker.config()?,
             ticket_tags: ticket_tags(&file)?,
         })
@@ -532,8 +532,10 @@ impl Arguments {
             })?;
         }
         for table in &file.source {
-            let table: SourceTable =
-                table.clone().try_into().with_context(|| format!("[[source]] in {}", file.path()))?;
+            let table: SourceTable = table
+                .clone()
+                .try_into()
+                .with_context(|| format!("[[source]] in {}", file.path().display()))?;
             add(table.config()?)?;
         }
         Ok(sources.into_values().collect())
@@ -553,8 +555,11 @@ impl Arguments {
             None if zabbix.is_some() => Secret::new("zabbix:"),
             None => return Err(ConfigError::Missing { name }.into()),
         };
-        let table: InventoryTable =
-            file.inventory.clone().try_into().with_context(|| format!("[inventory] in {}", file.path()))?;
+        let table: InventoryTable = file
+            .inventory
+            .clone()
+            .try_into()
+            .with_context(|| format!("[inventory] in {}", file.path().display()))?;
         let options = InventoryOptions { reversed_racks: table.reversed_racks, rules: table.zabbix, zabbix };
         let config = InventoryConfig { url, options };
         config.source()?;
@@ -616,7 +621,7 @@ fn ticket_tags(file: &File) -> anyhow::Result<Vec<TicketTag>> {
     let mut tags = Vec::new();
     for table in &file.ticket_tag {
         let tag: TicketTag =
-            table.clone().try_into().with_context(|| format!("[[ticket_tag]] in {}", file.path()))?;
+            table.clone().try_into().with_context(|| format!("[[ticket_tag]] in {}", file.path().display()))?;
         if let Some(url) = &tag.url {
             parsed_url("ticket_tag.url", url)?;
         }

@@ -20,6 +20,7 @@
 //! | compress it, for HTTP and WebSocket at once | 1.14 | 0.93 | plain gzip |
 //! | all of it, from the answer to the bytes in Redis | 1.9 | 2.1 | plain parse and gzip |
 
+pub mod acknowledgements;
 pub mod author;
 pub mod board;
 pub mod cadence;

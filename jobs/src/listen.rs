@@ -7,9 +7,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use heat::acknowledgement::Acknowledgements;
 use heat::cache::{Cache, CacheError, Fence};
 use heat::comment::Threads;
-use heat::db::Db;
+use heat::db::{Db, DbError};
+use heat::note::PlaceNote;
 use heat::snapshot::{COMMENTS, NotNews, Source, Status};
 use heat::ticket::Covers;
 use heat::time::Timestamp;
@@ -32,6 +34,10 @@ struct Said {
     threads: Threads,
     #[serde(default)]
     covers: Covers,
+    #[serde(default)]
+    acknowledgements: Acknowledgements,
+    #[serde(default)]
+    notes: Vec<PlaceNote>,
 }
 
 /// One reading of Postgres.
@@ -94,6 +100,23 @@ impl Listener {
     /// Tickets by event key.
     pub fn covers(&self) -> &Covers {
         &self.said.covers
+    }
+
+    /// Acknowledgements by event key.
+    pub fn acknowledgements(&self) -> &Acknowledgements {
+        &self.said.acknowledgements
+    }
+
+    /// Notes on places.
+    pub fn notes(&self) -> &[PlaceNote] {
+        &self.said.notes
+    }
+
+    /// When the next acknowledgement or note ends by itself.
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let acknowledged = self.said.acknowledgements.values().flatten().filter_map(|one| one.end());
+        let noted = self.said.notes.iter().filter_map(|note| note.until);
+        acknowledged.chain(noted).filter(|end| *end > now).min()
     }
 
     /// Postgres, as a source of the snapshot.
@@ -187,6 +210,7 @@ impl Listener {
             self.asked.extend(heard.keys);
             self.said.threads.extend(heard.said.threads);
             self.said.covers.extend(heard.said.covers);
+            self.said.acknowledgements.extend(heard.said.acknowledgements);
             changed
         };
         if changed {
@@ -204,7 +228,19 @@ impl Listener {
 async fn read(cache: Cache, db: Db, keys: Vec<String>, whole: bool, at: Timestamp) -> Result<Heard, String> {
     let counter = cache.changed().await.map_err(|error| error.to_string())?;
     let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let threads = db.threads(&wanted).await.map_err(|error| error.to_string())?;
-    let covers = db.covers(&wanted).await.map_err(|error| error.to_string())?;
-    Ok(Heard { said: Said { threads, covers }, keys, whole, counter, at })
+    let said = async {
+        Ok::<_, DbError>(Said {
+            threads: db.threads(&wanted).await?,
+            covers: db.covers(&wanted).await?,
+            acknowledgements: db.acknowledgements(&wanted).await?,
+            // They hang on no key: those read last are good until everything is read again.
+            notes: if whole {
+                db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect()
+            } else {
+                Vec::new()
+            },
+        })
+    };
+    let said = said.await.map_err(|error| error.to_string())?;
+    Ok(Heard { said, keys, whole, counter, at })
 }

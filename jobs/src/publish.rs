@@ -81,6 +81,8 @@ pub struct Publisher {
     published: Option<Instant>,
     /// When Postgres was last asked for everything: often published is not often heard.
     listened: Option<Instant>,
+    /// When the next acknowledgement or note ends, which is news.
+    next_end: Option<Timestamp>,
 }
 
 impl Publisher {
@@ -112,6 +114,7 @@ impl Publisher {
             bytes: 0,
             published: None,
             listened: None,
+            next_end: None,
         };
         publisher.take_up().await?;
         Ok(publisher)
@@ -197,7 +200,10 @@ impl Publisher {
         } else if due.board {
             published + pace(self.bytes)
         } else {
-            published + BEAT
+            // No sooner than the pace allows, for its moment may have come while a snapshot was being made.
+            let end =
+                self.next_end.map(|end| (Instant::now() + until(end)).max(published + pace(self.bytes)));
+            (published + BEAT).min(end.unwrap_or(published + BEAT))
         }
     }
 
@@ -206,6 +212,7 @@ impl Publisher {
         if !board.is_complete() {
             // Nothing yet is better than a calm picture that is not true. The board's next change asks again.
             self.published = Some(Instant::now());
+            self.next_end = None;
             return Ok(());
         }
         let beat = self.published.is_none_or(|published| published.elapsed() >= BEAT) || self.news.is_none();
@@ -217,6 +224,7 @@ impl Publisher {
         if whole {
             self.listened = Some(Instant::now());
         }
+        self.next_end = self.listener.next_end(now);
         self.note_what_cleared(&board, now);
         self.cover(&board).await?;
 
@@ -340,6 +348,7 @@ impl Publisher {
                 },
             ],
             places: &inventory.places,
+            floor: &inventory.floor,
             inventory_version: &inventory.inventory.version,
             coverage_version: &self.covered.version,
             templates_version: &board.templates_version,
@@ -349,6 +358,8 @@ impl Publisher {
             availability: &self.availability,
             watched: &self.covered.racks,
             open: &self.open,
+            acknowledgements: self.listener.acknowledgements(),
+            notes: self.listener.notes(),
         }
     }
 }
@@ -363,6 +374,12 @@ fn deposed_or(error: CacheError) -> anyhow::Error {
         CacheError::Deposed => Deposed.into(),
         other => other.into(),
     }
+}
+
+/// From now to the first moment of that second.
+fn until(end: Timestamp) -> Duration {
+    let end = u64::try_from(end.unix()).unwrap_or(0).saturating_mul(1000);
+    Duration::from_millis(end.saturating_sub(unix_milliseconds()))
 }
 
 fn unix_milliseconds() -> u64 {

@@ -10,6 +10,7 @@ use heat::db::Db;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::acknowledgements::EndWorsened;
 use crate::board::Board;
 use crate::config::Config;
 use crate::delivery::{Delivery, READ_BACK_AFTER};
@@ -164,6 +165,8 @@ impl Working {
             };
             running.add("incidents", &config.events, POSTGRES_LIMIT, join).await?;
         }
+        let worsened = EndWorsened { db: self.db.clone(), fence: self.fence, board: look.clone() };
+        running.add("acknowledgements", &config.events, POSTGRES_LIMIT, worsened).await?;
         let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
         let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::shift::Shift;
+
 /// A value that is never printed: a password, a token, a URL that holds one.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -123,6 +125,8 @@ pub struct File {
     pub incidents: toml::Table,
     /// `[groups]`: which groups of the identity provider have which role. Read by the API.
     pub groups: toml::Table,
+    /// `[[shift]]`: when the people on duty change.
+    pub shift: Vec<Shift>,
     #[serde(skip)]
     path: PathBuf,
 }
@@ -138,8 +142,8 @@ impl File {
     }
 
     /// Where it is, for messages.
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 

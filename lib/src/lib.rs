@@ -1,9 +1,10 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
-//! [`handled`], [`comment`], [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`], [`pattern`]) is pure:
-//! it does no I/O and imports neither [`cache`] nor [`db`].
+//! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
+//! [`ticket`], [`template`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
+pub mod acknowledgement;
 pub mod cache;
 pub mod comment;
 pub mod config;
@@ -15,6 +16,8 @@ pub mod floor;
 pub mod handled;
 pub mod incident;
 pub mod inventory;
+pub mod note;
+pub mod opening;
 pub mod packed;
 pub mod pattern;
 pub mod placement;
@@ -22,6 +25,7 @@ pub mod rackcode;
 pub mod search;
 pub mod serve;
 pub mod severity;
+pub mod shift;
 pub mod signals;
 pub mod snapshot;
 pub mod telemetry;

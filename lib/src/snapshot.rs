@@ -8,17 +8,21 @@
 //! part in [`Snapshot::news`].
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::acknowledgement::{self, Acknowledgements};
 use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
+use crate::floor::Floor;
 use crate::handled::{Facts, Handled, handled};
 use crate::incident::{self, Availability, Open, WatchedRacks};
 use crate::inventory::{DeviceId, RackId};
+use crate::note::PlaceNote;
+use crate::opening::of_opening;
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
 use crate::ticket::{self, Cover, Covers, TicketTag};
@@ -38,6 +42,9 @@ pub const SAME_STORY_S: u64 = 600;
 
 /// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
 pub const COMMENTS: &str = "comments";
+
+/// Whose an acknowledgement is that was given in Heat; no source has this name.
+pub const HEAT: &str = "heat";
 
 /// The name of the pseudo-source that stands for the inventory.
 pub const INVENTORY: &str = "inventory";
@@ -409,6 +416,8 @@ pub struct Parts<'a> {
     pub pseudo_sources: Vec<Source<'a>>,
     /// The inventory's names.
     pub places: &'a Places,
+    /// What stands where in it.
+    pub floor: &'a Floor,
     /// Version of that inventory.
     pub inventory_version: &'a str,
     /// Version of the coverage.
@@ -428,6 +437,10 @@ pub struct Parts<'a> {
     pub watched: &'a WatchedRacks,
     /// The rack incidents of the snapshot before.
     pub open: &'a Open,
+    /// Acknowledgements by event key.
+    pub acknowledgements: &'a Acknowledgements,
+    /// Notes on places, oldest first.
+    pub notes: &'a [PlaceNote],
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -438,12 +451,12 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
         templates_version: parts.templates_version.into(),
         ..Snapshot::default()
     };
-    let active_ids = active_of(parts.sources.iter().flat_map(|s| s.events), parts.covers);
+    let joined = Joined::of(&parts);
     snapshot.events.reserve_exact(parts.sources.iter().map(|s| s.events.len()).sum());
     let mut no_data = BTreeSet::new();
     for Reported { source, events, silent } in &parts.sources {
         no_data.extend(silent.iter().filter_map(|host| parts.places.find(host).device()));
-        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts, &active_ids)));
+        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts, &joined)));
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
@@ -451,41 +464,63 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     snapshot.no_data = no_data.into_iter().collect();
     snapshot.sources = parts.sources.into_iter().map(|s| s.source).chain(parts.pseudo_sources).collect();
     snapshot.sources.sort_by(|a, b| a.name.cmp(&b.name));
+    snapshot.notes = parts.notes.iter().filter(|note| note.stands(parts.now)).map(Note::from).collect();
     snapshot
 }
 
-/// The active openings of the keys that have tickets: the few that inheriting asks about.
-fn active_of<'a>(events: impl Iterator<Item = &'a Event>, covers: &Covers) -> HashSet<&'a str> {
-    if covers.is_empty() {
-        return HashSet::new();
+/// What the join of one event asks of all the others.
+struct Joined<'a> {
+    /// The active openings of the keys that have tickets or acknowledgements: the few that inheriting asks about.
+    active: HashSet<&'a str>,
+    /// The quiet notes that stand, by place.
+    quiet: HashMap<&'a str, Vec<&'a PlaceNote>>,
+}
+
+impl<'a> Joined<'a> {
+    fn of(parts: &Parts<'a>) -> Self {
+        let is_asked = |key| parts.covers.contains_key(key) || parts.acknowledgements.contains_key(key);
+        let active = if parts.covers.is_empty() && parts.acknowledgements.is_empty() {
+            HashSet::new()
+        } else {
+            let events = parts.sources.iter().flat_map(|source| source.events);
+            events.filter(|event| is_asked(&event.key)).map(|event| event.id.as_str()).collect()
+        };
+        let mut quiet: HashMap<_, Vec<_>> = HashMap::new();
+        for note in parts.notes.iter().filter(|note| note.quiet_since.is_some() && note.stands(parts.now)) {
+            quiet.entry(note.place.as_str()).or_default().push(note);
+        }
+        Self { active, quiet }
     }
-    events.filter(|event| covers.contains_key(&event.key)).map(|event| event.id.as_str()).collect()
+
+    fn is_quiet(&self, event: &ActiveEvent<'_>, floor: &Floor) -> bool {
+        let quiets = |place: String| {
+            self.quiet.get(&*place).is_some_and(|notes| notes.iter().any(|note| note.quiets(event.since)))
+        };
+        !self.quiet.is_empty() && floor.spot(event).names_for_notes().any(quiets)
+    }
 }
 
 fn active<'a>(
     event: &'a Event,
     source: &Cow<'a, str>,
     parts: &Parts<'a>,
-    active_ids: &HashSet<&str>,
+    joined: &Joined<'_>,
 ) -> ActiveEvent<'a> {
     let place = if event.host_pending { Place::UnknownHost } else { parts.places.find(&event.host) };
     let unplaced = if event.host_pending { Some(Unplaced::HostPending) } else { place.unplaced() };
     let thread = parts.threads.get(&event.key);
-    let cover = parts
-        .covers
-        .get(&event.key)
-        .and_then(|covers| ticket::of_opening(covers, &event.id, event.since, |id| active_ids.contains(id)));
-    let facts = Facts {
-        severity: event.severity,
-        suppressed: event.suppressed,
-        dependent: event.dependent,
-        acknowledged_at_source: event.acknowledged,
-        ticketed: cover.map(Cover::ticketed),
-        ..Facts::default()
+    let is_active = |id: &str| joined.active.contains(id);
+    let cover = parts.covers.get(&event.key);
+    let cover = cover.and_then(|all| of_opening(all, &event.id, event.since, is_active));
+    let ours = parts.acknowledgements.get(&event.key);
+    let ours = ours.and_then(|all| of_opening(all, &event.id, event.since, is_active));
+    let acknowledged = match ours {
+        Some(ours) => ours.stands(parts.now).then(|| ours.into()),
+        None => event
+            .acknowledged
+            .then(|| Acknowledgement { origin: source.clone(), ..Acknowledgement::default() }),
     };
-    let acknowledged =
-        event.acknowledged.then(|| Acknowledgement { origin: source.clone(), ..Acknowledgement::default() });
-    ActiveEvent {
+    let mut active = ActiveEvent {
         id: event.id.as_str().into(),
         key: event.key.as_str().into(),
         source: source.clone(),
@@ -503,12 +538,49 @@ fn active<'a>(
         suppressed: event.suppressed,
         dependent: event.dependent,
         partial: event.partial,
-        handled: handled(&facts, parts.now),
         acknowledged,
         ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
+    };
+    let facts = Facts {
+        severity: event.severity,
+        suppressed: event.suppressed,
+        dependent: event.dependent,
+        acknowledged_at_source: event.acknowledged,
+        acknowledged: ours.map(acknowledgement::Acknowledgement::acknowledged),
+        ticketed: cover.map(Cover::ticketed),
+        quiet_note: joined.is_quiet(&active, parts.floor),
+    };
+    active.handled = handled(&facts, parts.now);
+    active
+}
+
+impl<'a> From<&'a acknowledgement::Acknowledgement> for Acknowledgement<'a> {
+    fn from(ours: &'a acknowledgement::Acknowledgement) -> Self {
+        Self {
+            by: ours.by.as_str().into(),
+            at: Some(ours.at),
+            text: ours.text.as_str().into(),
+            until: ours.until,
+            until_worsens: ours.until_worsens,
+            origin: HEAT.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a PlaceNote> for Note<'a> {
+    fn from(note: &'a PlaceNote) -> Self {
+        Self {
+            id: note.id,
+            place: note.place.as_str().into(),
+            author: note.author.as_str().into(),
+            at: note.at,
+            text: note.text.as_str().into(),
+            until: note.until,
+            quiet: note.quiet_since.is_some(),
+        }
     }
 }
 
@@ -604,14 +676,17 @@ pub fn prune(cleared: &mut Vec<Cleared<'static>>, is_active: impl Fn(&str) -> bo
 mod tests {
     use super::*;
     use crate::event::{event_key, opening_id};
-    use crate::inventory::{Device, Inventory, Mount, Rack};
+    use crate::inventory::{Device, Inventory, Location, Mount, Rack, Row};
     use crate::placement::MatchedBy;
+    use crate::ticket::State;
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
 
-    static NO_TICKETS: std::sync::OnceLock<Covers> = std::sync::OnceLock::new();
+    static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
+    static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
+    static FLOOR: LazyLock<Floor> = LazyLock::new(|| Floor::new(&inventory()));
     static NO_INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(Default::default);
 
     fn event(source: &str, number: u32, host: &str) -> Event {
@@ -632,7 +707,8 @@ mod tests {
         events
     }
 
-    fn places() -> Places {
+    /// One rack in a row of an inner location.
+    fn inventory() -> Inventory {
         let device = |id, name: &str, rack: Option<u64>| Device {
             id,
             name: name.into(),
@@ -643,7 +719,12 @@ mod tests {
             ..Device::default()
         };
         let mut inventory = Inventory {
-            racks: vec![Rack { id: 1, height: 42, ..Rack::default() }],
+            locations: vec![
+                Location { id: 8, ..Location::default() },
+                Location { id: 9, parent_id: Some(8), ..Location::default() },
+            ],
+            rows: vec![Row { id: 5, location_id: Some(9), ..Row::default() }],
+            racks: vec![Rack { id: 1, row_id: Some(5), height: 42, ..Rack::default() }],
             devices: vec![
                 device(11, "h1", Some(1)),
                 device(12, "h2", None),
@@ -653,7 +734,11 @@ mod tests {
             ..Inventory::default()
         };
         inventory.normalise();
-        Places::new(&inventory)
+        inventory
+    }
+
+    fn places() -> Places {
+        Places::new(&inventory())
     }
 
     fn parts<'a>(
@@ -676,11 +761,14 @@ mod tests {
             coverage_version: "c",
             templates_version: "t",
             threads,
-            covers: NO_TICKETS.get_or_init(Covers::new),
             ticket_tags: &[],
             availability: &NO_INCIDENTS.0,
             watched: &NO_INCIDENTS.1,
             open: &NO_INCIDENTS.2,
+            covers: &NO_TICKETS,
+            acknowledgements: &NO_ACKNOWLEDGEMENTS,
+            notes: &[],
+            floor: &FLOOR,
         }
     }
 
@@ -780,7 +868,7 @@ mod tests {
         let high = Event { severity: Severity::High, ..event("z", 1, "h1") };
         let worse = Event { severity: Severity::Disaster, ..event("z", 2, "h2") };
         let sources = [("z".to_owned(), sorted(vec![high, worse]))];
-        for (state, handled) in [(ticket::State::Created, true), (ticket::State::Closed, false)] {
+        for (state, handled) in [(State::Created, true), (State::Closed, false)] {
             let cover = |event: &Event| Cover {
                 event_id: event.id.clone(),
                 active: true,
@@ -799,6 +887,77 @@ mod tests {
             assert_eq!(of("h2").ticket.as_ref().unwrap().key, "NOC-7");
             assert_eq!(of("h1").ticket.as_ref().unwrap().state, state.name());
         }
+    }
+
+    fn acknowledged(event: &Event) -> acknowledgement::Acknowledgement {
+        acknowledgement::Acknowledgement {
+            id: 1,
+            event_id: event.id.clone(),
+            by: "ann".into(),
+            at: NOW,
+            text: "mine".into(),
+            severity: event.severity,
+            ..acknowledgement::Acknowledgement::default()
+        }
+    }
+
+    #[test]
+    fn what_heat_knows_of_an_acknowledgement_decides_and_the_sources_flag_is_ignored() {
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let flagged = Event { acknowledged: true, severity: Severity::High, ..event("z", 1, "h1") };
+        let sources = [("z".to_owned(), vec![flagged.clone()])];
+        let shown = |ours: Option<acknowledgement::Acknowledgement>| {
+            let ours = ours.map(|ours| (flagged.key.clone(), vec![ours])).into_iter().collect();
+            let parts = Parts { acknowledgements: &ours, ..parts(&sources, &places, &threads, &silent) };
+            let event = build(parts).events.remove(0);
+            (
+                event.handled,
+                event.acknowledged.map(|shown| (shown.origin.into_owned(), shown.by.into_owned())),
+            )
+        };
+        let by = |origin: &str, name: &str| Some((origin.to_owned(), name.to_owned()));
+        assert_eq!(shown(None), (Some(Handled::Acknowledged), by("z", "")));
+        let ours = acknowledged(&flagged);
+        assert_eq!(shown(Some(ours.clone())), (Some(Handled::Acknowledged), by("heat", "ann")));
+        let ended = acknowledgement::Acknowledgement { until: Some(NOW), ..ours.clone() };
+        assert_eq!(shown(Some(ended)), (None, None), "its time has come");
+        let withdrawn = acknowledgement::Acknowledgement { ended_at: Some(NOW), ..ours.clone() };
+        assert_eq!(shown(Some(withdrawn)), (None, None));
+        let milder = acknowledgement::Acknowledgement { severity: Severity::Warning, ..ours };
+        assert_eq!(shown(Some(milder)), (None, by("heat", "ann")), "it has worsened, and stays acknowledged");
+    }
+
+    #[test]
+    fn a_quiet_note_handles_what_opens_beneath_its_place_until_it_ends() {
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let before = Event { since: NOW - Duration::from_secs(60), ..event("z", 3, "h1") };
+        let events = vec![event("z", 1, "h1"), event("z", 2, "h2"), before];
+        let sources = [("z".to_owned(), sorted(events))];
+        let handled = |note: PlaceNote| {
+            let notes = [note];
+            let parts = Parts { notes: &notes, ..parts(&sources, &places, &threads, &silent) };
+            let snapshot = build(parts);
+            let handled: Vec<_> = snapshot
+                .events
+                .iter()
+                .filter(|event| event.handled == Some(Handled::Note))
+                .map(|event| event.name.to_string())
+                .collect();
+            (handled, snapshot.notes.len())
+        };
+        let note = |place: &str| PlaceNote {
+            id: 1,
+            place: place.into(),
+            at: NOW,
+            quiet_since: Some(NOW),
+            ..PlaceNote::default()
+        };
+        for place in ["rack:1", "row:5", "location:9", "location:8", "device:11"] {
+            assert_eq!(handled(note(place)), (vec!["problem 1".to_owned()], 1), "{place}");
+        }
+        assert_eq!(handled(note("rack:2")), (vec![], 1), "another place");
+        assert_eq!(handled(PlaceNote { until: Some(NOW), ..note("rack:1") }), (vec![], 0), "it has ended");
+        assert_eq!(handled(PlaceNote { quiet_since: None, ..note("rack:1") }), (vec![], 1), "not quiet");
     }
 
     #[test]

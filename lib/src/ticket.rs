@@ -1,22 +1,18 @@
 //! Tickets: what is asked of the tracker, what has become of it, and which openings it covers.
 //!
-//! A ticket covers openings, each opening at most one open ticket. Like an acknowledgement it is inherited by an opening
-//! that begins within [`INHERITED_WITHIN`] after the one before of the same key cleared, so that a flapping problem
-//! does not lose it.
+//! A ticket covers openings, each opening at most one open ticket. Like an acknowledgement it is inherited by the next
+//! opening of the same key ([`crate::opening`]), so that a flapping problem does not lose it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Tag;
 use crate::handled::Ticketed;
+use crate::opening::Belongs;
 use crate::severity::Severity;
 use crate::time::Timestamp;
-
-/// An opening that begins so soon after the one before of its key cleared is the same trouble once more.
-pub const INHERITED_WITHIN: Duration = Duration::from_mins(10);
 
 /// The longest summary, in characters.
 pub const LONGEST_SUMMARY: usize = 255;
@@ -227,29 +223,33 @@ impl TicketTag {
 /// Covers by event key, each key's latest ticket last.
 pub type Covers = HashMap<String, Vec<Cover>>;
 
-/// The ticket of the opening `id` that began at `since`: its own, the covering one before any other; else the one it
-/// inherits from an opening of the same key that cleared shortly before. `is_active` tells which openings burn now.
-pub fn of_opening<'a>(
-    covers: &'a [Cover],
-    id: &str,
-    since: Timestamp,
-    is_active: impl Fn(&str) -> bool,
-) -> Option<&'a Cover> {
-    let own = covers.iter().filter(|cover| cover.event_id == id);
-    if let Some(own) = own.max_by_key(|cover| (cover.active, cover.ticket)) {
-        return Some(own);
+impl Belongs for Cover {
+    /// The covering ticket goes before any other, and a later one before an earlier.
+    type Rank = (bool, i64);
+
+    fn event_id(&self) -> &str {
+        &self.event_id
     }
-    let inherited = covers.iter().filter(|cover| {
-        let soon = |at: Timestamp| since.since(at) <= INHERITED_WITHIN;
-        // History may not have seen yet that it cleared.
-        !is_active(&cover.event_id) && cover.cleared_at.is_none_or(soon)
-    });
-    inherited.max_by_key(|cover| (cover.active, cover.ticket))
+
+    fn cleared_at(&self) -> Option<Timestamp> {
+        self.cleared_at
+    }
+
+    fn rank(&self) -> (bool, i64) {
+        (self.active, self.ticket)
+    }
+
+    /// One that covers nothing any more is still worth knowing.
+    fn is_inherited(&self, _: Timestamp) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opening::of_opening;
+    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
 

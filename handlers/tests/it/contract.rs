@@ -82,6 +82,17 @@ async fn every_answer_has_the_documented_shape() {
     let edited = format!("/api/v1/comments/{}", created["id"]);
     check(&document, "Comment", &replica.send(Method::PATCH, &edited, &text, StatusCode::OK).await);
 
+    let acknowledge = "/api/v1/events/acknowledge";
+    let terms = json!({ "ids": [event.id, "gone"], "text": "mine", "until": "2096-01-01T00:00:00Z" });
+    let given = replica.send(Method::POST, acknowledge, &terms, StatusCode::CREATED).await;
+    check(&document, "Acknowledged", &given);
+    let ids = json!({ "ids": [event.id, "gone"] });
+    let withdrawn = replica.send(Method::DELETE, acknowledge, &ids, StatusCode::OK).await;
+    check(&document, "Withdrawn", &withdrawn);
+    let note = json!({ "place": "rack:3", "text": "works", "until": "2096-01-01T00:00:00Z", "quiet": true });
+    let note = replica.send(Method::POST, "/api/v1/notes", &note, StatusCode::CREATED).await;
+    check(&document, "PlaceNote", &note);
+
     let tracker = heat::cache::TrackerRecord { kind: "startrek".into(), ..Default::default() };
     stage.cache.write_tracker(&tracker).await.unwrap();
     let own_words = json!({ "ids": [event.id], "edits": { "queue": "NOC", "summary": "down" } });
@@ -97,6 +108,7 @@ async fn every_answer_has_the_documented_shape() {
         (ticket.as_str(), "WholeTicket"),
         ("/api/v1/tickets", "TicketPage"),
         ("/api/v1/templates", "Templates"),
+        ("/api/v1/notes?place=rack:3", "NotePage"),
         ("/api/v1/snapshot", "Snapshot"),
         ("/api/v1/inventory", "Inventory"),
         ("/api/v1/coverage", "Coverage"),

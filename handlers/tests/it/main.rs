@@ -6,10 +6,12 @@
     reason = "clippy exempts functions marked as tests, and not what they share"
 )]
 
+mod acknowledgements;
 mod comments;
 mod contract;
 mod lists;
 mod live;
+mod notes;
 mod outages;
 mod pages;
 mod picture;

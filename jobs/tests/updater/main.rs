@@ -8,9 +8,14 @@ mod stage;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use heat::db::acknowledgements::{Of, Terms};
 use heat::db::audit::Actor;
 use heat::db::comments::NewComment;
-use heat::snapshot::{Snapshot, Status};
+use heat::db::notes::{Edits, Words};
+use heat::handled::Handled;
+use heat::severity::Severity;
+use heat::snapshot::{ActiveEvent, Snapshot, Status};
+use heat::time::Timestamp;
 use heat_devkit::eventually;
 use heat_devkit::git::Entry;
 use heat_devkit::sim::{Fault, Raise, Rule};
@@ -92,6 +97,88 @@ async fn a_comment_is_in_the_snapshot_without_waiting_for_a_poll_and_stays_while
     assert_eq!(event(&without, "srv-1").unwrap().comment_count, 1, "an outage takes nothing off the screen");
     stage.postgres.start_again().await.unwrap();
     stage.snapshot_where(|s| source(s, "comments").status == Status::Ok).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_handles_until_it_ends_and_the_sources_flag_does_not_take_its_place() {
+    let mut stage = Stage::set_with_own_stores().await;
+    let number = stage.zabbix.fire("srv-1", "ICMP", 4);
+    stage.zabbix.acknowledge(number, "zoe", "seen");
+    let updater = stage.updater();
+    let flagged = stage.snapshot_where(|s| handled(s, "srv-1") == Some(Handled::Acknowledged)).await;
+    let of = event(&flagged, "srv-1").unwrap();
+    assert_eq!(of.acknowledged.as_ref().unwrap().origin, "zabbix");
+
+    stage.acknowledge(of, &Terms { text: "mine".into(), ..Terms::default() }).await;
+    let by = |s: &Snapshot<'static>| Some(event(s, "srv-1")?.acknowledged.as_ref()?.by.to_string());
+    stage.snapshot_where(|s| by(s).as_deref() == Some("ann")).await;
+    stage.postgres.kill().unwrap();
+    drop(updater);
+    let _next = stage.updater();
+    stage.zabbix.fire("srv-2", "ICMP", 4);
+    let without = stage
+        .snapshot_where(|s| event(s, "srv-2").is_some() && source(s, "comments").status == Status::Failed)
+        .await;
+    assert_eq!(by(&without).as_deref(), Some("ann"), "an outage turns nothing handled into unhandled");
+    stage.postgres.start_again().await.unwrap();
+    stage.snapshot_where(|s| source(s, "comments").status == Status::Ok).await;
+
+    let end = Timestamp::now() + Duration::from_secs(3);
+    stage.acknowledge(of, &Terms { until: Some(end), ..Terms::default() }).await;
+    stage
+        .snapshot_where(|s| event(s, "srv-1").unwrap().acknowledged.as_ref().unwrap().until == Some(end))
+        .await;
+    let over = stage.snapshot_where(|s| handled(s, "srv-1").is_none()).await;
+    assert_eq!(event(&over, "srv-1").unwrap().acknowledged, None);
+    assert!(stage.zabbix.open_problems().iter().any(|problem| problem.acknowledged), "Zabbix says otherwise");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_until_it_worsens_does_not_come_back_when_the_event_gets_better() {
+    let stage = Stage::set().await;
+    let numbers = ["srv-1", "srv-2"].map(|host| stage.zabbix.fire(host, "ICMP", 3));
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some() && event(s, "srv-2").is_some()).await;
+    let terms = Terms { until_worsens: true, ..Terms::default() };
+    stage.acknowledge(event(&shown, "srv-1").unwrap(), &terms).await;
+    stage.acknowledge(event(&shown, "srv-2").unwrap(), &Terms::default()).await;
+    let both =
+        |s: &Snapshot<'static>, is: Option<Handled>| handled(s, "srv-1") == is && handled(s, "srv-2") == is;
+    stage.snapshot_where(|s| both(s, Some(Handled::Acknowledged))).await;
+    for number in numbers {
+        stage.zabbix.set_severity(number, 4);
+    }
+    stage.snapshot_where(|s| both(s, None) && event(s, "srv-1").unwrap().acknowledged.is_none()).await;
+    for number in numbers {
+        stage.zabbix.set_severity(number, 3);
+    }
+    let better = stage.snapshot_where(|s| handled(s, "srv-2") == Some(Handled::Acknowledged)).await;
+    assert_eq!(event(&better, "srv-1").unwrap().severity, Severity::Average);
+    assert_eq!(handled(&better, "srv-1"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_note_handles_what_opens_in_its_rack_and_nothing_that_burned_before() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 4);
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let since = event(&shown, "srv-1").unwrap().since;
+    // What opens within the second of the note counts as after it.
+    eventually("the next second", PATIENCE, async || (Timestamp::now() > since).then_some(())).await.unwrap();
+    let words = Words { text: "works on feed B".into(), until: None, quiet: true };
+    let note = stage.db.create_note(&ann(), "rack:1".parse().unwrap(), &words).await.unwrap();
+    stage.cache.tell_changed().await.unwrap();
+    stage.zabbix.fire("srv-2", "ICMP", 4);
+    stage.zabbix.fire("stranger", "ICMP", 4);
+    let quiet = stage.snapshot_where(|s| handled(s, "srv-2") == Some(Handled::Note)).await;
+    assert_eq!(handled(&quiet, "srv-1"), None);
+    assert_eq!((&*quiet.notes[0].place, quiet.notes[0].quiet), ("rack:1", true));
+    let end = Timestamp::now() + Duration::from_secs(2);
+    let edits = Edits { until: Some(Some(end)), ..Edits::default() };
+    stage.db.edit_note(&ann(), note.id, &edits).await.unwrap().unwrap();
+    stage.cache.tell_changed().await.unwrap();
+    stage.snapshot_where(|s| handled(s, "srv-2").is_none() && s.notes.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -324,17 +411,35 @@ fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right
     assert!(said.contains("sauce"), "{said}");
 }
 
+fn ann() -> Actor {
+    Actor { name: "ann".into(), via: "off", request_id: "r".into() }
+}
+
+fn handled(snapshot: &Snapshot<'static>, host: &str) -> Option<Handled> {
+    event(snapshot, host).and_then(|event| event.handled)
+}
+
 impl Stage {
+    async fn acknowledge(&self, event: &ActiveEvent<'_>, terms: &Terms) {
+        let of = Of {
+            event_id: event.id.to_string(),
+            event_key: event.key.to_string(),
+            since: event.since,
+            severity: event.severity,
+        };
+        self.db.acknowledge(&ann(), &[of], terms).await.unwrap();
+        self.cache.tell_changed().await.unwrap();
+    }
+
     async fn comment(&self, key: &str, text: &str) {
         self.write_comment(key, text).await;
         self.cache.tell_changed().await.unwrap();
     }
 
     async fn write_comment(&self, key: &str, text: &str) {
-        let actor = Actor { name: "ann".into(), via: "off", request_id: "r".into() };
         let comment =
             NewComment { event_key: key.into(), event_id: None, author: "ann".into(), text: text.into() };
-        self.db.create_comments(&actor, vec![comment]).await.unwrap();
+        self.db.create_comments(&ann(), vec![comment]).await.unwrap();
     }
 
     async fn snapshot_where(&self, is: impl Fn(&Snapshot<'static>) -> bool) -> Snapshot<'static> {

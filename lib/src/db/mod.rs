@@ -1,8 +1,10 @@
 //! Postgres: what people wrote, and the history of events. One file of queries for each thing kept.
 
+pub mod acknowledgements;
 pub mod audit;
 pub mod comments;
 pub mod fence;
+pub mod notes;
 pub mod openings;
 pub mod outbox;
 mod schema;
@@ -18,6 +20,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use url::Url;
 
 use crate::config::{ConfigError, Secret};
+use crate::severity::Severity;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 
@@ -161,6 +164,11 @@ impl Db {
     pub async fn ping(&self) -> Result<(), DbError> {
         Ok(self.connection().await?.batch_execute("select 1").await?)
     }
+}
+
+/// A severity as the tables keep it.
+fn severity_of(level: i16) -> Severity {
+    u64::try_from(level).ok().and_then(|level| Severity::try_from(level).ok()).unwrap_or_default()
 }
 
 /// Adds time limits to the URL where it sets none, so that a dead database is noticed in seconds.

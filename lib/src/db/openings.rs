@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text, Timestamptz};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel::sql_types::{Array, BigInt, Double, Nullable, SmallInt, Text, Timestamptz};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::schema::openings;
-use super::tickets::inherit;
-use super::{Db, DbError, fence};
+use super::{Db, DbError, acknowledgements, fence, tickets};
 use crate::cache::Fence;
 use crate::inventory::{DeviceId, RackId};
+use crate::opening::INHERITED_WITHIN;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
@@ -104,7 +104,8 @@ impl Db {
                 for batch in opened.chunks(BATCH) {
                     let began: Vec<_> =
                         batch.iter().map(|o| (o.id.as_str(), o.key.as_str(), o.since)).collect();
-                    inherit(connection, &began).await?;
+                    tickets::inherit(connection, &began).await?;
+                    acknowledgements::inherit(connection, &began).await?;
                 }
                 Ok(())
             })
@@ -130,11 +131,38 @@ impl Db {
     }
 }
 
+/// Runs `statement`, which finds in `followers (id, key, since, before)` the openings that have just begun, given as id, key
+/// and beginning, beside each opening of the same key that cleared shortly before: what it inherits from.
+pub(super) async fn for_followers(
+    connection: &mut AsyncPgConnection,
+    began: &[(&str, &str, Timestamp)],
+    statement: &str,
+) -> QueryResult<()> {
+    diesel::sql_query(format!(
+        "with followers as (
+             select n.id, n.key, n.since, o.id as before
+             from unnest($1, $2, $3) as n(id, key, since)
+             join openings o on o.event_key = n.key and o.id <> n.id
+                 and o.closed_at >= n.since - make_interval(secs => $4)
+         )
+         {statement}"
+    ))
+    .bind::<Array<Text>, _>(began.iter().map(|(id, _, _)| *id).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(began.iter().map(|(_, key, _)| *key).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(
+        began.iter().map(|(_, _, since)| DateTime::<Utc>::from(*since)).collect::<Vec<_>>(),
+    )
+    .bind::<Double, _>(INHERITED_WITHIN.as_secs_f64())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// An opening that is there already keeps what it first was; its peak grows, and if it was closed by mistake it is open
 /// again.
 fn enter(
     batch: &[Opening],
-) -> impl RunQueryDsl<diesel_async::AsyncPgConnection>
+) -> impl RunQueryDsl<AsyncPgConnection>
 + diesel::query_builder::QueryFragment<diesel::pg::Pg>
 + diesel::query_builder::QueryId
 + Send

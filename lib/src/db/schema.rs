@@ -119,5 +119,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    acknowledgements (id) {
+        id -> BigInt,
+        event_id -> Text,
+        event_key -> Text,
+        author -> Text,
+        text -> Text,
+        severity -> SmallInt,
+        until -> Nullable<Timestamptz>,
+        until_worsens -> Bool,
+        created_at -> Timestamptz,
+        inherited -> Bool,
+        ended_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    place_notes (id) {
+        id -> BigInt,
+        kind -> Text,
+        place_id -> BigInt,
+        author -> Text,
+        text -> Text,
+        until -> Nullable<Timestamptz>,
+        quiet_since -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        edited_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(ticket_events -> tickets (ticket_id));
 diesel::allow_tables_to_appear_in_same_query!(tickets, ticket_events, ticket_posts);

@@ -12,11 +12,12 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor, Deed};
+use super::openings::for_followers;
 use super::schema::{ticket_events, ticket_posts, tickets};
-use super::{Db, DbError, fence};
+use super::{Db, DbError, fence, severity_of};
 use crate::cache::Fence;
 use crate::severity::Severity;
-use crate::ticket::{Cover, Covers, Draft, INHERITED_WITHIN, State};
+use crate::ticket::{Cover, Covers, Draft, State};
 use crate::time::Timestamp;
 
 /// Whoever changes which ticket covers what holds this lock, so that two who want the same event come one after the
@@ -82,12 +83,8 @@ impl StoredTicket {
 
     /// The worst of its events when it was made.
     pub fn severity(&self) -> Severity {
-        severity(self.severity)
+        severity_of(self.severity)
     }
-}
-
-fn severity(level: i16) -> Severity {
-    u64::try_from(level).ok().and_then(|level| Severity::try_from(level).ok()).unwrap_or_default()
 }
 
 /// An opening under a ticket, as it is kept.
@@ -266,7 +263,7 @@ impl Db {
                 } else {
                     String::new()
                 },
-                severity: severity(row.severity),
+                severity: severity_of(row.severity),
             });
         }
         Ok(covers)
@@ -601,26 +598,19 @@ pub(super) async fn inherit(
     connection: &mut AsyncPgConnection,
     began: &[(&str, &str, Timestamp)],
 ) -> QueryResult<()> {
-    diesel::sql_query(
+    for_followers(
+        connection,
+        began,
         "insert into ticket_events (ticket_id, event_id, event_key, member, added_by, announced)
          select distinct on (n.id) e.ticket_id, n.id, n.key, e.member, 'heat', true
-         from unnest($1, $2, $3) as n(id, key, since)
-         join ticket_events e on e.event_key = n.key and e.event_id <> n.id and e.active
+         from followers n
+         join ticket_events e on e.event_id = n.before and e.active
          join tickets t on t.id = e.ticket_id and t.state in ('pending', 'created')
-         join openings o on o.id = e.event_id and o.closed_at >= n.since - make_interval(secs => $4)
          where not exists (select from ticket_events own where own.event_id = n.id)
          order by n.id, e.ticket_id desc
          on conflict do nothing",
     )
-    .bind::<Array<Text>, _>(began.iter().map(|(id, _, _)| *id).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(began.iter().map(|(_, key, _)| *key).collect::<Vec<_>>())
-    .bind::<Array<Timestamptz>, _>(
-        began.iter().map(|(_, _, since)| DateTime::<Utc>::from(*since)).collect::<Vec<_>>(),
-    )
-    .bind::<Double, _>(INHERITED_WITHIN.as_secs_f64())
-    .execute(connection)
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Holds off everybody else who changes covers, until the transaction ends.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod acknowledgements;
 mod cache;
 mod db;
+mod notes;
 mod tickets;

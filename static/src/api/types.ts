@@ -106,6 +106,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take openings on
+         * @description Openings that are gone are listed under `unknown`; 404 only if all are. With a filter, 409 if it means another number of events by now; the answer holds the `count`. An opening that was acknowledged before is so anew.
+         */
+        post: operations["acknowledge"];
+        /**
+         * Give openings back
+         * @description Ends what was acknowledged in Heat, whoever did it. The flag of the source does not take its place.
+         */
+        delete: operations["withdrawAcknowledgement"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{key}": {
         parameters: {
             query?: never;
@@ -201,6 +225,48 @@ export interface paths {
         head?: never;
         /** Change one's own comment */
         patch: operations["editComment"];
+        trace?: never;
+    };
+    "/api/v1/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Notes on places that stand, oldest first */
+        get: operations["listNotes"];
+        put?: never;
+        /** Write a note on a place */
+        post: operations["createNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The note's id.
+                 * @example 9
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a note, whoever wrote it */
+        delete: operations["deleteNote"];
+        options?: never;
+        head?: never;
+        /** Change a note, whoever wrote it */
+        patch: operations["editNote"];
         trace?: never;
     };
     "/api/v1/devices": {
@@ -1152,6 +1218,8 @@ export interface components {
             /** @description Version of the API server. */
             version: string;
             settings: components["schemas"]["Settings"];
+            /** @description When the shift ends; absent where the site has none. */
+            shift_ends_at?: components["schemas"]["Time"];
         };
         /** @description Whether this replica can serve, and what is degraded. */
         Readiness: {
@@ -1189,6 +1257,8 @@ export interface components {
             /** @description Openings that none covers. */
             free?: string[];
             ticket?: components["schemas"]["Ticket"];
+            /** @description How many events the filter means now. */
+            count?: number;
         } & {
             [key: string]: unknown;
         };
@@ -1607,6 +1677,124 @@ export interface components {
             text: string;
             /** @description Write it on the open tickets that cover the event too, in the robot's name and with the author's. */
             on_ticket?: boolean;
+        };
+        /** @description Which openings, either `ids` or `filter` with `count`; and on which terms. */
+        AcknowledgeRequest: {
+            /** @description Ids of openings. */
+            ids?: string[];
+            /** @description A filter, as `GET /api/v1/events` takes it. */
+            filter?: string;
+            /** @description How many events the caller saw it mean. */
+            count?: number;
+            /** @description In one's own words. */
+            text?: string;
+            /**
+             * @description Until when: an RFC 3339 time, or `end_of_shift` (`[[shift]]` of the site's configuration); for good if absent.
+             * @example end_of_shift
+             * @example 2026-11-24T05:00:00Z
+             */
+            until?: string;
+            /** @description The first worsening ends it for good. Without it the acknowledgement only pauses while the event is worse. */
+            until_worsens?: boolean;
+        };
+        /** @description An acknowledgement of one opening. */
+        StoredAcknowledgement: {
+            /** @description Its id. */
+            id: number;
+            /** @description The opening. */
+            event_id: string;
+            /** @description Its key. */
+            event_key: string;
+            /** @description Who. */
+            by: string;
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description In their words. */
+            text?: string;
+            severity: components["schemas"]["Severity"];
+            /** @description When it ends by itself. */
+            until?: components["schemas"]["Time"];
+            /** @description The first worsening ends it. */
+            until_worsens?: boolean;
+        };
+        /** @description What became of it. */
+        Acknowledged: {
+            /** @description One for each opening. */
+            acknowledgements: components["schemas"]["StoredAcknowledgement"][];
+            /** @description Openings that are not active, or whose host is not known yet; absent when all are. */
+            unknown?: string[];
+        };
+        /** @description Which openings. */
+        WithdrawRequest: {
+            /** @description Ids of openings. */
+            ids: string[];
+        };
+        /** @description What became of it. */
+        Withdrawn: {
+            /** @description Openings that are acknowledged no more. */
+            withdrawn: string[];
+            /** @description Openings that are not active, or that nobody had acknowledged in Heat; absent when there are none. */
+            unknown?: string[];
+        };
+        /** @description A note on a place. */
+        PlaceNote: {
+            /** @description Note id. */
+            id: number;
+            /**
+             * @description `<kind>:<id>`; kind is location, row, rack or device.
+             * @example rack:5
+             */
+            place: string;
+            /** @description Who wrote it. */
+            author: string;
+            /** @description When it was written. */
+            at: components["schemas"]["Time"];
+            /** @description When it was last changed. */
+            edited_at?: components["schemas"]["Time"];
+            /** @description The note. */
+            text: string;
+            /** @description When it ends. */
+            until?: components["schemas"]["Time"];
+            /** @description It handles what opens beneath its place. */
+            quiet?: boolean;
+        };
+        /** @description A page of notes. */
+        NotePage: {
+            /** @description Oldest first. */
+            notes: components["schemas"]["PlaceNote"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description A note to write. */
+        NewNote: {
+            /**
+             * @description `<kind>:<id>`; kind is location, row, rack or device.
+             * @example rack:5
+             */
+            place: string;
+            /** @description The note. */
+            text: string;
+            /**
+             * @description Until when: an RFC 3339 time, or `end_of_shift` (`[[shift]]` of the site's configuration); for good if absent.
+             * @example end_of_shift
+             * @example 2026-11-24T05:00:00Z
+             */
+            until?: string;
+            /** @description What opens beneath the place from now on counts as handled, until the note ends or is deleted. */
+            quiet?: boolean;
+        };
+        /** @description What is to be different; what is absent stays. */
+        NoteEdits: {
+            /** @description The note. */
+            text?: string;
+            /**
+             * @description As for a new note; null takes the end away.
+             * @example end_of_shift
+             * @example 2026-11-24T05:00:00Z
+             */
+            until?: string | null;
+            /** @description Quiet from now on, or no more. */
+            quiet?: boolean;
         };
     };
     responses: {
@@ -2222,6 +2410,114 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001",
+                 *         "zabbix:1:gone"
+                 *       ],
+                 *       "text": "On it.",
+                 *       "until": "end_of_shift"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AcknowledgeRequest"];
+            };
+        };
+        responses: {
+            /** @description Acknowledged. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acknowledgements": [
+                     *         {
+                     *           "id": 3,
+                     *           "event_id": "zabbix:81204:srv-00001",
+                     *           "event_key": "zabbix:30117:srv-00001",
+                     *           "by": "operator",
+                     *           "at": "2026-11-23T20:52:11Z",
+                     *           "text": "On it.",
+                     *           "severity": 4,
+                     *           "until": "2026-11-24T05:00:00Z"
+                     *         }
+                     *       ],
+                     *       "unknown": [
+                     *         "zabbix:1:gone"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    withdrawAcknowledgement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "zabbix:81204:srv-00001"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["WithdrawRequest"];
+            };
+        };
+        responses: {
+            /** @description Withdrawn. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawn": [
+                     *         "zabbix:81204:srv-00001"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Withdrawn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getEvent: {
         parameters: {
             query?: never;
@@ -2554,6 +2850,193 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Comment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listNotes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only of this place.
+                 * @example rack:5
+                 */
+                place?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "notes": [
+                     *         {
+                     *           "id": 9,
+                     *           "place": "rack:5",
+                     *           "author": "operator",
+                     *           "at": "2026-11-23T20:52:11Z",
+                     *           "text": "Feed B is being replaced.",
+                     *           "until": "2026-11-24T05:00:00Z",
+                     *           "quiet": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "place": "rack:5",
+                 *       "text": "Feed B is being replaced.",
+                 *       "until": "end_of_shift",
+                 *       "quiet": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description The note. */
+            201: {
+                headers: {
+                    /** @description Path of the note. */
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "place": "rack:5",
+                     *       "author": "operator",
+                     *       "at": "2026-11-23T20:52:11Z",
+                     *       "text": "Feed B is being replaced.",
+                     *       "until": "2026-11-24T05:00:00Z",
+                     *       "quiet": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlaceNote"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The note's id.
+                 * @example 9
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    editNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The note's id.
+                 * @example 9
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "until": null,
+                 *       "quiet": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["NoteEdits"];
+            };
+        };
+        responses: {
+            /** @description The note as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "place": "rack:5",
+                     *       "author": "operator",
+                     *       "at": "2026-11-23T20:52:11Z",
+                     *       "text": "Feed B is being replaced.",
+                     *       "edited_at": "2026-11-23T20:53:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlaceNote"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -1,0 +1,157 @@
+//! Notes on places: listed, written, changed and deleted. A place belongs to everybody on duty, and so does a note.
+
+use heat::comment::accepted_text;
+use heat::db::notes::{Edits, StoredNote, Words};
+use heat::note::Place;
+use heat::time::Timestamp;
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, LOCATION};
+use serde::{Deserialize, Deserializer, Serialize};
+use url::form_urlencoded;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::reply::{self, Reply};
+use crate::service::Asked;
+use crate::until::Until;
+
+/// Notes on a page unless asked otherwise.
+const PAGE: usize = 100;
+
+/// Notes on a page at most.
+const LONGEST_PAGE: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewNote {
+    place: String,
+    text: String,
+    until: Option<Until>,
+    #[serde(default)]
+    quiet: bool,
+}
+
+/// What is absent stays; an `until` of null takes the end away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteEdits {
+    text: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    until: Option<Option<Until>>,
+    quiet: Option<bool>,
+}
+
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Until>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A note as the API shows it.
+#[derive(Serialize)]
+struct Shown {
+    id: i64,
+    place: String,
+    author: String,
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<Timestamp>,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    quiet: bool,
+}
+
+impl From<StoredNote> for Shown {
+    fn from(note: StoredNote) -> Self {
+        Self {
+            id: note.id,
+            place: note.place(),
+            author: note.author,
+            at: note.created_at.into(),
+            edited_at: note.edited_at.map(Into::into),
+            text: note.text,
+            until: note.until.map(Into::into),
+            quiet: note.quiet_since.is_some(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Page {
+    notes: Vec<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /api/v1/notes`: those that stand, oldest first.
+pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
+    let (mut place, mut after, mut limit) = (None, None, PAGE);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "place" => place = Some(value.parse()?),
+            "cursor" => after = Some(reply::cursor(&value)?),
+            "limit" => {
+                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
+                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
+                )?;
+            }
+            _ => {
+                let detail = format!("unknown parameter {name}, expected place, cursor or limit");
+                return Err(Problem::Invalid(detail));
+            }
+        }
+    }
+    let mut notes = app.db.notes(place, after, limit + 1).await?;
+    let more = notes.len() > limit;
+    notes.truncate(limit);
+    let next = notes.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    reply::json(StatusCode::OK, &Page { notes: notes.into_iter().map(Into::into).collect(), next })
+}
+
+/// `POST /api/v1/notes`
+pub(crate) async fn create(app: &App, asked: Asked) -> Result<Reply, Problem> {
+    let actor = asked.actor(app)?;
+    let (parts, body) = asked.request.into_parts();
+    let NewNote { place, text, until, quiet } = reply::body(&parts.headers, body).await?;
+    let place: Place = place.parse()?;
+    let until = until.map(|until| until.moment(app, Timestamp::now())).transpose()?;
+    let words = Words { text: accepted_text(&text)?.into_owned(), until, quiet };
+    if !place.is_in(&*app.documents.places().await?) {
+        return Err(Problem::NotFound(format!(
+            "the inventory has no {place}; take the id from /api/v1/inventory"
+        )));
+    }
+    let note = app.db.create_note(&actor, place, &words).await?;
+    app.tell_changed(&actor).await;
+    let location =
+        HeaderValue::try_from(format!("/api/v1/notes/{}", note.id)).map_err(anyhow::Error::from)?;
+    let mut reply = reply::json(StatusCode::CREATED, &Shown::from(note))?;
+    reply.headers_mut().insert(LOCATION, location);
+    Ok(reply)
+}
+
+/// `PATCH /api/v1/notes/{id}`
+pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
+    let actor = asked.actor(app)?;
+    let (parts, body) = asked.request.into_parts();
+    let NoteEdits { text, until, quiet } = reply::body(&parts.headers, body).await?;
+    let now = Timestamp::now();
+    let moment = |until: Option<Until>| until.map(|until| until.moment(app, now)).transpose();
+    let text = text.as_deref().map(accepted_text).transpose()?;
+    let edits = Edits { text: text.map(Into::into), until: until.map(moment).transpose()?, quiet };
+    let note = app.db.edit_note(&actor, id, &edits).await?.ok_or_else(none)?;
+    app.tell_changed(&actor).await;
+    reply::json(StatusCode::OK, &Shown::from(note))
+}
+
+/// `DELETE /api/v1/notes/{id}`
+pub(crate) async fn delete(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
+    let actor = asked.actor(app)?;
+    app.db.delete_note(&actor, id).await?.ok_or_else(none)?;
+    app.tell_changed(&actor).await;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
+}
+
+fn none() -> Problem {
+    Problem::NotFound("there is no such note, or it was deleted".to_owned())
+}

@@ -1,0 +1,2 @@
+drop table place_notes;
+drop table acknowledgements;
