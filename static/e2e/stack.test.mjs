@@ -86,11 +86,7 @@ describe("on the stack", { skip: stack ? false : "HEAT_URL names no stack" }, ()
     await page.locator(".chip:is([data-mood=late], [data-mood=stale])").first().waitFor();
     assert.ok((await cell(page, "to act on").count()) > 0);
     await play("reset");
-    await until(
-      page,
-      "fresh again",
-      () => document.querySelectorAll(".chip:not(.fresh, .still)").length === 0,
-    );
+    await until(page, "fresh again", () => document.querySelectorAll(".chip:not(.fresh)").length === 0);
     await page.context().close();
   });
 });
