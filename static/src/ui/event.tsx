@@ -64,10 +64,9 @@ export function EventRow({ item, heat, words, here }: RowProps) {
 
 /** Glyph and word, never colour alone. */
 function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
-  if (event.handled === undefined) return null;
-  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", ticketed: "⚑", note: "✉︎" }[
-    event.handled
-  ];
+  // The ticket itself is shown below.
+  if (event.handled === undefined || event.handled === "ticketed") return null;
+  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", note: "✉︎" }[event.handled];
   return (
     <i>
       {glyph} {words.event.handled[event.handled]}

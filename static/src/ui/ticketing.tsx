@@ -1,6 +1,6 @@
 /** The ticket dialog: ask for a ticket on what is selected, and see what becomes of it. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import {
   addToTicket,
   createTicket,
@@ -12,7 +12,15 @@ import {
   showTicket,
   why,
 } from "../api/rest.ts";
-import type { Covered, HeatEvent, Rendered, Templates, Ticket, TicketDraft } from "../core/model.ts";
+import type {
+  Covered,
+  HeatEvent,
+  Rendered,
+  Templates,
+  Ticket,
+  TicketDraft,
+  TicketRequest,
+} from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import {
   BLANK,
@@ -32,6 +40,7 @@ import {
   waysOf,
   type Writable,
 } from "../core/ticket.ts";
+import { subject } from "../core/url.ts";
 import { moment } from "./format.ts";
 import { closeAround, Modal } from "./modal.tsx";
 import { closeTicket, serverNow, ticketable } from "./state.ts";
@@ -44,17 +53,13 @@ import type { Words } from "./words/index.ts";
 const PREVIEW_AFTER_MS = 200;
 const LONGEST_SUMMARY = 255;
 
-/** What is filled in and not sent, by the events it is for: it survives closing the dialog and coming back. */
+/** What is filled in and not sent, by what is selected: it survives closing the dialog and coming back. */
 const forms = new Map<string, Form>();
 
-/** The names of requests, so that one that is sent again makes no second ticket. */
-const sentAs = new Map<string, string>();
-
-function nameOf(request: unknown): string {
-  const content = JSON.stringify(request);
-  const name = sentAs.get(content) ?? crypto.randomUUID();
-  sentAs.set(content, name);
-  return name;
+/** A request of which nobody knows whether it arrived. Sent again by its name, it makes no second ticket. */
+interface Unanswered {
+  readonly request: TicketRequest;
+  readonly name: string;
 }
 
 interface Sent {
@@ -168,9 +173,10 @@ interface FilledProps extends AskProps {
 }
 
 function Ask({ heat, words, onSent, events, templates }: FilledProps) {
-  const drafted = useMemo(() => events.map(({ id }) => id).join(" "), [events]);
+  const [drafted] = useState(() => heat.view.event ?? JSON.stringify(subject(heat.view)));
   const [form, setForm] = useState<Form>(forms.get(drafted) ?? BLANK);
   const [told, setTold] = useState<readonly Covered[]>([]);
+  const [unanswered, setUnanswered] = useState<Unanswered | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const select = useRef<HTMLSelectElement>(null);
@@ -178,6 +184,7 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
   const fill = (part: Partial<Form>) => {
     const next = { ...form, ...part };
     setForm(next);
+    setUnanswered(undefined);
     forms.set(drafted, next);
   };
 
@@ -212,20 +219,22 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
         (means.kind !== "template" || (preview.current && preview.rendered !== undefined)) &&
         (means.kind === "existing" || (shown.queue?.trim() && shown.summary?.trim()))));
 
+  const asked = (): Unanswered => {
+    const filled = { ...form, existing: needsKey ? form.existing : "" };
+    return { request: requestOf(filled, means, draft, cover, way), name: crypto.randomUUID() };
+  };
   const send = async () => {
-    if (!ready || busy) return;
+    if (busy || !(ready || unanswered)) return;
     setBusy(true);
     setTrouble(undefined);
+    const asking = unanswered ?? (adds === undefined ? asked() : undefined);
+    setUnanswered(undefined);
     try {
-      if (adds !== undefined) {
-        onSent({ id: (await addToTicket(adds, ids)).id, added: ids.length });
-      } else {
-        const filled = { ...form, existing: needsKey ? form.existing : "" };
-        const request = requestOf(filled, means, draft, cover, way);
-        onSent({ id: (await createTicket(request, nameOf(request))).id });
-      }
+      if (asking) onSent({ id: (await createTicket(asking.request, asking.name)).id });
+      else if (adds !== undefined) onSent({ id: (await addToTicket(adds, ids)).id, added: ids.length });
       forms.delete(drafted);
     } catch (error) {
+      if (!(error instanceof Refusal) || error.status === 0 || error.status >= 500) setUnanswered(asking);
       if (error instanceof Refusal && error.covered.length > 0) {
         setTold(error.covered);
         setTrouble(words.ticket.taken);
@@ -307,14 +316,16 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
       ) : null}
       <Foot words={words}>
         <small>{ids.length > 0 ? words.ticket.sendsKey : words.ticket.nothingChosen}</small>
-        <button type="submit" class="primary" disabled={!ready || busy}>
+        <button type="submit" class="primary" disabled={busy || !(ready || unanswered)}>
           {busy
             ? words.ticket.sending
-            : adds !== undefined
-              ? words.ticket.add
-              : needsKey
-                ? words.ticket.attach
-                : words.ticket.create}
+            : unanswered
+              ? words.ticket.again
+              : adds !== undefined
+                ? words.ticket.add
+                : needsKey
+                  ? words.ticket.attach
+                  : words.ticket.create}
         </button>
       </Foot>
     </form>

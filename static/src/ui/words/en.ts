@@ -268,7 +268,7 @@ export const en = {
     unnamed: "the ticket",
     creating: "creating…",
     retrying: (why: string) => `not sent yet: ${why}. It is tried again by itself.`,
-    failed: (why: string) => `not created: ${why}`,
+    failed: (why: string) => `ticket not created: ${why}`,
     closed: "closed, still burning",
     retry: "Retry",
     edit: "Edit",

@@ -272,7 +272,7 @@ export const ru: Words = {
     unnamed: "тикет",
     creating: "создаётся…",
     retrying: (why) => `ещё не отправлен: ${why}. Отправка повторится сама.`,
-    failed: (why) => `не создан: ${why}`,
+    failed: (why) => `тикет не создан: ${why}`,
     closed: "закрыт, проблема осталась",
     retry: "Повторить",
     edit: "Изменить",
