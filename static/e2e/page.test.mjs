@@ -636,6 +636,10 @@ describe("tickets", only, () => {
       "A new ticket for all (3 events), taken from the old one",
     ]);
     assert.equal(await dialog().locator("select").count(), 0);
+    await page.keyboard.press("ArrowDown");
+    await dialog().locator("select").waitFor();
+    assert.equal(await dialog().locator(".ways input").nth(1).isChecked(), true);
+    await page.keyboard.press("ArrowUp");
     await create();
     await dialog().locator(".done", { hasText: "NOC-71 got 2 events" }).waitFor();
     assert.deepEqual(written("POST /tickets/1/events"), [{ ids: [made[1].id, made[2].id] }]);
@@ -883,6 +887,56 @@ describe("everybody", only, () => {
     await mapOf(page);
     assert.equal(await page.locator("html").getAttribute("lang"), "en");
   });
+
+  for (const [scheme, locale] of [
+    ["dark", "en-GB"],
+    ["light", "ru-RU"],
+  ]) {
+    test(`can use tickets and templates: axe finds nothing serious in ${scheme}, ${locale}`, async () => {
+      site.events.length = 0;
+      const { device, rack } = quietPlace();
+      const made = Array.from({ length: 4 }, (_, i) =>
+        site.makeEvent(920_000 + i, device, [`Power supply ${i} has failed`, 4], Date.now() - 30_000),
+      );
+      mock.state.templates = site.templates({
+        tracker: { kind: "startrek", error: "401 Unauthorized", pending: 1, failed: 1 },
+        warnings: { power: ["the queue DCOPS has no field rack"] },
+        rejected: "0badc0de0badc0de0badc0de",
+        error: "tickets/rack-power.md.j2:14: unknown filter plurl",
+        pull_error: "git: connection refused",
+      });
+      mock.push(fresh());
+      await visit(`/?sel=rack:${rack.id}`, { scheme, locale });
+      await page.locator(".panel .event").nth(3).waitFor();
+      await page.keyboard.press("t");
+      await page.locator("dialog .warning").nth(1).waitFor();
+      await assertAccessible(page, "the dialog");
+      await page.keyboard.press("Escape");
+      const fates = [
+        { key: "NOC-1", status: "Open" },
+        { state: "failed", error: "403 Forbidden" },
+        { key: "NOC-3", state: "closed" },
+      ];
+      fates.forEach((changes, i) => {
+        mock.state.tickets.push({ id: i + 1, ids: [made[i].id], draft: { queue: "NOC", summary: "x" } });
+        mock.fate(i + 1, changes);
+      });
+      await page.locator(".panel .ticket").nth(2).waitFor();
+      await assertAccessible(page, "chips");
+      await page.keyboard.press("t");
+      await page.locator("dialog .ways").waitFor();
+      await assertAccessible(page, "the choice");
+      await page.keyboard.press("Escape");
+      await page.locator(".ticket.failed button").nth(1).click();
+      await page.locator("dialog [data-standing=failed]").waitFor();
+      await assertAccessible(page, "a refused ticket");
+      await page.keyboard.press("Escape");
+      await page.locator("#templates").click();
+      await page.locator("dialog.templates .names button").first().click();
+      await page.locator("dialog.templates .preview pre").waitFor();
+      await assertAccessible(page, "templates");
+    });
+  }
 
   for (const scheme of ["dark", "light"]) {
     test(`can use it: axe finds nothing serious in ${scheme}`, async () => {

@@ -27,7 +27,7 @@ export function TicketKey({ ticket }: KeyProps) {
 export function TicketChip({ ticket, heat, words }: Props & { readonly ticket: TicketRef }) {
   return (
     <span class={`ticket ${ticket.state}`} data-ticket={ticket.id}>
-      <i aria-hidden="true">⚑</i>
+      {ticket.state === "failed" ? null : <i aria-hidden="true">⚑</i>}
       <Standing ticket={ticket} words={words} />
       {ticket.state === "failed" && mayAct(heat) ? <Mend ticket={ticket} words={words} /> : null}
     </span>

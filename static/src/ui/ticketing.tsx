@@ -179,8 +179,14 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
   const [unanswered, setUnanswered] = useState<Unanswered | undefined>(undefined);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
-  const select = useRef<HTMLSelectElement>(null);
-  useEffect(() => select.current?.focus(), []);
+  /** Told at once, which the state is not: a double click must not ask for two tickets. */
+  const flying = useRef(false);
+  const filled = useRef<HTMLFormElement>(null);
+  useEffect(
+    () =>
+      filled.current?.querySelector<HTMLElement>("input:checked[type=radio], .ways input, select")?.focus(),
+    [],
+  );
   const fill = (part: Partial<Form>) => {
     const next = { ...form, ...part };
     setForm(next);
@@ -220,11 +226,12 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
         (means.kind === "existing" || (shown.queue?.trim() && shown.summary?.trim()))));
 
   const asked = (): Unanswered => {
-    const filled = { ...form, existing: needsKey ? form.existing : "" };
-    return { request: requestOf(filled, means, draft, cover, way), name: crypto.randomUUID() };
+    const kept = { ...form, existing: needsKey ? form.existing : "" };
+    return { request: requestOf(kept, means, draft, cover, way), name: crypto.randomUUID() };
   };
   const send = async () => {
-    if (busy || !(ready || unanswered)) return;
+    if (flying.current || !(ready || unanswered)) return;
+    flying.current = true;
     setBusy(true);
     setTrouble(undefined);
     const asking = unanswered ?? (adds === undefined ? asked() : undefined);
@@ -242,17 +249,21 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
         setTrouble(words.ticket.notDone(why(error)));
       }
     }
+    flying.current = false;
     setBusy(false);
   };
 
   return (
     <form
+      ref={filled}
       onSubmit={(event) => {
         event.preventDefault();
         void send();
       }}
       onKeyDown={(event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
+        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        void send();
       }}
     >
       <h2>{words.ticket.title}</h2>
@@ -265,7 +276,6 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
               <label class="field">
                 <span>{words.ticket.template}</span>
                 <select
-                  ref={select}
                   value={means.kind === "template" ? `template:${means.name}` : means.kind}
                   onChange={(event) => fill({ means: meansOf(event.currentTarget.value) })}
                 >
@@ -578,6 +588,8 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const [typed, setTyped] = useState<Typed>({});
   const [busy, setBusy] = useState(false);
+  const shown = useRef<HTMLFormElement>(null);
+  useEffect(() => shown.current?.querySelector<HTMLElement>("footer button")?.focus(), []);
   const seen = ticketable(heat)?.find((event) => event.ticket?.id === sent.id)?.ticket;
   // Where its events are over, no picture speaks of it, and each one may mean news until it is settled.
   const settled = ticket?.key !== undefined && ticket.state !== "pending";
@@ -604,6 +616,7 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
   const again = async () => {
     if (!ticket || busy) return;
     setBusy(true);
+    setTrouble(undefined);
     try {
       const edits = editsOf(ticket.draft, typed);
       let answer = ticket;
@@ -611,7 +624,6 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
       if (answer.state === "failed") answer = await retryTicket(ticket.id);
       setTicket(answer);
       setTyped({});
-      setTrouble(undefined);
     } catch (error) {
       setTrouble(words.ticket.notDone(why(error)));
     }
@@ -623,6 +635,7 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
   const edited = ticket !== undefined && Object.keys(editsOf(ticket.draft, typed)).length > 0;
   return (
     <form
+      ref={shown}
       onSubmit={(event) => {
         event.preventDefault();
         void again();
