@@ -7,13 +7,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use divan::{Bencher, black_box};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use heat::comment::{Comment, Thread, Threads};
+use heat::coverage::Coverage;
 use heat::event::{Event, event_key, opening_id};
+use heat::incident::{Availability, Open, WatchedRacks};
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
 use heat::placement::Places;
@@ -115,6 +117,12 @@ fn events(answer: &[u8]) -> Vec<Event> {
 
 static NO_TICKETS: OnceLock<Covers> = OnceLock::new();
 
+/// All devices are watched, and no incident was open before.
+static INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(|| {
+    let watched = WatchedRacks::new(&Coverage::default(), &Places::new(&inventory()));
+    (Availability::default(), watched, Open::new())
+});
+
 fn threads(events: &[Event]) -> Threads {
     let comment =
         Comment { id: 1, author: "a.petrova".into(), at: NOW, edited_at: None, text: "On my way.".into() };
@@ -146,6 +154,10 @@ fn snapshot<'a>(
         templates_version: "templates",
         threads,
         covers: NO_TICKETS.get_or_init(Covers::new),
+        ticket_tags: &[],
+        availability: &INCIDENTS.0,
+        watched: &INCIDENTS.1,
+        open: &INCIDENTS.2,
     })
 }
 

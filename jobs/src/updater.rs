@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::config::Config;
 use crate::delivery::{Delivery, READ_BACK_AFTER};
+use crate::incidents::JoinTickets;
 use crate::inventory::ReadInventory;
 use crate::lease;
 use crate::listen::Listener;
@@ -29,8 +30,8 @@ const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
 const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 
-/// The updater's connections to Postgres: the listener, two jobs, the migrations, and two of the delivery's.
-const CONNECTIONS: usize = 7;
+/// The updater's connections to Postgres: the listener, three jobs, the migrations, and two of the delivery's.
+const CONNECTIONS: usize = 8;
 
 /// Runs until `stop`: waits for the lease, works while it is held.
 ///
@@ -92,9 +93,16 @@ impl Working {
         let board = Board::read(&self.cache, &sources).await.context("Redis could not be read")?;
         let (post, look) = watch::channel(board);
         let listener = Listener::new(self.cache.clone(), self.db.clone(), self.fence).await?;
-        let publisher =
-            Publisher::new(self.cache.clone(), self.fence, listener, look.clone(), metrics.snapshot.clone())
-                .await?;
+        let publisher = Publisher::new(
+            self.cache.clone(),
+            self.fence,
+            listener,
+            look.clone(),
+            self.config.availability.clone(),
+            metrics.snapshot.clone(),
+            self.config.ticket_tags.clone(),
+        )
+        .await?;
         let running =
             Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
         self.schedule(&running, &post, look, metrics).await?;
@@ -144,6 +152,17 @@ impl Working {
                 checked: None,
             };
             running.add("templates", &config.templates_schedule, TEMPLATES_LIMIT, templates).await?;
+        }
+        if let Some(tickets) = &config.tickets {
+            let join = JoinTickets {
+                cache: self.cache.clone(),
+                db: self.db.clone(),
+                fence: self.fence,
+                board: look.clone(),
+                quiet: tickets.quiet,
+                seen: None,
+            };
+            running.add("incidents", &config.events, POSTGRES_LIMIT, join).await?;
         }
         let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;

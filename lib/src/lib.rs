@@ -1,8 +1,8 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`handled`], [`comment`],
-//! [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`]) is pure: it does no I/O and imports neither
-//! [`cache`] nor [`db`].
+//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
+//! [`handled`], [`comment`], [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`], [`packed`], [`pattern`]) is pure:
+//! it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod cache;
 pub mod comment;
@@ -13,8 +13,10 @@ pub mod event;
 pub mod filter;
 pub mod floor;
 pub mod handled;
+pub mod incident;
 pub mod inventory;
 pub mod packed;
+pub mod pattern;
 pub mod placement;
 pub mod rackcode;
 pub mod search;

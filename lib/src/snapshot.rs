@@ -17,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
 use crate::handled::{Facts, Handled, handled};
+use crate::incident::{self, Availability, Open, WatchedRacks};
 use crate::inventory::{DeviceId, RackId};
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
-use crate::ticket::{self, Cover, Covers};
+use crate::ticket::{self, Cover, Covers, TicketTag};
 use crate::time::Timestamp;
 
 /// How long a cleared event stays in `cleared`, in seconds.
@@ -274,7 +275,8 @@ pub struct Acknowledgement<'a> {
 /// A ticket as the snapshot shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ticket<'a> {
-    /// Heat's id.
+    /// Heat's id; absent for one that the source opened, of which Heat knows no more than the source's tags tell.
+    #[serde(default, skip_serializing_if = "is_zero_i64")]
     pub id: i64,
     /// The tracker's key, once it has one.
     #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -308,7 +310,7 @@ pub struct LastTime<'a> {
 /// A rack whose devices fell together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incident<'a> {
-    /// Its key; members carry it in `incident`.
+    /// Its key, `rack:<id>@<Unix seconds of since>`; members carry it in `incident`.
     pub key: Cow<'a, str>,
     /// The rack.
     pub rack_id: RackId,
@@ -316,9 +318,9 @@ pub struct Incident<'a> {
     pub members: u32,
     /// What happened, "37 of 40 devices unreachable".
     pub reason: Cow<'a, str>,
-    /// When the first of them opened.
+    /// When it began: the first of those by which it became one opened then.
     pub since: Timestamp,
-    /// The worst severity among them.
+    /// The worst severity among its members.
     pub worst: Severity,
 }
 
@@ -380,6 +382,11 @@ fn is_zero_u32(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero_i64(number: &i64) -> bool {
+    *number == 0
+}
+
 /// One source's part in a snapshot.
 #[derive(Clone, Debug)]
 pub struct Reported<'a> {
@@ -412,6 +419,15 @@ pub struct Parts<'a> {
     pub threads: &'a Threads,
     /// Tickets by event key.
     pub covers: &'a Covers,
+    /// Tags that tell of tickets which sources opened. Whether such a ticket is still open nobody tells, so it handles
+    /// nothing.
+    pub ticket_tags: &'a [TicketTag],
+    /// Which events make rack incidents.
+    pub availability: &'a Availability,
+    /// What is watched in each rack, by the same coverage.
+    pub watched: &'a WatchedRacks,
+    /// The rack incidents of the snapshot before.
+    pub open: &'a Open,
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -431,6 +447,7 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+    snapshot.incidents = incident::mark(&mut snapshot.events, parts.availability, parts.watched, parts.open);
     snapshot.no_data = no_data.into_iter().collect();
     snapshot.sources = parts.sources.into_iter().map(|s| s.source).chain(parts.pseudo_sources).collect();
     snapshot.sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -488,10 +505,23 @@ fn active<'a>(
         partial: event.partial,
         handled: handled(&facts, parts.now),
         acknowledged,
-        ticket: cover.map(Ticket::from),
+        ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
+    }
+}
+
+impl<'a> Ticket<'a> {
+    /// The ticket that the event's source opened itself.
+    fn of_source(event: &'a Event, tags: &[TicketTag]) -> Option<Self> {
+        let (key, url) = tags.iter().find_map(|tag| tag.read(&event.tags))?;
+        Some(Self {
+            key: key.into(),
+            url: url.into(),
+            state: ticket::State::Created.name().into(),
+            ..Self::default()
+        })
     }
 }
 
@@ -577,10 +607,12 @@ mod tests {
     use crate::inventory::{Device, Inventory, Mount, Rack};
     use crate::placement::MatchedBy;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
 
     static NO_TICKETS: std::sync::OnceLock<Covers> = std::sync::OnceLock::new();
+    static NO_INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(Default::default);
 
     fn event(source: &str, number: u32, host: &str) -> Event {
         Event {
@@ -645,6 +677,10 @@ mod tests {
             templates_version: "t",
             threads,
             covers: NO_TICKETS.get_or_init(Covers::new),
+            ticket_tags: &[],
+            availability: &NO_INCIDENTS.0,
+            watched: &NO_INCIDENTS.1,
+            open: &NO_INCIDENTS.2,
         }
     }
 

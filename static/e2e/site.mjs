@@ -239,22 +239,22 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
   }
   /** A rack loses power: most of what stands in it falls at once. */
   const fell = (rack, since) => {
+    const key = `rack:${rack.id}@${Math.floor(since / 1000)}`;
     const gone = watched.filter((device) => rackOf.get(device.id) === rack.id && device.type !== "PDU");
     const made = gone.map((device, n) =>
       makeEvent(500_000 + rack.id * 100 + n, device, ["Unavailable by ICMP ping", 4], since, {
-        incident: `rack:${rack.id}`,
+        incident: key,
       }),
     );
     return {
       events: made,
       incident: {
-        devices: gone.length,
-        down: gone.length,
-        key: `rack:${rack.id}`,
+        key,
         rack_id: rack.id,
+        members: gone.length,
         reason: `${gone.length} of ${gone.length} devices unreachable`,
-        severity: 5,
         since: stamp(since),
+        worst: 4,
       },
     };
   };

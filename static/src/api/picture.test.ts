@@ -86,6 +86,14 @@ describe("the panel lists", () => {
   });
 });
 
+test("a selected rack has its incident with it, however it was selected, and no other one", () => {
+  const incident = (watched: Watched) => picture(watched).detail(EXAMPLE_NOW).incident?.reason;
+  expect(incident({ selection: { kind: "rack", id: 3 } })).toBe("5 of 6 devices unreachable");
+  expect(incident({ rack: 3 })).toBe("5 of 6 devices unreachable");
+  expect(incident({ selection: { kind: "rack", id: 5 } })).toBeUndefined();
+  expect(incident({})).toBeUndefined();
+});
+
 describe("a filter", () => {
   const dimmed = (filter: string, now = EXAMPLE_NOW) => {
     const marks = picture({ filter }).frame(now)?.cells.marks ?? [];

@@ -180,12 +180,18 @@ export class Picture {
     const where = rollup?.where ?? new Int32Array();
     const watched = this.#watched;
     const rack = watched.rack === undefined ? undefined : this.#rackDetail(watched.rack, now);
+    const selection = subject(watched);
+    const incident =
+      selection?.kind === "rack"
+        ? this.#snapshot?.incidents?.find((one) => one.rack_id === selection.id)
+        : undefined;
     const open = watched.event === undefined ? -1 : events.findIndex((event) => event.key === watched.event);
     return {
       watched,
       ...(rack ? { rack } : {}),
       list: this.#list(events, where, rollup?.passed),
       ...(open < 0 ? {} : { event: this.#listed(events[open] as HeatEvent, where[open] ?? -1) }),
+      ...(incident ? { incident } : {}),
       cleared: this.#cleared(),
       ...(watched.ticketing ? { ticketable: this.#ticketable(events, where, rollup?.passed) } : {}),
     };

@@ -9,6 +9,7 @@ type Schemas = components["schemas"];
 export type Snapshot = Schemas["Snapshot"];
 export type HeatEvent = Schemas["Event"];
 export type Cleared = Schemas["ClearedEvent"];
+export type Incident = Schemas["Incident"];
 export type Source = Schemas["Source"];
 export type Inventory = Schemas["Inventory"];
 export type Device = Schemas["Device"];

@@ -101,6 +101,14 @@ function Selection({ heat, words }: Props) {
         ) : null}
       </header>
       {selection?.kind === "source" ? <SourceFacts heat={heat} words={words} name={selection.name} /> : null}
+      {current?.incident ? (
+        <p class="incident">
+          <small>
+            {words.state.incident} · {words.ago(since(words, current.incident.since, now))}
+          </small>
+          {current.incident.reason}
+        </p>
+      ) : null}
       {selection?.kind === "rack" && current?.rack?.comment ? (
         <p class="inventory-note">
           <small>{words.panel.comment}</small>
