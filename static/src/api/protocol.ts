@@ -18,6 +18,8 @@ export interface Watched {
   /** Key of the event whose details are open. */
   readonly event?: string;
   readonly filter?: string;
+  /** Send what a ticket on the selection is about, too. */
+  readonly ticketing?: boolean;
 }
 
 export type ToWorker =
@@ -78,6 +80,8 @@ export interface Detail {
   /** Of the selected rack. */
   readonly incident?: Incident;
   readonly cleared: readonly Cleared[];
+  /** If asked for: events of the selection that belong into a ticket, worst first, with those that are in one. */
+  readonly ticketable?: readonly HeatEvent[];
 }
 
 /** The whole map. Typed arrays: cheap to hand over. */

@@ -20,6 +20,14 @@ export type Me = Schemas["Me"];
 export type Comment = Schemas["Comment"];
 export type CommentPage = Schemas["CommentPage"];
 export type Problem = Schemas["Problem"];
+export type TicketRef = Schemas["TicketRef"];
+export type Ticket = Schemas["Ticket"];
+export type TicketDraft = Schemas["TicketDraft"];
+export type TicketEdits = Schemas["TicketEdits"];
+export type TicketRequest = Schemas["TicketRequest"];
+export type Covered = Schemas["Covered"];
+export type Templates = Schemas["Templates"];
+export type Rendered = Schemas["Rendered"];
 
 /** Zabbix's scale: 0 not classified … 5 disaster. */
 export type Severity = 0 | 1 | 2 | 3 | 4 | 5;
