@@ -30,8 +30,9 @@ import {
   type Form,
   handOpened,
   idsOf,
-  isOpen,
+  isOwn,
   type Means,
+  openTicketOf,
   requestOf,
   templatesInOrder,
   type Typed,
@@ -550,7 +551,8 @@ function Members({ events, gone, form, told, heat, words, onPick }: MembersProps
       ) : null}
       <ul>
         {events.map((event) => {
-          const ticket = isOpen(event.ticket) ? event.ticket : takenBy.get(event.id);
+          const foreign = event.ticket && !isOwn(event.ticket) ? event.ticket : undefined;
+          const ticket = openTicketOf(event) ?? takenBy.get(event.id) ?? foreign;
           return (
             <li key={event.id}>
               <label class={gone(event) ? "check gone" : "check"}>
