@@ -813,7 +813,7 @@ describe("templates", only, () => {
     const event = site.events.find((other) => other.rack_id && !other.handled);
     await visit(`/?event=${encodeURIComponent(event.key)}`);
     await mapOf(page);
-    await page.locator(".facts").waitFor();
+    await page.locator(".panel .facts").waitFor();
     await page.locator("#templates.fresh", { hasText: "8c1f2e7" }).click();
     const dialog = page.locator("dialog.templates");
     assert.match(

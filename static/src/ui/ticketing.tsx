@@ -539,7 +539,7 @@ function Members({ events, gone, form, told, heat, words, onPick }: MembersProps
   };
   return (
     <fieldset class="members">
-      <legend>{words.ticket.members(words.number(chosen), words.events(events.length))}</legend>
+      <legend>{words.ticket.members(words.number(chosen), words.number(events.length))}</legend>
       {events.length > 1 ? (
         <button
           type="button"
