@@ -1,7 +1,7 @@
 // The built page against a stand-in for the API: everything that must not depend on the stack's timing.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { assertAccessible, cell, launch, mapOf, open, pixelsOf, until } from "./browser.mjs";
+import { assertAccessible, cell, launch, mapOf, open, pixelsOf, until, untilPixels } from "./browser.mjs";
 import { startMock } from "./mock.mjs";
 import { makeSite, stamp } from "./site.mjs";
 
@@ -83,7 +83,7 @@ describe("the map", only, () => {
     site.events.length = 0;
     mock.push(fresh());
     await cell(page, "High, 1 to act on").waitFor({ state: "detached" });
-    assert.equal(await pixelsOf(page, HIGH), before);
+    await untilPixels(page, HIGH, before);
     assert.equal(await page.title(), "Heat");
   });
 
@@ -813,6 +813,7 @@ describe("templates", only, () => {
     const event = site.events.find((other) => other.rack_id && !other.handled);
     await visit(`/?event=${encodeURIComponent(event.key)}`);
     await mapOf(page);
+    await page.locator(".panel .facts").waitFor();
     await page.locator("#templates.fresh", { hasText: "8c1f2e7" }).click();
     const dialog = page.locator("dialog.templates");
     assert.match(

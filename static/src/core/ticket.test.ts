@@ -47,6 +47,11 @@ describe("where tickets cover some of the events", () => {
     expect(idsOf(cover, wayOf(cover, undefined))).toEqual(["a", "b", "c"]);
   });
 
+  test("one that a source opened itself covers nothing: Heat cannot add to it", () => {
+    const foreign = event("a", { handled: "ticketed", ticket: { key: "OPS-1", state: "created" } });
+    expect(coverOf([foreign])).toEqual({ takers: [], free: ["a"] });
+  });
+
   test("taking all of them from their tickets is offered and never the default", () => {
     const cover = coverOf([under("a", 1), under("b", 1, "pending")]);
     expect(waysOf(cover)).toEqual([{ kind: "all" }]);

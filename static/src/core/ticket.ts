@@ -1,9 +1,17 @@
 /** Tickets: how one stands, which events one may be asked for, and what is sent. No tracker is asked here. */
 import type { Covered, HeatEvent, TicketDraft, TicketEdits, TicketRef, TicketRequest } from "./model.ts";
 
-/** Whether events under it are taken care of. */
-export function isOpen(ticket: Pick<TicketRef, "state"> | undefined): boolean {
-  return ticket?.state === "pending" || ticket?.state === "created";
+/** A ticket of Heat's own: it may be given events and comments. A source's own ticket is only shown. */
+export type OwnTicket = TicketRef & { readonly id: number };
+
+export function isOwn(ticket: TicketRef): ticket is OwnTicket {
+  return ticket.id !== undefined;
+}
+
+/** The ticket of Heat's own, if it takes care of the event. */
+export function openTicketOf({ ticket }: HeatEvent): OwnTicket | undefined {
+  if (!ticket || !isOwn(ticket)) return undefined;
+  return ticket.state === "pending" || ticket.state === "created" ? ticket : undefined;
 }
 
 /** A page of the tracker, if it is one that may be opened: an address is the tracker's word, a script must not be. */
@@ -45,7 +53,7 @@ export function coverOf(events: readonly HeatEvent[], told: readonly Covered[] =
   const free: string[] = [];
   const toldOf = new Map(told.map(({ id, ticket }) => [id, ticket]));
   for (const event of events) {
-    const ticket = isOpen(event.ticket) ? event.ticket : toldOf.get(event.id);
+    const ticket = openTicketOf(event) ?? toldOf.get(event.id);
     if (!ticket) {
       free.push(event.id);
       continue;

@@ -5,7 +5,7 @@ import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
-import { isOpen, mayHaveTicket } from "../core/ticket.ts";
+import { mayHaveTicket, openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
 import { go, mayAct, openTicket, serverNow, turn } from "./state.ts";
@@ -82,6 +82,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
     if (found) setLast(found);
   }, [found]);
   const item = found ?? last;
+  const covering = found && openTicketOf(found.event);
   const answered = heat.detail?.watched.event === eventKey;
   const palette = PALETTES[heat.taste.palette];
   const back = () => {
@@ -124,7 +125,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
         words={words}
         eventKey={eventKey}
         said={saidOf(found?.event)}
-        {...(found?.event.ticket && isOpen(found.event.ticket) ? { ticket: found.event.ticket } : {})}
+        {...(covering ? { ticket: covering } : {})}
       />
     </>
   );

@@ -2,13 +2,13 @@
 import { useState } from "preact/hooks";
 import { retryTicket, why } from "../api/rest.ts";
 import type { TicketRef } from "../core/model.ts";
-import { pageOf } from "../core/ticket.ts";
+import { isOwn, type OwnTicket, pageOf } from "../core/ticket.ts";
 import { mayAct, openTicket } from "./state.ts";
 import type { Props } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
 interface KeyProps {
-  readonly ticket: { readonly id: number; readonly key?: string | null; readonly url?: string };
+  readonly ticket: Partial<Pick<TicketRef, "id" | "key" | "url">>;
 }
 
 /** The key, as a link where the tracker told its page. Before there is one: Heat's own number. */
@@ -29,7 +29,9 @@ export function TicketChip({ ticket, heat, words }: Props & { readonly ticket: T
     <span class={`ticket ${ticket.state}`} data-ticket={ticket.id}>
       {ticket.state === "failed" ? null : <i aria-hidden="true">⚑</i>}
       <Standing ticket={ticket} words={words} />
-      {ticket.state === "failed" && mayAct(heat) ? <Mend ticket={ticket} words={words} /> : null}
+      {ticket.state === "failed" && isOwn(ticket) && mayAct(heat) ? (
+        <Mend ticket={ticket} words={words} />
+      ) : null}
     </span>
   );
 }
@@ -62,7 +64,7 @@ function Standing({ ticket, words }: { readonly ticket: TicketRef; readonly word
   }
 }
 
-function Mend({ ticket, words }: { readonly ticket: TicketRef; readonly words: Words }) {
+function Mend({ ticket, words }: { readonly ticket: OwnTicket; readonly words: Words }) {
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const retry = async () => {

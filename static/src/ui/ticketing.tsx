@@ -30,8 +30,9 @@ import {
   type Form,
   handOpened,
   idsOf,
-  isOpen,
+  isOwn,
   type Means,
+  openTicketOf,
   requestOf,
   templatesInOrder,
   type Typed,
@@ -538,7 +539,7 @@ function Members({ events, gone, form, told, heat, words, onPick }: MembersProps
   };
   return (
     <fieldset class="members">
-      <legend>{words.ticket.members(words.number(chosen), words.events(events.length))}</legend>
+      <legend>{words.ticket.members(words.number(chosen), words.number(events.length))}</legend>
       {events.length > 1 ? (
         <button
           type="button"
@@ -550,7 +551,8 @@ function Members({ events, gone, form, told, heat, words, onPick }: MembersProps
       ) : null}
       <ul>
         {events.map((event) => {
-          const ticket = isOpen(event.ticket) ? event.ticket : takenBy.get(event.id);
+          const foreign = event.ticket && !isOwn(event.ticket) ? event.ticket : undefined;
+          const ticket = openTicketOf(event) ?? takenBy.get(event.id) ?? foreign;
           return (
             <li key={event.id}>
               <label class={gone(event) ? "check gone" : "check"}>

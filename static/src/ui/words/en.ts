@@ -282,7 +282,7 @@ export const en = {
     notDone: (why: string) => `Not done: ${why}`,
     trackerError: (why: string) =>
       `The tracker does not take tickets now: ${why}. Yours is sent as soon as it does.`,
-    covers: (events: string) => `covers ${events} of these.`,
+    covers: (events: string) => `covers ${events} of these already.`,
     addTo: (events: string, ticket: string) => `Add the others (${events}) to ${ticket}`,
     forOthers: (events: string) => `A new ticket for the others (${events})`,
     forAll: (events: string) => `A new ticket for all (${events}), taken from the old one`,
@@ -307,7 +307,7 @@ export const en = {
     openByHand: "Open it in the tracker, filled in",
     thenKey: "Then enter its key here, so that everybody sees it on the events.",
     noLink: "HEAT_TRACKER_LINK of heat-updater is no http or https address.",
-    members: (some: string, all: string) => `${some} of ${all}`,
+    members: (some: string, all: string) => `${some} of ${all} events`,
     none: "None",
     all: "All",
     over: "over, or handled meanwhile",
