@@ -44,3 +44,4 @@ pub mod templates;
 pub mod updater;
 pub mod upstream;
 pub mod words;
+pub mod write_back;
