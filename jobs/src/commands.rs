@@ -18,7 +18,7 @@ use crate::{doctor, filter, rackcode, updater};
 /// Does it.
 pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
     match arguments.command.as_ref().unwrap_or(&Command::Run) {
-        Command::Run => update(arguments, stop).await,
+        Command::Run => Box::pin(update(arguments, stop)).await,
         Command::Migrate => migrate(arguments).await,
         Command::Doctor => Box::pin(doctor::run(arguments)).await,
         Command::Inventory(InventoryCommand::Export) => export(arguments.inventory_source()?).await,

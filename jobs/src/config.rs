@@ -677,6 +677,16 @@ mod tests {
     }
 
     #[test]
+    fn a_zabbix_is_told_of_acknowledgements_only_if_somebody_says_so() {
+        let told = |more: &[&str]| {
+            let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t"];
+            config(&[&zabbix, more].concat()).unwrap().sources[0].acknowledger().unwrap().is_some()
+        };
+        assert!(!told(&[]) && !told(&["--zabbix-acknowledge", "false"]));
+        assert!(told(&["--zabbix-acknowledge"]) && told(&["--zabbix-acknowledge", "true"]));
+    }
+
+    #[test]
     fn a_zabbix_alone_is_its_own_inventory() {
         let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t"];
         assert!(matches!(config(&zabbix).unwrap().inventory.source().unwrap(), InventorySource::Zabbix(_)));

@@ -17,23 +17,12 @@ create table acknowledgements (
     -- Withdrawn, or another took its place.
     ended_at timestamptz,
     ended_by text check (ended_by <> ''),
-    -- What follows belongs to the write-back. The uuid stands in the source as heat:<uuid>, so that a repeated attempt can
-    -- see whether the one before arrived.
-    uuid text not null unique default gen_random_uuid()::text,
-    -- What the source has been told.
-    told text not null default 'nothing' check (told in ('nothing', 'given', 'ended')),
-    attempts integer not null default 0 check (attempts >= 0),
-    next_attempt_at timestamptz not null default now(),
-    -- An attempt is under way, or its sender died in it, or its answer got lost.
-    sending boolean not null default false,
-    last_error text not null default '',
     check (until > created_at),
     check ((ended_at is null) = (ended_by is null))
 );
 create unique index acknowledgements_one on acknowledgements (event_id) where ended_at is null;
 create index acknowledgements_by_event on acknowledgements (event_id, id desc);
 create index acknowledgements_by_key on acknowledgements (event_key);
-create index acknowledgements_to_tell on acknowledgements (next_attempt_at) where told <> 'ended';
 create index acknowledgements_until_worsens on acknowledgements (event_id) where ended_at is null and until_worsens;
 
 -- What is to be known of a place.
