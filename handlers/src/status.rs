@@ -1,8 +1,10 @@
-//! `GET /status`: sources, templates, jobs, replicas and their ages, for whoever is asked why the picture is not right.
+//! `GET /status`: sources, templates, tickets, jobs, replicas and their ages, for whoever is asked why the picture is not right.
 
 use std::time::Duration;
 
-use heat::cache::{CacheError, JobRecord, Notifications, ReplicaRecord, SourceHealth, TemplatesRecord};
+use heat::cache::{
+    CacheError, JobRecord, Notifications, ReplicaRecord, SourceHealth, TemplatesRecord, TrackerRecord,
+};
 use heat::snapshot::Status;
 use heat::time::Timestamp;
 use sailfish::TemplateSimple;
@@ -31,7 +33,8 @@ struct SourceRow {
     error: String,
 }
 
-struct TemplatesRow {
+/// A name and a value, with what is wrong.
+struct Row {
     name: &'static str,
     class: &'static str,
     value: String,
@@ -54,7 +57,8 @@ struct Page<'a> {
     bands: Vec<(&'static str, String)>,
     picture: Vec<(&'static str, &'static str, String)>,
     sources: Vec<SourceRow>,
-    templates: Vec<TemplatesRow>,
+    templates: Vec<Row>,
+    tickets: Vec<Row>,
     jobs: Vec<JobRow>,
     replicas: Vec<ReplicaRecord>,
     own: &'a str,
@@ -68,6 +72,7 @@ struct Page<'a> {
 struct Running {
     sources: Vec<(String, SourceHealth)>,
     templates: Option<TemplatesRecord>,
+    tracker: Option<TrackerRecord>,
     jobs: Vec<JobRecord>,
     replicas: Vec<ReplicaRecord>,
     lease: Option<String>,
@@ -82,6 +87,7 @@ impl Running {
         Ok(Self {
             sources,
             templates: app.cache.templates_record().await?,
+            tracker: app.cache.tracker().await?,
             jobs: app.cache.jobs().await?,
             replicas: app.cache.replicas().await?,
             lease: app.cache.lease_owner().await?,
@@ -117,6 +123,7 @@ pub(crate) async fn show(app: &App) -> Result<Reply, Problem> {
         picture: about_picture(app, stores, picture.as_deref(), &running, now),
         sources: sources(picture.as_deref(), &running, now),
         templates: running.templates.as_ref().map_or_else(Vec::new, |record| templates(record, now)),
+        tickets: running.tracker.as_ref().map_or_else(Vec::new, |record| tickets(record, now)),
         jobs: running.jobs.iter().map(|job| job_row(job, now)).collect(),
         replicas: running.replicas,
         own: &app.id,
@@ -159,6 +166,10 @@ fn bands(
                 bands.push(("bad", format!("NOT LIVE: the picture is {} old.", page::age(age))));
             }
         }
+    }
+    if let Some(tracker) = running.tracker.as_ref().filter(|tracker| !tracker.error.is_empty()) {
+        let text = format!("Tickets are not sent, {} wait: {}", tracker.pending, tracker.error);
+        bands.push(("poor", text));
     }
     if app.feed.notifications() == Notifications::Polled {
         let text = "Redis sends no keyspace notifications and does not let itself be told to; changes are polled each \
@@ -255,8 +266,8 @@ fn source_row(name: String, health: SourceHealth, now: Timestamp) -> SourceRow {
     }
 }
 
-fn templates(record: &TemplatesRecord, now: Timestamp) -> Vec<TemplatesRow> {
-    let row = |name, class, value| TemplatesRow { name, class, value, errors: vec![] };
+fn templates(record: &TemplatesRecord, now: Timestamp) -> Vec<Row> {
+    let row = |name, class, value| Row { name, class, value, errors: vec![] };
     let ago = |at: Timestamp| format!("{} ago", page::age(now.since(at)));
     let mut rows = vec![match record.committed_at {
         Some(at) if !record.version.is_empty() => {
@@ -268,13 +279,33 @@ fn templates(record: &TemplatesRecord, now: Timestamp) -> Vec<TemplatesRow> {
     if let Some(rejected) = &record.rejected {
         let errors = record.error.iter().flat_map(|error| error.lines()).map(str::to_owned).collect();
         let value = format!("{} is not taken", short(rejected));
-        rows.push(TemplatesRow { errors, ..row("Newest", "bad", value) });
+        rows.push(Row { errors, ..row("Newest", "bad", value) });
     }
     let pulled = record.pulled_at.map_or_else(|| "never".to_owned(), ago);
     let errors: Vec<_> = record.pull_error.iter().cloned().collect();
     let class = if errors.is_empty() { "" } else { "bad" };
-    rows.push(TemplatesRow { errors, ..row("Last looked at", class, pulled) });
+    rows.push(Row { errors, ..row("Last looked at", class, pulled) });
     rows
+}
+
+fn tickets(record: &TrackerRecord, now: Timestamp) -> Vec<Row> {
+    let row = |name, class, value| Row { name, class, value, errors: vec![] };
+    let ago = |at: Timestamp| format!("{} ago", page::age(now.since(at)));
+    let answered = match record.answered_at {
+        Some(at) => format!("{}, last answered {}", record.kind, ago(at)),
+        None => format!("{}, has not answered yet", record.kind),
+    };
+    let errors: Vec<_> = Some(record.error.clone()).filter(|error| !error.is_empty()).into_iter().collect();
+    let class = if errors.is_empty() { "good" } else { "bad" };
+    let waiting = match record.waiting_since {
+        Some(since) if record.pending > 0 => format!("{}, the oldest since {}", record.pending, ago(since)),
+        _ => record.pending.to_string(),
+    };
+    vec![
+        Row { errors, ..row("Tracker", class, answered) },
+        row("To be sent", "", waiting),
+        row("Wait for somebody", if record.failed > 0 { "poor" } else { "" }, record.failed.to_string()),
+    ]
 }
 
 /// A commit's id as people write it.

@@ -134,6 +134,7 @@ struct Render {
 
 #[derive(Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is written at once")]
 enum Rendered {
     Ticket {
         draft: Draft,

@@ -14,8 +14,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use heat::acknowledgement::Acknowledgements;
 use heat::comment::{Comment, Thread, Threads};
+use heat::coverage::Coverage;
 use heat::event::{Event, event_key, opening_id};
 use heat::floor::Floor;
+use heat::incident::{Availability, Open, WatchedRacks};
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
 use heat::placement::Places;
@@ -119,6 +121,12 @@ static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
 static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
 static NO_PLACES: LazyLock<Floor> = LazyLock::new(Floor::default);
 
+/// All devices are watched, and no incident was open before.
+static INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(|| {
+    let watched = WatchedRacks::new(&Coverage::default(), &Places::new(&inventory()));
+    (Availability::default(), watched, Open::new())
+});
+
 fn threads(events: &[Event]) -> Threads {
     let comment =
         Comment { id: 1, author: "a.petrova".into(), at: NOW, edited_at: None, text: "On my way.".into() };
@@ -150,6 +158,10 @@ fn snapshot<'a>(
         coverage_version: "coverage",
         templates_version: "templates",
         threads,
+        ticket_tags: &[],
+        availability: &INCIDENTS.0,
+        watched: &INCIDENTS.1,
+        open: &INCIDENTS.2,
         covers: &NO_TICKETS,
         acknowledgements: &NO_ACKNOWLEDGEMENTS,
         notes: &[],

@@ -72,7 +72,7 @@ pub struct RenderArgs {
     #[arg(long)]
     events: PathBuf,
     /// Of a snapshot, only events of these hosts; may be given several times
-    #[arg(long = "host")]
+    #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// The inventory as JSON or YAML, in the form of GET /api/v1/inventory
     #[arg(long)]

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
+use heat::incident::Availability;
 use heat::inventory::RackId;
 use heat::severity::{Severity, UnknownSeverity};
 use heat::telemetry::TelemetryArgs;
+use heat::ticket::TicketTag;
 use serde::Deserialize;
 use url::Url;
 
@@ -350,8 +352,12 @@ pub struct Config {
     pub keep_history: Duration,
     /// What is painted.
     pub map_severity: Severity,
+    /// Which problems make rack incidents.
+    pub availability: Availability,
     /// Where tickets go, if anywhere.
     pub tickets: Option<TicketsConfig>,
+    /// Tags that tell of tickets which sources opened themselves.
+    pub ticket_tags: Vec<TicketTag>,
 }
 
 /// One source.
@@ -487,7 +493,13 @@ impl Arguments {
             map_severity: self.upstreams.map_severity.parse().map_err(|error: UnknownSeverity| {
                 ConfigError::invalid("HEAT_MAP_SEVERITY", &self.upstreams.map_severity, error.to_string())
             })?,
+            availability: file
+                .incidents
+                .clone()
+                .try_into()
+                .with_context(|| format!("[incidents] in {}", file.path().display()))?,
             tickets: self.tracker.config()?,
+            ticket_tags: ticket_tags(&file)?,
         })
     }
 
@@ -621,6 +633,19 @@ impl SourceTable {
             }
         })
     }
+}
+
+fn ticket_tags(file: &File) -> anyhow::Result<Vec<TicketTag>> {
+    let mut tags = Vec::new();
+    for table in &file.ticket_tag {
+        let tag: TicketTag =
+            table.clone().try_into().with_context(|| format!("[[ticket_tag]] in {}", file.path().display()))?;
+        if let Some(url) = &tag.url {
+            parsed_url("ticket_tag.url", url)?;
+        }
+        tags.push(tag);
+    }
+    Ok(tags)
 }
 
 fn parsed_url(name: &str, url: &str) -> Result<Url, ConfigError> {

@@ -454,7 +454,7 @@ impl Round {
         match answer {
             Err(TrackerError::Unauthorized(_)) => self.hold(LOCKED_OUT_FOR),
             Err(TrackerError::Limited { retry_after }) => {
-                self.hold(retry_after.unwrap_or_else(|| back_off(1)))
+                self.hold(retry_after.unwrap_or_else(|| back_off(1)));
             }
             _ => {}
         }
@@ -489,6 +489,13 @@ impl Round {
             // An attempt before this one may have made it, and then what is refused now is of no account.
             Err(error) if is_final(&error) && ticket.maybe_sent => {
                 self.next.push_back(Call::Find(ticket, error));
+                Ok(())
+            }
+            // There is nothing yet that could be locked: the queue is, and hardly for ever.
+            Err(error @ TrackerError::Locked(_)) => {
+                let (item, delay) = (Item::ticket(ticket.id), back_off(ticket.attempts));
+                self.outbox.again(item, delay, &error.to_string(), ticket.maybe_sent).await?;
+                self.tell_changed().await;
                 Ok(())
             }
             Err(error) => {
@@ -578,6 +585,11 @@ impl Round {
                 self.outbox.claim_post(&post, &body, &[]).await?;
                 self.next.push_back(Call::Comment(post, body));
                 Ok(())
+            }
+            // A question may be repeated at any time, unless the tracker wants to be left alone.
+            Err(error @ TrackerError::Outage(_)) => {
+                let delay = back_off(post.attempts);
+                self.outbox.again(Item::post(post.id), delay, &error.to_string(), true).await
             }
             Err(error) => self.not_sent(Item::post(post.id), post.attempts, true, &error).await,
         }
@@ -700,7 +712,7 @@ impl Round {
 
 /// The same request will never succeed.
 fn is_final(error: &TrackerError) -> bool {
-    matches!(error, TrackerError::Refused { .. } | TrackerError::NotFound(_) | TrackerError::Locked(_))
+    matches!(error, TrackerError::Refused { .. } | TrackerError::NotFound(_))
 }
 
 fn told(issue: Issue) -> Told {

@@ -13,7 +13,8 @@ use heat::template::Files;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::config::{Arguments, Config, SourceConfig};
+use crate::config::{Arguments, Config, SourceConfig, TicketsConfig};
+use crate::delivery::Target;
 use crate::matching::matching_report;
 use crate::templates::{check, told};
 use crate::upstream::git::{Head, Repository, short};
@@ -38,10 +39,13 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(repository) => report("templates", templates(repository)).await,
         None => Some(()),
     };
-    let mut sick = [redis.is_none(), postgres.is_none(), inventory.is_none(), templates.is_none()]
-        .into_iter()
-        .filter(|sick| *sick)
-        .count();
+    let tracker = match &config.tickets {
+        Some(tickets) => report("tracker", tracker(tickets)).await,
+        None => Some(()),
+    };
+    let stores = [redis.is_none(), postgres.is_none(), inventory.is_none()];
+    let mut sick =
+        stores.into_iter().chain([templates.is_none(), tracker.is_none()]).filter(|sick| *sick).count();
     for source in &config.sources {
         let events = report(&source.name, sweep(source)).await;
         sick += usize::from(events.is_none());
@@ -119,6 +123,19 @@ async fn postgres(config: &Config) -> anyhow::Result<Healthy<()>> {
         _ => format!(
             "{pending} migrations are due; `heat-updater migrate`, or the updater's next start, applies them"
         ),
+    };
+    Ok(((), vec![told]))
+}
+
+async fn tracker(tickets: &TicketsConfig) -> anyhow::Result<Healthy<()>> {
+    let told = match tickets.target()? {
+        Target::Tracker(tracker) if tracker.reads_back() => {
+            format!("{} lets Heat in as {}", tracker.kind(), tracker.myself().await?)
+        }
+        Target::Tracker(tracker) => {
+            format!("a {} cannot be asked without making a ticket", tracker.kind())
+        }
+        Target::Link { .. } => "tickets are opened by hand".to_owned(),
     };
     Ok(((), vec![told]))
 }

@@ -29,6 +29,7 @@ pub mod config;
 pub mod delivery;
 pub mod doctor;
 pub mod filter;
+pub mod incidents;
 pub mod inventory;
 pub mod lease;
 pub mod listen;

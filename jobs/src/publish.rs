@@ -9,8 +9,10 @@ use anyhow::Context;
 use heat::cache::{Cache, CacheError, CachedDocument, CachedSnapshot, Fence};
 use heat::coverage::{Coverage, Watched};
 use heat::event::Event;
+use heat::incident::{self, Availability, Open, WatchedRacks};
 use heat::packed::Packed;
 use heat::snapshot::{Cleared, INVENTORY, NotNews, Parts, Reported, Snapshot, Source, build, gone, prune};
+use heat::ticket::TicketTag;
 use heat::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -53,6 +55,7 @@ struct Covered {
     version: String,
     inventory: String,
     watched: Vec<(String, Option<Arc<Watched>>)>,
+    racks: WatchedRacks,
 }
 
 /// Publishes snapshots for as long as a lease lasts.
@@ -62,10 +65,14 @@ pub struct Publisher {
     listener: Listener,
     board: watch::Receiver<Board>,
     metrics: SnapshotMetrics,
+    ticket_tags: Vec<TicketTag>,
     /// As of the last look at the board, to see what has gone since.
     before: Board,
     cleared: Vec<Cleared<'static>>,
     covered: Covered,
+    availability: Availability,
+    /// The rack incidents of the last snapshot.
+    open: Open,
     revision: u64,
     /// Digest of the last snapshot's news.
     news: Option<u64>,
@@ -85,7 +92,9 @@ impl Publisher {
         fence: Fence,
         listener: Listener,
         board: watch::Receiver<Board>,
+        availability: Availability,
         metrics: SnapshotMetrics,
+        ticket_tags: Vec<TicketTag>,
     ) -> Result<Self, CacheError> {
         let before = board.borrow().clone();
         let mut publisher = Self {
@@ -94,9 +103,12 @@ impl Publisher {
             listener,
             board,
             metrics,
+            ticket_tags,
             before,
             cleared: Vec::new(),
             covered: Covered::default(),
+            availability,
+            open: Open::new(),
             revision: 0,
             news: None,
             bytes: 0,
@@ -108,7 +120,7 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// The last snapshot says which revision was last and what has just cleared.
+    /// The last snapshot says which revision was last, what has just cleared, and which racks have incidents.
     async fn take_up(&mut self) -> Result<(), CacheError> {
         let last = match self.cache.snapshot().await {
             Ok(Some(last)) => last,
@@ -124,12 +136,15 @@ impl Publisher {
         let json = match last.body.json() {
             Ok(json) => json,
             Err(error) => {
-                tracing::warn!(%error, "the last snapshot cannot be read; what has just cleared is forgotten");
+                tracing::warn!(%error, "the last snapshot cannot be read; what has just cleared and rack incidents are forgotten");
                 return Ok(());
             }
         };
         match serde_json::from_slice::<Snapshot<'static>>(&json) {
-            Ok(snapshot) => self.cleared = snapshot.cleared.0,
+            Ok(snapshot) => {
+                self.open = incident::open(&snapshot.incidents);
+                self.cleared = snapshot.cleared.0;
+            }
             Err(error) => tracing::warn!(%error, "the last snapshot cannot be read"),
         }
         Ok(())
@@ -222,6 +237,7 @@ impl Publisher {
         snapshot.revision = NotNews(revision);
         snapshot.generated_at = NotNews(now);
         snapshot.cleared = NotNews(self.cleared.clone());
+        let open = incident::open(&snapshot.incidents);
         let events = snapshot.events.len();
         let unplaced = snapshot.events.iter().filter(|event| event.unplaced.is_some()).count();
         let json = snapshot.to_json()?;
@@ -231,6 +247,7 @@ impl Publisher {
             .write_snapshot(self.fence, now, &CachedSnapshot { revision, body })
             .await
             .map_err(deposed_or)?;
+        self.open = open;
         self.revision = revision;
         self.news = Some(news);
         self.bytes = bytes;
@@ -288,7 +305,12 @@ impl Publisher {
             let key = self.cache.keys().coverage();
             self.cache.write_document(self.fence, &key, &document).await.map_err(deposed_or)?;
         }
-        self.covered = Covered { version: coverage.version, inventory: inventory.clone(), watched };
+        self.covered = Covered {
+            racks: WatchedRacks::new(&coverage, &board.inventory.places),
+            version: coverage.version,
+            inventory: inventory.clone(),
+            watched,
+        };
         Ok(())
     }
 
@@ -332,6 +354,10 @@ impl Publisher {
             templates_version: &board.templates_version,
             threads: self.listener.threads(),
             covers: self.listener.covers(),
+            ticket_tags: &self.ticket_tags,
+            availability: &self.availability,
+            watched: &self.covered.racks,
+            open: &self.open,
             acknowledgements: self.listener.acknowledgements(),
             notes: self.listener.notes(),
         }

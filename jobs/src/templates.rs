@@ -160,8 +160,11 @@ pub fn check(files: &Files) -> Result<Set, Vec<Finding>> {
 /// The findings, a line each, as far as they are spelled out.
 #[must_use]
 pub fn told(findings: &[Finding]) -> String {
-    let lines: Vec<_> =
-        findings.iter().take(SHOWN).map(|finding| finding.to_string().replace('\n', " ")).collect();
+    let lines: Vec<_> = findings
+        .iter()
+        .take(SHOWN)
+        .map(|finding| finding.to_string().replace(char::is_control, " "))
+        .collect();
     let mut text = lines.join("\n");
     if let more @ 1.. = findings.len().saturating_sub(SHOWN) {
         // Writing to a string does not fail.
@@ -183,11 +186,12 @@ mod tests {
 
     #[test]
     fn the_first_findings_are_told_a_line_each_and_the_others_counted() {
-        let finding = |line| Finding { file: "a".into(), line: Some(line), message: "two\nlines".into() };
+        let finding =
+            |line| Finding { file: "a".into(), line: Some(line), message: "two\n\u{1b}lines".into() };
         let findings: Vec<_> = (1..=23).map(finding).collect();
         let told = told(&findings);
         assert_eq!(told.lines().count(), 21);
-        assert!(told.starts_with("a:1: two lines\n") && told.ends_with("\na:20: two lines\nand 3 more"));
+        assert!(told.starts_with("a:1: two  lines\n") && told.ends_with("\na:20: two  lines\nand 3 more"));
         assert!(!super::told(&findings[..20]).contains("more"));
     }
 }

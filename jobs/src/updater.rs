@@ -15,6 +15,7 @@ use crate::acknowledgements::EndWorsened;
 use crate::board::Board;
 use crate::config::Config;
 use crate::delivery::{Delivery, READ_BACK_AFTER};
+use crate::incidents::JoinTickets;
 use crate::inventory::ReadInventory;
 use crate::lease;
 use crate::listen::Listener;
@@ -96,9 +97,16 @@ impl Working {
         let board = Board::read(&self.cache, &sources).await.context("Redis could not be read")?;
         let (post, look) = watch::channel(board);
         let listener = Listener::new(self.cache.clone(), self.db.clone(), self.fence).await?;
-        let publisher =
-            Publisher::new(self.cache.clone(), self.fence, listener, look.clone(), metrics.snapshot.clone())
-                .await?;
+        let publisher = Publisher::new(
+            self.cache.clone(),
+            self.fence,
+            listener,
+            look.clone(),
+            self.config.availability.clone(),
+            metrics.snapshot.clone(),
+            self.config.ticket_tags.clone(),
+        )
+        .await?;
         let running =
             Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
         self.schedule(&running, &post, look, metrics).await?;
@@ -148,6 +156,17 @@ impl Working {
                 checked: None,
             };
             running.add("templates", &config.templates_schedule, TEMPLATES_LIMIT, templates).await?;
+        }
+        if let Some(tickets) = &config.tickets {
+            let join = JoinTickets {
+                cache: self.cache.clone(),
+                db: self.db.clone(),
+                fence: self.fence,
+                board: look.clone(),
+                quiet: tickets.quiet,
+                seen: None,
+            };
+            running.add("incidents", &config.events, POSTGRES_LIMIT, join).await?;
         }
         let worsened = EndWorsened { db: self.db.clone(), fence: self.fence, board: look.clone() };
         running.add("acknowledgements", &config.events, POSTGRES_LIMIT, worsened).await?;

@@ -27,7 +27,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Comments are looked for so soon, that a test need not wait a minute.
 const READ_BACK_AFTER: Duration = Duration::from_millis(500);
@@ -203,6 +203,7 @@ async fn whatever_happens_to_an_answer_one_ticket_is_made() {
         ("html", vec![Rule::new(Fault::Html).on("create").times(1)]),
         ("busy", vec![Rule::new(Fault::TooMany(1)).on("create").times(1)]),
         ("busy, says no more", vec![Rule::new(Fault::TooMany(0)).on("create").times(2)]),
+        ("locked", vec![Rule::new(Fault::Status(423)).on("create").times(2)]),
         ("slow", vec![Rule::new(Fault::Slow(2500)).on("create").times(1)]),
         (
             "refused after it was lost",

@@ -83,9 +83,9 @@ async fn the_newest_commit_is_read_with_its_files_and_what_is_said_of_it() {
         Entry::file("tickets/диск.md.j2", "a\r\n{{ b }}\n\n"),
         Entry::file("a file\twith\nall kinds \"of\" things", "no line end"),
     ];
-    let id = stand.commit("Add the disk\n\nWith a body.", &files);
+    let id = stand.commit("Add the \u{1b}[31mdisk\n\nWith a body.", &files);
     let commit = read(stand.read(&[]).await.unwrap());
-    assert_eq!((&commit.id, commit.subject.as_str()), (&id, "Add the disk"));
+    assert_eq!((&commit.id, commit.subject.as_str()), (&id, "Add the [31mdisk"));
     assert_eq!(commit.author.as_deref(), Some("Heat"));
     assert!(commit.committed_at >= before && commit.committed_at <= Timestamp::now());
     let expected = [

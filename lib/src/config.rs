@@ -119,6 +119,10 @@ pub struct File {
     pub source: Vec<toml::Table>,
     /// `[inventory]`: rules for reading the inventory. Read by the updater.
     pub inventory: toml::Table,
+    /// `[[ticket_tag]]`: tags by which sources tell of tickets they opened themselves. Read by the updater.
+    pub ticket_tag: Vec<toml::Table>,
+    /// `[incidents]`: which problems make rack incidents. Read by the updater.
+    pub incidents: toml::Table,
     /// `[groups]`: which groups of the identity provider have which role. Read by the API.
     pub groups: toml::Table,
     /// `[[shift]]`: when the people on duty change.

@@ -1,8 +1,8 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
-//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`handled`], [`opening`],
-//! [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`], [`ticket`], [`template`],
-//! [`packed`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
+//! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
+//! [`ticket`], [`template`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -14,10 +14,12 @@ pub mod event;
 pub mod filter;
 pub mod floor;
 pub mod handled;
+pub mod incident;
 pub mod inventory;
 pub mod note;
 pub mod opening;
 pub mod packed;
+pub mod pattern;
 pub mod placement;
 pub mod rackcode;
 pub mod search;

@@ -136,6 +136,11 @@ impl Places {
         let index = self.devices.binary_search_by_key(&device, |(id, _)| *id).ok()?;
         self.devices[index].1
     }
+
+    /// Every device that stands in a rack, with that rack.
+    pub fn standing(&self) -> impl Iterator<Item = (DeviceId, RackId)> {
+        self.devices.iter().filter_map(|&(device, rack)| Some((device, rack?)))
+    }
 }
 
 /// Where each device stands: the rack with the smallest id of its own mounts, else where its container stands.

@@ -19,12 +19,13 @@ use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
 use crate::floor::Floor;
 use crate::handled::{Facts, Handled, handled};
+use crate::incident::{self, Availability, Open, WatchedRacks};
 use crate::inventory::{DeviceId, RackId};
 use crate::note::PlaceNote;
 use crate::opening::of_opening;
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
-use crate::ticket::{Cover, Covers};
+use crate::ticket::{self, Cover, Covers, TicketTag};
 use crate::time::Timestamp;
 
 /// How long a cleared event stays in `cleared`, in seconds.
@@ -281,7 +282,8 @@ pub struct Acknowledgement<'a> {
 /// A ticket as the snapshot shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ticket<'a> {
-    /// Heat's id.
+    /// Heat's id; absent for one that the source opened, of which Heat knows no more than the source's tags tell.
+    #[serde(default, skip_serializing_if = "is_zero_i64")]
     pub id: i64,
     /// The tracker's key, once it has one.
     #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -315,7 +317,7 @@ pub struct LastTime<'a> {
 /// A rack whose devices fell together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incident<'a> {
-    /// Its key; members carry it in `incident`.
+    /// Its key, `rack:<id>@<Unix seconds of since>`; members carry it in `incident`.
     pub key: Cow<'a, str>,
     /// The rack.
     pub rack_id: RackId,
@@ -323,9 +325,9 @@ pub struct Incident<'a> {
     pub members: u32,
     /// What happened, "37 of 40 devices unreachable".
     pub reason: Cow<'a, str>,
-    /// When the first of them opened.
+    /// When it began: the first of those by which it became one opened then.
     pub since: Timestamp,
-    /// The worst severity among them.
+    /// The worst severity among its members.
     pub worst: Severity,
 }
 
@@ -387,6 +389,11 @@ fn is_zero_u32(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero_i64(number: &i64) -> bool {
+    *number == 0
+}
+
 /// One source's part in a snapshot.
 #[derive(Clone, Debug)]
 pub struct Reported<'a> {
@@ -421,6 +428,15 @@ pub struct Parts<'a> {
     pub threads: &'a Threads,
     /// Tickets by event key.
     pub covers: &'a Covers,
+    /// Tags that tell of tickets which sources opened. Whether such a ticket is still open nobody tells, so it handles
+    /// nothing.
+    pub ticket_tags: &'a [TicketTag],
+    /// Which events make rack incidents.
+    pub availability: &'a Availability,
+    /// What is watched in each rack, by the same coverage.
+    pub watched: &'a WatchedRacks,
+    /// The rack incidents of the snapshot before.
+    pub open: &'a Open,
     /// Acknowledgements by event key.
     pub acknowledgements: &'a Acknowledgements,
     /// Notes on places, oldest first.
@@ -444,6 +460,7 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+    snapshot.incidents = incident::mark(&mut snapshot.events, parts.availability, parts.watched, parts.open);
     snapshot.no_data = no_data.into_iter().collect();
     snapshot.sources = parts.sources.into_iter().map(|s| s.source).chain(parts.pseudo_sources).collect();
     snapshot.sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -522,7 +539,7 @@ fn active<'a>(
         dependent: event.dependent,
         partial: event.partial,
         acknowledged,
-        ticket: cover.map(Ticket::from),
+        ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         ..ActiveEvent::default()
@@ -564,6 +581,19 @@ impl<'a> From<&'a PlaceNote> for Note<'a> {
             until: note.until,
             quiet: note.quiet_since.is_some(),
         }
+    }
+}
+
+impl<'a> Ticket<'a> {
+    /// The ticket that the event's source opened itself.
+    fn of_source(event: &'a Event, tags: &[TicketTag]) -> Option<Self> {
+        let (key, url) = tags.iter().find_map(|tag| tag.read(&event.tags))?;
+        Some(Self {
+            key: key.into(),
+            url: url.into(),
+            state: ticket::State::Created.name().into(),
+            ..Self::default()
+        })
     }
 }
 
@@ -657,6 +687,7 @@ mod tests {
     static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
     static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
     static FLOOR: LazyLock<Floor> = LazyLock::new(|| Floor::new(&inventory()));
+    static NO_INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(Default::default);
 
     fn event(source: &str, number: u32, host: &str) -> Event {
         Event {
@@ -730,6 +761,10 @@ mod tests {
             coverage_version: "c",
             templates_version: "t",
             threads,
+            ticket_tags: &[],
+            availability: &NO_INCIDENTS.0,
+            watched: &NO_INCIDENTS.1,
+            open: &NO_INCIDENTS.2,
             covers: &NO_TICKETS,
             acknowledgements: &NO_ACKNOWLEDGEMENTS,
             notes: &[],

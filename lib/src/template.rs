@@ -176,7 +176,7 @@ pub use matching::Match;
 pub use subject::{IncidentView, Member, Standing, Subject, TicketView};
 
 use crate::ticket::{Draft, LONGEST_DESCRIPTION, LONGEST_SUMMARY};
-use engine::Renderer;
+use engine::{Makes, Renderer};
 use golden::Golden;
 use lint::Lint;
 
@@ -309,12 +309,12 @@ impl Set {
         }
         let template = self.env.get_template(path).ok().filter(|_| whole);
         let undeclared = template.map(|template| template.undeclared_variables(true));
-        found.0.extend(lint.check(path, 1, source, undeclared.unwrap_or_default()));
+        found.0.extend(lint.check(path, 1, source, Makes::Markup, &undeclared.unwrap_or_default()));
     }
 
     fn check_text(&self, file: &str, first: u32, text: &str, lint: &Lint, found: &mut Findings) {
         if let Some(undeclared) = found.keep(engine::undeclared(&self.env, file, first, text)) {
-            found.0.extend(lint.check(file, first, text, undeclared));
+            found.0.extend(lint.check(file, first, text, Makes::Text, &undeclared));
         }
     }
 

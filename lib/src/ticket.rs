@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use crate::event::Tag;
 use crate::handled::Ticketed;
 use crate::opening::Belongs;
 use crate::severity::Severity;
@@ -184,6 +186,40 @@ impl Cover {
     }
 }
 
+/// A tag by which a source tells of a ticket that it opened itself, as Zabbix' stock webhooks do
+/// (`__zbx_jira_issuekey`, with the page in `__zbx_jira_issuelink`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketTag {
+    /// The tag whose value is the ticket's key.
+    pub tag: String,
+    /// The tag whose value is its page.
+    #[serde(default)]
+    pub link_tag: Option<String>,
+    /// Or its page's URL, with `{key}` in it.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+impl TicketTag {
+    /// The key and the page, empty where none is known, of the ticket that these tags tell of.
+    pub fn read<'a>(&self, tags: &'a [Tag]) -> Option<(&'a str, String)> {
+        let value = |name: &str| {
+            let tag = tags.iter().find(|tag| tag.tag == name)?;
+            Some(tag.value.as_str()).filter(|value| !value.is_empty())
+        };
+        let key = value(&self.tag)?;
+        let told = self.link_tag.as_deref().and_then(value);
+        // A tag is alert text: anything but the web stays what it is, text.
+        let told = told.filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+        let filled = || {
+            let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
+            self.url.as_deref().map(|url| url.replace("{key}", &encoded))
+        };
+        Some((key, told.map(str::to_owned).or_else(filled).unwrap_or_default()))
+    }
+}
+
 /// Covers by event key, each key's latest ticket last.
 pub type Covers = HashMap<String, Vec<Cover>>;
 
@@ -265,6 +301,19 @@ mod tests {
             assert_eq!(cover.ticketed().open, open, "{state:?}");
             assert!(!Cover { active: false, ..cover }.ticketed().open);
         }
+    }
+
+    #[test]
+    fn a_ticket_that_the_source_opened_is_read_from_its_tags_and_a_strange_link_is_none() {
+        let tag = |tag: &str, value: &str| Tag { tag: tag.into(), value: value.into() };
+        let jira = TicketTag { tag: "key".into(), link_tag: Some("link".into()), url: None };
+        let tags = [tag("key", "OPS-7"), tag("link", "https://jira/OPS-7")];
+        assert_eq!(jira.read(&tags), Some(("OPS-7", "https://jira/OPS-7".to_owned())));
+        let evil = [tag("key", "OPS-7"), tag("link", "javascript:alert(1)")];
+        assert_eq!(jira.read(&evil), Some(("OPS-7", String::new())));
+        let own = TicketTag { url: Some("https://t/{key}".into()), ..jira.clone() };
+        assert_eq!(own.read(&[tag("key", "a b")]), Some(("a b", "https://t/a%20b".to_owned())));
+        assert_eq!(jira.read(&[tag("key", "")]), None);
     }
 
     #[test]

@@ -82,6 +82,14 @@ export function pixelsOf(page, hex) {
   );
 }
 
+/** Waits until the canvas has so many pixels of this colour: it is drawn a moment after the hidden grid. */
+export async function untilPixels(page, hex, count) {
+  for (let frames = 0; frames < 200 && (await pixelsOf(page, hex)) !== count; frames++) {
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+  assert.equal(await pixelsOf(page, hex), count, `pixels of ${hex}`);
+}
+
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Asserts that axe finds nothing serious in the page as it is. */

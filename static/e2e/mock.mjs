@@ -48,6 +48,10 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     snapshot: site.snapshot(),
     comments: [],
     nextComment: 1,
+    templates: site.templates(),
+    tickets: [],
+    /** What was made of each `Idempotency-Key`. */
+    ticketsAskedFor: new Map(),
     me: {
       name: "operator",
       role: "operator",
@@ -59,6 +63,8 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     refuseSockets: false,
     clock: 0,
     requests: [],
+    /** Bodies of the writing requests about tickets and comments, as `[method and path, body]`. */
+    written: [],
   };
   const sockets = new Set();
 
@@ -71,7 +77,7 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     });
     response.end(body === undefined ? undefined : JSON.stringify(body));
   };
-  const problem = (response, status, detail) =>
+  const problem = (response, status, detail, more = {}) =>
     send(
       response,
       status,
@@ -81,6 +87,7 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
         status,
         detail,
         request_id: "mock",
+        ...more,
       },
       { "Content-Type": "application/problem+json" },
     );
@@ -107,6 +114,95 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     push({ ...state.snapshot, revision: state.snapshot.revision + 1 });
   };
 
+  /** A ticket's standing on the events it covers, as the snapshot has it. */
+  const join4 = (ticket) => {
+    for (const event of state.snapshot.events) {
+      if (!ticket.ids.includes(event.id)) continue;
+      const { id, key, url, state: standing, status, error } = ticket;
+      event.ticket = JSON.parse(JSON.stringify({ id, key, url, state: standing, status, error }));
+      if (standing === "pending" || standing === "created") event.handled = "ticketed";
+      else if (event.handled === "ticketed") delete event.handled;
+    }
+    push({ ...state.snapshot, revision: state.snapshot.revision + 1 });
+  };
+
+  /** What the tracker makes of a ticket: `{ key }`, `{ error, state }`, … */
+  const fate = (id, changes) => {
+    const ticket = state.tickets.find((other) => other.id === id);
+    if (changes.key)
+      changes = { url: `https://tracker.example.net/${changes.key}`, state: "created", ...changes };
+    Object.assign(ticket, { error: undefined, ...changes });
+    join4(ticket);
+  };
+
+  const draftOf = (name, ids) => {
+    const template = state.templates.tickets.find((other) => other.name === name);
+    if (!template) return undefined;
+    const events = state.snapshot.events.filter((event) => ids.includes(event.id));
+    const { queue, type, priority, followers, tags } = template;
+    const summary = template.summary.replace("{{ n }}", String(events.length));
+    const description = events.map((event) => `* ${event.host}: ${event.name}`).join("\n");
+    return { queue, summary, description, type, priority, followers, tags };
+  };
+
+  const coveredOf = (ids) =>
+    state.snapshot.events
+      .filter((event) => ids.includes(event.id) && /pending|created/.test(event.ticket?.state))
+      .map(({ id, ticket }) => ({ id, ticket }));
+
+  const shown = ({ ids: _, ...ticket }) => ({
+    ...ticket,
+    ...(ticket.state !== "created" && !ticket.attached && ticket.error ? { editable: true } : {}),
+  });
+
+  const tickets = (request, response, path, body) => {
+    const covers = (covered, ids) =>
+      problem(response, 409, "open tickets cover some of these events", {
+        covered,
+        free: ids.filter((id) => !covered.some((one) => one.id === id)),
+      });
+    if (path === "/tickets" && request.method === "POST") {
+      const name = request.headers["idempotency-key"];
+      if (!name) return problem(response, 400, "the header Idempotency-Key is missing");
+      const before = state.ticketsAskedFor.get(name);
+      if (before) return send(response, 201, shown(before));
+      const covered = coveredOf(body.ids);
+      if (covered.length > 0 && !body.force) return covers(covered, body.ids);
+      const draft = { ...draftOf(body.template, body.ids), ...body.edits };
+      const ticket = {
+        id: state.tickets.length + 1,
+        state: "pending",
+        ...(body.existing ? { key: body.existing, attached: true } : {}),
+        ids: body.ids,
+        draft,
+        severity: 4,
+        author: state.me.name,
+        created_at: stamp(Date.now()),
+        attempts: 0,
+      };
+      state.tickets.push(ticket);
+      state.ticketsAskedFor.set(name, ticket);
+      send(response, 201, shown(ticket));
+      return join4(ticket);
+    }
+    const of = /^\/tickets\/(\d+)(\/events|\/retry)?$/.exec(path);
+    const ticket = of && state.tickets.find((other) => other.id === Number(of[1]));
+    if (!ticket) return problem(response, 404, "there is no such ticket");
+    if (request.method === "GET") return send(response, 200, shown(ticket));
+    if (of[2] === "/events") {
+      const covered = coveredOf(body.ids);
+      if (covered.length > 0) return covers(covered, body.ids);
+      ticket.ids = [...ticket.ids, ...body.ids];
+    } else if (of[2] === "/retry") {
+      if (ticket.state !== "failed") return problem(response, 409, "only a failed one is retried");
+      Object.assign(ticket, { state: "pending", error: undefined });
+    } else {
+      ticket.draft = { ...ticket.draft, ...body };
+    }
+    send(response, 200, shown(ticket));
+    return join4(ticket);
+  };
+
   const api = async (request, response, url) => {
     const path = url.pathname.slice("/api/v1".length);
     if (path === "/snapshot") return document(request, response, state.snapshot, state.snapshot?.revision);
@@ -116,6 +212,20 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     let body = "";
     for await (const chunk of request) body += chunk;
     const text = () => JSON.parse(body).text;
+    if (request.method !== "GET") {
+      state.written.push([`${request.method} ${path}`, body === "" ? undefined : JSON.parse(body)]);
+    }
+    if (path === "/templates") return send(response, 200, state.templates);
+    const rendered = /^\/templates\/([^/]+)\/render$/.exec(path);
+    if (rendered) {
+      const name = decodeURIComponent(rendered[1]);
+      const draft = draftOf(name, JSON.parse(body).ids);
+      if (draft) return send(response, 200, { draft, warnings: state.templates.warnings?.[name] });
+      return send(response, 200, { text: "We are on site." });
+    }
+    if (path.startsWith("/tickets")) {
+      return tickets(request, response, path, body === "" ? undefined : JSON.parse(body));
+    }
     const of = /^\/events\/([^/]+)(\/comments)?$/.exec(path);
     if (of) {
       const key = decodeURIComponent(of[1]);
@@ -228,7 +338,7 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   };
-  return { url, state, push, cut, stop, sockets };
+  return { url, state, push, cut, stop, sockets, fate };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -239,22 +239,22 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
   }
   /** A rack loses power: most of what stands in it falls at once. */
   const fell = (rack, since) => {
+    const key = `rack:${rack.id}@${Math.floor(since / 1000)}`;
     const gone = watched.filter((device) => rackOf.get(device.id) === rack.id && device.type !== "PDU");
     const made = gone.map((device, n) =>
       makeEvent(500_000 + rack.id * 100 + n, device, ["Unavailable by ICMP ping", 4], since, {
-        incident: `rack:${rack.id}`,
+        incident: key,
       }),
     );
     return {
       events: made,
       incident: {
-        devices: gone.length,
-        down: gone.length,
-        key: `rack:${rack.id}`,
+        key,
         rack_id: rack.id,
+        members: gone.length,
         reason: `${gone.length} of ${gone.length} devices unreachable`,
-        severity: 5,
         since: stamp(since),
+        worst: 4,
       },
     };
   };
@@ -305,9 +305,35 @@ export function makeSite({ racks = 420, devices = 6000, events = 70, seed = 1, n
       ...changes,
     };
   };
+  /** Templates and the tracker, as of now. */
+  const templates = (changes = {}) => ({
+    version: "8c1f2e74b09d5a31c7e0f6b2d84a9e53b1c6d7f0",
+    subject: "Say which feed the rack is on",
+    committed_at: stamp(now - 7_200_000),
+    pulled_at: stamp(now - 240_000),
+    tracker: { kind: "startrek", answered_at: stamp(now), pending: 0, failed: 0 },
+    tickets: [
+      { name: "other", title: "Anything else", queue: "NOC", summary: "{{ n }} problems" },
+      {
+        name: "power",
+        title: "A rack lost power",
+        queue: "DCOPS",
+        summary: "No power, {{ n }} devices",
+        type: "incident",
+        priority: "critical",
+        followers: ["dc-duty"],
+        tags: ["heat", "power"],
+      },
+      { name: "vendor", title: "For the vendor", queue: "HW", summary: "Broken: {{ n }}" },
+    ],
+    comments: [{ name: "on-site", title: "On site" }],
+    best: ["power", "other"],
+    ...changes,
+  });
   return {
     inventory,
     coverage,
+    templates,
     snapshot,
     fell,
     makeEvent,

@@ -256,7 +256,7 @@ async fn an_event_that_came_back_is_still_under_its_ticket_before_history_has_no
         device_id: None,
         rack_id: None,
         severity: Severity::High,
-        since: now - std::time::Duration::from_secs(600),
+        since: now - std::time::Duration::from_mins(10),
     };
     let mut before = event(1, "srv-1");
     before.id = opening.id.clone().into();

@@ -89,7 +89,7 @@ impl Scenario {
             }
             Self::RackPowerLoss => {
                 "Every device of one rack, its switch and power strips too, becomes unreachable within 20 seconds. \
-                 One cell turns to disaster and counts up."
+                 One cell turns to disaster and gets a bold frame: a rack incident, which counts once."
             }
             Self::ProxyDies => {
                 "The Zabbix proxy of VLA has been silent for five minutes. Its racks are hatched: no data is not \

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod incidents;
 mod stage;
 
 use std::collections::BTreeSet;
@@ -404,6 +405,8 @@ fn a_setting_that_is_wrong_stops_the_start_and_is_named_with_what_would_be_right
         "[[source]]\nkind = 'zabbix'\nname = 'z'\nurl = 'http://z'\ntokn = 'x'",
     );
     assert!(said.contains("tokn") || said.contains("token"), "{said}");
+    let said = stage::refused_start_with_file("[incidents]\ntag = ['down']\n");
+    assert!(said.contains("[incidents]") && said.contains("tag"), "{said}");
     let said = stage::refused_start_with_file("[sauce]\n");
     assert!(said.contains("sauce"), "{said}");
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use heat::cache::Cache;
@@ -28,8 +29,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_heat-updater");
 pub(crate) struct Stage {
     pub(crate) redis: Redis,
     pub(crate) postgres: Postgres,
-    pub(crate) zabbix: Zabbix,
-    pub(crate) juggler: Juggler,
+    pub(crate) zabbix: Arc<Zabbix>,
+    pub(crate) juggler: Arc<Juggler>,
     pub(crate) cache: Cache,
     pub(crate) db: Db,
     database_url: String,
@@ -57,8 +58,8 @@ impl Stage {
             database_url,
             redis,
             postgres,
-            zabbix: Zabbix::start(ZabbixOptions::default()).await.unwrap(),
-            juggler: Juggler::start(JugglerOptions::default()).await.unwrap(),
+            zabbix: Arc::new(Zabbix::start(ZabbixOptions::default()).await.unwrap()),
+            juggler: Arc::new(Juggler::start(JugglerOptions::default()).await.unwrap()),
             metrics_port: 0.into(),
             files: TempDir::new().unwrap(),
         };
@@ -135,6 +136,15 @@ impl Stage {
         self.program()
             .env("HEAT_JUGGLER_URL", self.juggler.url())
             .env("HEAT_JUGGLER_TOKEN", self.juggler.token())
+            .spawn()
+            .unwrap()
+    }
+
+    /// One whose tickets people open by hand.
+    pub(crate) fn updater_with_tickets(&self) -> Process {
+        self.program()
+            .env("HEAT_TRACKER", "link")
+            .env("HEAT_TRACKER_LINK", "https://tracker.example.net/new?queue={queue}")
             .spawn()
             .unwrap()
     }

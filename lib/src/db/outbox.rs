@@ -247,9 +247,12 @@ impl Db {
         if !held.held {
             return Ok(None);
         }
-        diesel::sql_query("update tickets set sending = false, next_attempt_at = now() where sending")
-            .execute(&mut connection)
-            .await?;
+        // That its sender died says nothing of the tracker, so the attempt does not count when it is told how long to wait.
+        diesel::sql_query(
+            "update tickets set sending = false, attempts = attempts - 1, next_attempt_at = now() where sending",
+        )
+        .execute(&mut connection)
+        .await?;
         diesel::sql_query(
             "update ticket_posts
              set sending = false, next_attempt_at = attempted_at + make_interval(secs => $1) where sending",

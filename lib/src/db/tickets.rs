@@ -2,6 +2,7 @@
 //!
 //! Nothing here talks to the tracker. What is written is found by the delivery job, which has [`super::outbox`] for itself.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use super::audit::{self, Actor, Deed};
 use super::openings::for_followers;
 use super::schema::{ticket_events, ticket_posts, tickets};
-use super::{Db, DbError, severity_of};
+use super::{Db, DbError, fence, severity_of};
+use crate::cache::Fence;
 use crate::severity::Severity;
 use crate::ticket::{Cover, Covers, Draft, State};
 use crate::time::Timestamp;
@@ -194,6 +196,12 @@ pub enum Changed {
 }
 
 #[derive(QueryableByName)]
+struct Joined {
+    #[diesel(sql_type = BigInt)]
+    ticket_id: i64,
+}
+
+#[derive(QueryableByName)]
 struct CoverRow {
     #[diesel(sql_type = Text)]
     event_key: String,
@@ -282,7 +290,7 @@ impl Db {
                 if let Some(before) = asked_before(connection, &actor.name, key, digest).await? {
                     return Ok(before);
                 }
-                inherit(connection, &beginnings(&new.members)).await?;
+                inherit(connection, &beginnings(new.members.iter())).await?;
                 let known = match &new.existing {
                     Some(key) => by_key(connection, key).await?,
                     None => None,
@@ -294,7 +302,7 @@ impl Db {
                 }
                 if let Some(known) = known {
                     cover(connection, actor, known.id, &new.members, true).await?;
-                    post_more(connection, actor, known.id, new.quiet).await?;
+                    post_more(connection, &actor.name, known.id, new.quiet).await?;
                     audit::enter(
                         connection,
                         actor,
@@ -307,7 +315,7 @@ impl Db {
                 cover(connection, actor, ticket.id, &new.members, new.existing.is_some()).await?;
                 link(connection, actor, ticket.id, &new.members).await?;
                 if new.existing.is_some() {
-                    post_more(connection, actor, ticket.id, Duration::ZERO).await?;
+                    post_more(connection, &actor.name, ticket.id, Duration::ZERO).await?;
                 }
                 let mut after = members(&new.members);
                 after["draft"] = ticket.draft.clone();
@@ -452,15 +460,75 @@ impl Db {
                 if !ticket.state().is_open() {
                     return Ok(Changed::NotNow(ticket));
                 }
-                inherit(connection, &beginnings(new)).await?;
+                inherit(connection, &beginnings(new.iter())).await?;
                 let covered = covered(connection, new, Some(id)).await?;
                 if !force && !covered.is_empty() {
                     return Ok(Changed::Covered(covered));
                 }
                 cover(connection, actor, id, new, true).await?;
-                post_more(connection, actor, id, quiet).await?;
+                post_more(connection, &actor.name, id, quiet).await?;
                 audit::enter(connection, actor, vec![deed("ticket.add", id, None, &members(new))]).await?;
                 Ok(Changed::Done(ticket))
+            })
+            .await
+    }
+
+    /// The incidents that open tickets were opened on.
+    pub async fn ticketed_incidents(&self) -> Result<BTreeSet<String>, DbError> {
+        let mut connection = self.connection().await?;
+        let incidents: Vec<Option<String>> = tickets::table
+            .filter(tickets::state.eq_any([State::Pending.name(), State::Created.name()]))
+            .filter(tickets::incident.is_not_null())
+            .select(tickets::incident)
+            .load(&mut connection)
+            .await?;
+        Ok(incidents.into_iter().flatten().collect())
+    }
+
+    /// Puts openings, each given with its incident, under the open ticket that was opened on that incident, the latest of
+    /// several, in one fenced transaction; the robot says so there once it has been quiet for a while. An opening that is
+    /// under a ticket already stays there, and one that somebody has taken out of this one stays out. Returns how many
+    /// joined. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`DbError::Deposed`] if another updater has taken over.
+    pub async fn join_incidents(
+        &self,
+        ours: Fence,
+        joining: &[(String, NewMember)],
+        quiet: Duration,
+    ) -> Result<usize, DbError> {
+        let mut connection = self.connection().await?;
+        let new = || joining.iter().map(|(_, member)| member);
+        connection
+            .transaction(async |connection| {
+                fence::pass(connection, ours).await?;
+                lock_covers(connection).await?;
+                // A ticket that goes on with the opening before comes first.
+                inherit(connection, &beginnings(new())).await?;
+                let joined: Vec<Joined> = diesel::sql_query(
+                    "insert into ticket_events (ticket_id, event_id, event_key, member, added_by)
+                     select distinct on (n.id) t.id, n.id, n.key, n.member, 'heat'
+                     from unnest($1, $2, $3, $4) as n(incident, id, key, member)
+                     join tickets t on t.incident = n.incident and t.state in ('pending', 'created')
+                     where not exists (select from ticket_events own
+                                       where own.event_id = n.id and (own.active or own.ticket_id = t.id))
+                     order by n.id, t.id desc
+                     on conflict do nothing
+                     returning ticket_id",
+                )
+                .bind::<Array<Text>, _>(joining.iter().map(|(incident, _)| incident).collect::<Vec<_>>())
+                .bind::<Array<Text>, _>(new().map(|member| &member.event_id).collect::<Vec<_>>())
+                .bind::<Array<Text>, _>(new().map(|member| &member.event_key).collect::<Vec<_>>())
+                .bind::<Array<Jsonb>, _>(new().map(|member| &member.member).collect::<Vec<_>>())
+                .load(connection)
+                .await?;
+                let grown: BTreeSet<i64> = joined.iter().map(|row| row.ticket_id).collect();
+                for id in grown {
+                    burns_again(connection, id).await?;
+                    post_more(connection, "heat", id, quiet).await?;
+                }
+                Ok(joined.len())
             })
             .await
     }
@@ -488,7 +556,7 @@ impl Db {
                 .execute(connection)
                 .await?;
                 if taken > 0 {
-                    post_more(connection, actor, id, quiet).await?;
+                    post_more(connection, &actor.name, id, quiet).await?;
                     let before = json!({ "events": event_ids });
                     let entry = deed("ticket.remove", id, Some(before), &Value::Null);
                     audit::enter(connection, actor, vec![entry]).await?;
@@ -709,6 +777,11 @@ async fn cover(
     .bind::<Array<Jsonb>, _>(new.iter().map(|member| &member.member).collect::<Vec<_>>())
     .execute(connection)
     .await?;
+    burns_again(connection, id).await
+}
+
+/// A ticket that got an event has no all-clear any more.
+async fn burns_again(connection: &mut AsyncPgConnection, id: i64) -> QueryResult<()> {
     diesel::update(tickets::table.find(id))
         .set((tickets::cleared_at.eq(None::<DateTime<Utc>>), tickets::clear_said.eq(false)))
         .execute(connection)
@@ -744,7 +817,7 @@ async fn link(
 /// The robot is to say what came and went, unless it already is to.
 async fn post_more(
     connection: &mut AsyncPgConnection,
-    actor: &Actor,
+    author: &str,
     id: i64,
     quiet: Duration,
 ) -> QueryResult<()> {
@@ -753,7 +826,7 @@ async fn post_more(
          values ($1, 'more', $2, now() + make_interval(secs => $3)) on conflict do nothing",
     )
     .bind::<BigInt, _>(id)
-    .bind::<Text, _>(&actor.name)
+    .bind::<Text, _>(author)
     .bind::<Double, _>(quiet.as_secs_f64())
     .execute(connection)
     .await?;
@@ -780,8 +853,8 @@ pub(super) async fn post_words(
     .await
 }
 
-fn beginnings(new: &[NewMember]) -> Vec<(&str, &str, Timestamp)> {
-    new.iter().map(|m| (m.event_id.as_str(), m.event_key.as_str(), m.since)).collect()
+fn beginnings<'a>(new: impl Iterator<Item = &'a NewMember>) -> Vec<(&'a str, &'a str, Timestamp)> {
+    new.map(|m| (m.event_id.as_str(), m.event_key.as_str(), m.since)).collect()
 }
 
 fn value(draft: &Draft) -> Value {

@@ -11,8 +11,8 @@ use super::subject::Subject;
 use super::values::{Link, variables};
 use super::{Finding, filters, markup};
 
-/// The work a template may make: an instruction costs one, and so do 64 bytes. Ten loops over a thousand events need a
-/// third of it; it is used up within a second.
+/// The work a template may make: an instruction costs one, and so do 64 bytes. A few loops over a thousand events need
+/// less than a tenth of it.
 pub(super) const FUEL: u64 = 1_000_000;
 
 /// What a template makes.

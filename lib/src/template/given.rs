@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::subject::Member;
@@ -106,7 +107,7 @@ pub struct Events {
 /// # Errors
 /// What is wrong with the document; the finding's file has no name.
 pub fn events(text: &str) -> Result<Events, Finding> {
-    match yaml::read("", 1, text)? {
+    match read(text)? {
         Value::Array(events) => Ok(Events { events, ..Events::default() }),
         Value::Object(mut snapshot) => {
             let Some(Value::Array(events)) = snapshot.remove("events") else {
@@ -134,7 +135,12 @@ pub fn events(text: &str) -> Result<Events, Finding> {
 /// # Errors
 /// What is wrong with the document; the finding's file has no name.
 pub fn inventory(text: &str) -> Result<Inventory, Finding> {
-    yaml::read("", 1, text)
+    read(text)
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Finding> {
+    // What an API gives may be larger than what a person may write.
+    serde_json::from_str(text).or_else(|_| yaml::read("", 1, text))
 }
 
 #[cfg(test)]
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
     use crate::snapshot::Snapshot;
 
-    fn example<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    fn example<T: DeserializeOwned>(text: &str) -> T {
         serde_json::from_str(text).unwrap()
     }
 
@@ -161,6 +167,17 @@ mod tests {
                 assert_eq!(member, expected, "it stands where the updater put it");
             }
         }
+    }
+
+    #[test]
+    fn an_inventory_may_be_large_json_or_small_yaml_and_tells_its_line_when_it_is_wrong() {
+        let device =
+            |id| serde_json::json!({"id": id, "name": format!("srv-{id}"), "mounts": [{"rack_id": 1}]});
+        let large = serde_json::json!({"devices": (0..100_000).map(device).collect::<Vec<_>>()});
+        assert_eq!(inventory(&large.to_string()).unwrap().devices.len(), 100_000);
+        assert_eq!(inventory("devices:\n  - {id: 1}\n").unwrap().devices.len(), 1);
+        let wrong = inventory("devices:\n  - {id: 1}\n  - {di: 2}\n").unwrap_err();
+        assert_eq!((wrong.line, wrong.message.starts_with("unknown field `di`")), (Some(3), true), "{wrong}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What can be wrong with a template that the engine would only notice when it gets there, perhaps at night.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, tests};
 
-use super::engine::environment;
+use super::engine::{Makes, environment};
 use super::markup::Fences;
 use super::scan::{Kind, Piece, Token, pieces};
 use super::subject::{IncidentView, Member, Standing, Subject, TicketView};
@@ -46,14 +46,15 @@ impl Lint {
         }
     }
 
-    /// The findings in a source, which begins at line `first` of `file`. `undeclared` are the variables it takes from
-    /// outside, with what it asks of them, where that is known.
+    /// The findings in a source, which begins at line `first` of `file` and gives markup or plain text. `undeclared` are
+    /// the variables it takes from outside, with what it asks of them, where that is known.
     pub(super) fn check(
         &self,
         file: &str,
         first: u32,
         source: &str,
-        undeclared: impl IntoIterator<Item = String>,
+        makes: Makes,
+        undeclared: &HashSet<String>,
     ) -> Vec<Finding> {
         let pieces = pieces(source);
         let mut found = Vec::new();
@@ -62,7 +63,7 @@ impl Lint {
             match piece {
                 Piece::Text(text, _) => around.read(text),
                 Piece::Print(tokens, line) => {
-                    found.extend(around.complain(*line));
+                    found.extend(around.complain(*line).filter(|_| makes == Makes::Markup));
                     self.check_code(tokens, &mut found);
                 }
                 Piece::Tag(tokens, line) => {
@@ -71,12 +72,10 @@ impl Lint {
                 }
             }
         }
-        let undeclared: BTreeSet<String> = undeclared.into_iter().collect();
-        for path in &undeclared {
-            if let Some(message) = self.unknown(path) {
-                found.push((place_of(path, &pieces).unwrap_or(1), message));
-            }
-        }
+        let unknown = undeclared
+            .iter()
+            .filter_map(|path| Some((place_of(path, &pieces).unwrap_or(1), self.unknown(path)?)));
+        found.extend(unknown);
         found.sort();
         let found = found.into_iter().map(|(line, message)| Finding {
             file: file.to_owned(),

@@ -165,7 +165,7 @@ pub(super) fn link(url: &str, text: &str) -> String {
 
 /// A block that is folded up below its title until somebody opens it.
 pub(super) fn cut(title: &str, block: &str) -> String {
-    let title = apart(&one_line(title)).replace('"', "'").replace("%}", "% }");
+    let title = escaped(title).replace('"', "'").replace("%}", "% }");
     format!("\n{{% cut \"{title}\" %}}\n\n{}\n\n{{% endcut %}}\n", block.trim_matches('\n'))
 }
 
@@ -432,5 +432,6 @@ mod tests {
     #[test]
     fn a_folded_block_cannot_be_ended_by_its_title() {
         assert_eq!(cut("a\" %} b", "x"), "\n{% cut \"a' % } b\" %}\n\nx\n\n{% endcut %}\n");
+        assert!(cut("*a*\n@b", "x").contains("\"\\*a\\* \u{2060}@\u{2060}b\""));
     }
 }

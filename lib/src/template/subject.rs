@@ -9,7 +9,7 @@ use crate::event::Tag;
 use crate::inventory::{Device, Inventory, Location, Rack};
 use crate::placement::Unplaced;
 use crate::severity::Severity;
-use crate::snapshot::ActiveEvent;
+use crate::snapshot::{ActiveEvent, Incident};
 use crate::time::Timestamp;
 
 /// How deep trees are followed. A normalised inventory has no cycles; the bound keeps one that has from hanging.
@@ -64,7 +64,7 @@ pub struct TicketView {
     pub url: String,
 }
 
-/// A rack incident, as [`crate::snapshot::Incident`] tells it.
+/// A rack incident, as a snapshot tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IncidentView {
     /// Its key.
@@ -75,6 +75,17 @@ pub struct IncidentView {
     pub since: Timestamp,
     /// How many events belong to it; a ticket may be for fewer of them.
     pub members: u32,
+}
+
+impl From<&Incident<'_>> for IncidentView {
+    fn from(incident: &Incident<'_>) -> Self {
+        Self {
+            key: incident.key.to_string(),
+            reason: incident.reason.to_string(),
+            since: incident.since,
+            members: incident.members,
+        }
+    }
 }
 
 /// One event, with all that a template may say about it.

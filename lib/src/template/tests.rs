@@ -301,7 +301,7 @@ fn texts_of_the_front_matter_are_rendered_as_plain_lines_and_empty_ones_left_out
 
 #[test]
 fn a_long_summary_is_cut_and_an_empty_one_refused() {
-    let ticket = "---\ntitle: T\nqueue: Q\nsummary: >-\n  {{ event.name }}\n---\nx";
+    let ticket = "---\ntitle: T\nqueue: Q\nsummary: >-\n  {{ event.name }}\ntags: [\"`{{ now }}`\"]\n---\nx";
     let set = Set::parse(&Files([("tickets/t.md.j2".to_owned(), ticket.to_owned())].into())).unwrap();
     let long = subject(vec![Member { name: "ж".repeat(300), ..event("h") }]);
     let summary = set.ticket("t", &long).unwrap().summary;

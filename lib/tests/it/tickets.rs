@@ -44,10 +44,21 @@ impl Desk {
     }
 
     async fn made(&self, request: &str, ids: &[&str]) -> StoredTicket {
-        match self.ask("ann", &new(request, ids)).await {
+        self.asked_on(request, ids, None).await
+    }
+
+    async fn asked_on(&self, request: &str, ids: &[&str], incident: Option<String>) -> StoredTicket {
+        match self.ask("ann", &NewTicket { incident, ..new(request, ids) }).await {
             Asked::Made(ticket) => ticket,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// What the working updater does with events, each given with its incident.
+    async fn join(&self, fence: i64, joining: &[(&str, &str)]) -> Result<usize, DbError> {
+        let joining: Vec<_> =
+            joining.iter().map(|(incident, id)| ((*incident).to_owned(), member(id))).collect();
+        self.db.join_incidents(Fence::from_number(fence), &joining, QUIET).await
     }
 
     /// A ticket that the tracker has.
@@ -200,7 +211,7 @@ async fn one_alone_sends_and_what_it_was_sending_when_it_died_is_due_again() {
     drop(first);
     let mut second = desk.outbox().await;
     let again = second.claim_ticket().await.unwrap().unwrap();
-    assert_eq!((again.uuid, again.attempts, again.maybe_sent), (due.uuid, 2, true));
+    assert_eq!((again.uuid, again.attempts, again.maybe_sent), (due.uuid, 1, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,6 +332,60 @@ async fn an_opening_that_follows_shortly_inherits_the_ticket_and_so_does_the_one
     let under: BTreeSet<_> = covers[&key].iter().map(|c| (c.event_id.as_str(), c.ticket)).collect();
     let expected = ["e1", "e2", "e3"].map(|id| (id, ticket.id));
     assert_eq!(under, expected.into(), "e4 came twelve minutes after e3 had cleared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_joins_an_incident_comes_under_the_ticket_that_was_opened_on_it_and_is_said_in_one_comment() {
+    let desk = Desk::open().await;
+    let on = |incident: &str| Some(incident.to_owned());
+    let ticket = desk.asked_on("r1", &["e1"], on("rack:1@7")).await;
+    desk.asked_on("r2", &["f1"], None).await;
+    assert_eq!(desk.db.ticketed_incidents().await.unwrap(), ["rack:1@7".to_owned()].into());
+    let joining = [("rack:1@7", "e2"), ("rack:1@7", "e3"), ("rack:2@7", "g1"), ("rack:1@7", "f1")];
+    assert_eq!(desk.join(1, &joining).await.unwrap(), 2);
+    assert_eq!(desk.join(1, &joining).await.unwrap(), 0, "doing it again changes nothing");
+    for id in ["e2", "e3"] {
+        assert_eq!(desk.covers(id).await, [(ticket.id, true)]);
+    }
+    assert_ne!(desk.covers("f1").await, [(ticket.id, true)], "it has a ticket of its own");
+    assert!(desk.covers("g1").await.is_empty());
+    let (members, posts) = desk.db.ticket_contents(ticket.id).await.unwrap();
+    let by: BTreeSet<_> = members.iter().map(|m| (m.event_id.as_str(), m.added_by.as_str())).collect();
+    assert_eq!(by, [("e1", "ann"), ("e2", "heat"), ("e3", "heat")].into());
+    assert_eq!(posts.iter().map(|post| post.kind.as_str()).collect::<Vec<_>>(), ["more"]);
+    let mut outbox = desk.outbox().await;
+    let members = outbox.members(ticket.id).await.unwrap();
+    let unsaid: BTreeSet<_> =
+        members.iter().filter(|member| !member.announced).map(|member| member.event_id.as_str()).collect();
+    assert_eq!(unsaid, ["e2", "e3"].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_took_out_of_the_incidents_ticket_stays_out_and_a_closed_one_takes_nothing_up() {
+    let desk = Desk::open().await;
+    let ticket = desk.created("r0", &["e0"], "NOC-1").await;
+    assert!(desk.db.ticketed_incidents().await.unwrap().is_empty());
+    assert_eq!(desk.join(1, &[("rack:1@7", "e1")]).await.unwrap(), 0, "{ticket:?} is on no incident");
+    let ticket = desk.asked_on("r1", &["e1"], Some("rack:1@7".to_owned())).await;
+    desk.join(1, &[("rack:1@7", "e2")]).await.unwrap();
+    desk.db.take_from_ticket(&actor("ann"), ticket.id, &["e2".to_owned()], QUIET).await.unwrap();
+    assert_eq!(desk.join(1, &[("rack:1@7", "e2")]).await.unwrap(), 0);
+    assert!(desk.covers("e2").await.is_empty());
+    let mut outbox = desk.outbox().await;
+    assert_eq!(outbox.claim_ticket().await.unwrap().unwrap().id, ticket.id);
+    outbox.ticket_created(ticket.id, &told("NOC-2", false)).await.unwrap();
+    desk.db.tell_ticket_state(&actor("ann"), ticket.id, State::Closed, "Closed").await.unwrap();
+    assert_eq!(desk.join(1, &[("rack:1@7", "e3")]).await.unwrap(), 0);
+    assert!(desk.db.ticketed_incidents().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_updater_that_was_deposed_puts_nothing_under_a_ticket() {
+    let desk = Desk::open().await;
+    desk.asked_on("r1", &["e1"], Some("rack:1@7".to_owned())).await;
+    assert_eq!(desk.join(2, &[("rack:1@7", "e2")]).await.unwrap(), 1);
+    assert!(matches!(desk.join(1, &[("rack:1@7", "e3")]).await, Err(DbError::Deposed)));
+    assert!(desk.covers("e3").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

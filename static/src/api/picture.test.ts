@@ -86,6 +86,14 @@ describe("the panel lists", () => {
   });
 });
 
+test("a selected rack has its incident with it, however it was selected, and no other one", () => {
+  const incident = (watched: Watched) => picture(watched).detail(EXAMPLE_NOW).incident?.reason;
+  expect(incident({ selection: { kind: "rack", id: 3 } })).toBe("5 of 6 devices unreachable");
+  expect(incident({ rack: 3 })).toBe("5 of 6 devices unreachable");
+  expect(incident({ selection: { kind: "rack", id: 5 } })).toBeUndefined();
+  expect(incident({})).toBeUndefined();
+});
+
 describe("a filter", () => {
   const dimmed = (filter: string, now = EXAMPLE_NOW) => {
     const marks = picture({ filter }).frame(now)?.cells.marks ?? [];
@@ -137,6 +145,32 @@ test("the open event is found wherever it is, with its link", () => {
   const { event } = picture({ event: key }).detail(EXAMPLE_NOW);
   expect(event?.link).toBe("http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204");
   expect(picture({ event: "gone" }).detail(EXAMPLE_NOW).event).toBeUndefined();
+});
+
+describe("for a ticket it gathers", () => {
+  const ids = (watched: Watched) =>
+    picture({ ...watched, ticketing: true })
+      .detail(EXAMPLE_NOW)
+      .ticketable?.map((event) => event.id);
+
+  test("the open event alone, even if somebody has acknowledged it", () => {
+    expect(ids({ event: "zabbix:30118:srv-00002" })).toEqual(["zabbix:81207:srv-00002"]);
+  });
+
+  test("of a selection what somebody must act on, and what has a ticket, but nothing without a host", () => {
+    expect(ids({ selection: { kind: "rack", id: 3 } })).toEqual(["zabbix:81204:srv-00001"]);
+    expect(ids({ selection: { kind: "rack", id: 30 } })).toEqual(["zabbix:79002:vla-db1"]);
+    expect(ids({ selection: { kind: "tray" } })).toEqual([
+      "zabbix:81301:db",
+      "zabbix:81300:old-gw",
+      "zabbix:81302:spare-01",
+    ]);
+  });
+
+  test("nothing without a selection, and nothing unasked", () => {
+    expect(ids({})).toEqual([]);
+    expect(picture({ event: "zabbix:30117:srv-00001" }).detail(EXAMPLE_NOW).ticketable).toBeUndefined();
+  });
 });
 
 test("a site's own settings change what is painted", () => {

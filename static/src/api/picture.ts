@@ -18,6 +18,7 @@ import {
   watchingOf,
 } from "../core/rollup.ts";
 import { find, indexOf, type SearchIndex } from "../core/search.ts";
+import { mayHaveTicket, wantsTicket } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
 import type { Answers, Detail, Frame, List, Listed, RackDetail, Watched } from "./protocol.ts";
 
@@ -25,6 +26,8 @@ import type { Answers, Detail, Frame, List, Listed, RackDetail, Watched } from "
 const LIST_LIMIT = 100;
 /** Devices inside others without an event are drawn up to this many. */
 const QUIET_LIMIT = 12;
+/** What one ticket may be asked for, by the server's rule. */
+const TICKET_LIMIT = 1000;
 
 export class Picture {
   #snapshot: Snapshot | undefined;
@@ -177,14 +180,30 @@ export class Picture {
     const where = rollup?.where ?? new Int32Array();
     const watched = this.#watched;
     const rack = watched.rack === undefined ? undefined : this.#rackDetail(watched.rack, now);
+    const selection = subject(watched);
+    const incident =
+      selection?.kind === "rack"
+        ? this.#snapshot?.incidents?.find((one) => one.rack_id === selection.id)
+        : undefined;
     const open = watched.event === undefined ? -1 : events.findIndex((event) => event.key === watched.event);
     return {
       watched,
       ...(rack ? { rack } : {}),
       list: this.#list(events, where, rollup?.passed),
       ...(open < 0 ? {} : { event: this.#listed(events[open] as HeatEvent, where[open] ?? -1) }),
+      ...(incident ? { incident } : {}),
       cleared: this.#cleared(),
+      ...(watched.ticketing ? { ticketable: this.#ticketable(events, where, rollup?.passed) } : {}),
     };
+  }
+
+  /** The open event; else those of the selection that belong into a ticket. Without a selection none. */
+  #ticketable(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined) {
+    const { event: key } = this.#watched;
+    if (key !== undefined) return events.filter((event) => event.key === key && mayHaveTicket(event));
+    if (subject(this.#watched) === undefined) return [];
+    const found = this.#found(events, where, passed).map(({ event }) => event);
+    return found.filter((event) => mayHaveTicket(event) && wantsTicket(event)).slice(0, TICKET_LIMIT);
   }
 
   /** What the text of the search box may mean: racks and devices of that name, and how many events pass it. */
@@ -251,7 +270,7 @@ export class Picture {
     return inside;
   }
 
-  #list(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined): List {
+  #found(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined) {
     const chosen = this.#chosen();
     const found: { event: HeatEvent; rack: number }[] = [];
     events.forEach((event, i) => {
@@ -259,12 +278,16 @@ export class Picture {
       if (passed?.[i] !== 0 && chosen(event, rack)) found.push({ event, rack });
     });
     // Worst unhandled first, then the newest; the order of the document decides between equals.
-    found.sort(
+    return found.sort(
       (a, b) =>
         Number(a.event.handled !== undefined) - Number(b.event.handled !== undefined) ||
         b.event.severity - a.event.severity ||
         (a.event.since < b.event.since ? 1 : a.event.since > b.event.since ? -1 : 0),
     );
+  }
+
+  #list(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined): List {
+    const found = this.#found(events, where, passed);
     return {
       items: found.slice(0, LIST_LIMIT).map(({ event, rack }) => this.#listed(event, rack)),
       total: found.length,

@@ -2,7 +2,7 @@
  * What the page and its worker say to each other. The worker holds the documents and answers with what is drawn,
  * so that nothing large is ever parsed or walked on the page's own thread.
  */
-import type { Cleared, HeatEvent, Me, Mount, Source, TrayReason } from "../core/model.ts";
+import type { Cleared, HeatEvent, Incident, Me, Mount, Source, TrayReason } from "../core/model.ts";
 import type { Plan } from "../core/plan.ts";
 import type { Cells, Counter, TabSummary } from "../core/rollup.ts";
 import type { Found } from "../core/search.ts";
@@ -18,6 +18,8 @@ export interface Watched {
   /** Key of the event whose details are open. */
   readonly event?: string;
   readonly filter?: string;
+  /** Send what a ticket on the selection is about, too. */
+  readonly ticketing?: boolean;
 }
 
 export type ToWorker =
@@ -75,7 +77,11 @@ export interface Detail {
   readonly list: List;
   /** The open event, wherever it is; absent once it cleared. */
   readonly event?: Listed;
+  /** Of the selected rack. */
+  readonly incident?: Incident;
   readonly cleared: readonly Cleared[];
+  /** If asked for: events of the selection that belong into a ticket, worst first, with those that are in one. */
+  readonly ticketable?: readonly HeatEvent[];
 }
 
 /** The whole map. Typed arrays: cheap to hand over. */

@@ -1,14 +1,30 @@
-/** Requests the page itself makes: comments. Every failure becomes a `Refusal` with the server's own words. */
-import type { Comment, CommentPage, Problem } from "../core/model.ts";
+/**
+ * Requests the page itself makes: comments, tickets, templates. Every failure becomes a `Refusal` with the server's own
+ * words.
+ */
+import type {
+  Comment,
+  CommentPage,
+  Covered,
+  Problem,
+  Rendered,
+  Templates,
+  Ticket,
+  TicketEdits,
+  TicketRequest,
+} from "../core/model.ts";
 
 export const BASE = "/api/v1";
 
 export class Refusal extends Error {
   readonly status: number;
+  /** Of a ticket that was asked for: openings that open tickets cover. */
+  readonly covered: readonly Covered[];
 
-  constructor(status: number, detail: string) {
+  constructor(status: number, detail: string, covered: readonly Covered[] = []) {
     super(detail);
     this.status = status;
+    this.covered = covered;
   }
 }
 
@@ -17,18 +33,27 @@ export async function refusalOf(answer: Response): Promise<Refusal> {
   const type = answer.headers.get("content-type") ?? "";
   if (type.startsWith("application/problem+json")) {
     const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
-    return new Refusal(answer.status, problem.detail ?? problem.title ?? String(answer.status));
+    const detail = problem.detail ?? problem.title ?? String(answer.status);
+    return new Refusal(answer.status, detail, problem.covered);
   }
   return new Refusal(answer.status, `${answer.status} ${answer.statusText}`.trim());
 }
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Why a request failed, in words. */
+export const why = (error: unknown) => (error instanceof Refusal ? error.message : String(error));
+
+async function ask<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const answer = await fetch(BASE + path, {
     method,
     cache: "no-store",
     ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
+      ? { headers }
+      : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } }),
   }).catch((error: unknown) => {
     throw new Refusal(0, String(error));
   });
@@ -44,8 +69,9 @@ export function listComments(key: string, cursor?: string): Promise<CommentPage>
   return ask("GET", `/events/${segment(key)}/comments${query}`);
 }
 
-export function createComment(key: string, text: string): Promise<Comment> {
-  return ask("POST", `/events/${segment(key)}/comments`, { text });
+/** `onTicket`: it is written on the open ticket that covers the event, too. */
+export function createComment(key: string, text: string, onTicket: boolean): Promise<Comment> {
+  return ask("POST", `/events/${segment(key)}/comments`, { text, ...(onTicket ? { on_ticket: true } : {}) });
 }
 
 export function editComment(id: number, text: string): Promise<Comment> {
@@ -60,4 +86,38 @@ export function deleteComment(id: number): Promise<void> {
 export async function wholeText(key: string, id: string): Promise<string | undefined> {
   const answer = await ask<{ events?: { id: string; text?: string }[] }>("GET", `/events/${segment(key)}`);
   return answer.events?.find((event) => event.id === id)?.text;
+}
+
+/** More ids than these are not needed to tell which template fits, and would not fit into an address. */
+const IDS_IN_QUERY = 50;
+
+/** The templates and the tracker; the best templates for these openings first in `best`. */
+export function listTemplates(ids: readonly string[] = []): Promise<Templates> {
+  const query = ids.slice(0, IDS_IN_QUERY).map((id) => `id=${segment(id)}`);
+  return ask("GET", `/templates${query.length > 0 ? `?${query.join("&")}` : ""}`);
+}
+
+export function renderTemplate(name: string, ids: readonly string[]): Promise<Rendered> {
+  return ask("POST", `/templates/${segment(name)}/render`, { ids });
+}
+
+/** Asks for a ticket. With the same `name`, the same request makes one ticket however often it is sent. */
+export function createTicket(request: TicketRequest, name: string): Promise<Ticket> {
+  return ask("POST", "/tickets", request, { "Idempotency-Key": name });
+}
+
+export function showTicket(id: number): Promise<Ticket> {
+  return ask("GET", `/tickets/${id}`);
+}
+
+export function addToTicket(id: number, ids: readonly string[]): Promise<Ticket> {
+  return ask("POST", `/tickets/${id}/events`, { ids });
+}
+
+export function editTicket(id: number, edits: TicketEdits): Promise<Ticket> {
+  return ask("PATCH", `/tickets/${id}`, edits);
+}
+
+export function retryTicket(id: number): Promise<Ticket> {
+  return ask("POST", `/tickets/${id}/retry`);
 }

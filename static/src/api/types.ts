@@ -605,8 +605,8 @@ export interface components {
         };
         /** @description The ticket that covers the event. */
         TicketRef: {
-            /** @description Heat's id of the ticket. */
-            id: number;
+            /** @description Heat's id of the ticket; absent for one that the source opened itself. */
+            id?: number;
             /**
              * @description The tracker's key; absent while it is being created.
              * @example NOC-83
@@ -760,11 +760,11 @@ export interface components {
             /** @description Distinct problems as the source itself counts them; absent when 0. */
             problems?: number;
         };
-        /** @description A rack whose devices fell together. */
+        /** @description A rack whose devices fell together: at least 4 and 60 % of those that are watched, within 15 minutes. It lasts until fewer than 20 % of them are away. */
         Incident: {
             /**
-             * @description The incident's key.
-             * @example rack:3
+             * @description The incident's key, `rack:<rack_id>@<since in Unix seconds>`; the same for as long as it lasts.
+             * @example rack:3@1795466467
              */
             key: string;
             /** @description The rack. */
@@ -2057,7 +2057,7 @@ export interface operations {
                      *           ],
                      *           "comment_count": 2,
                      *           "openings_1h": 3,
-                     *           "incident": "rack:3",
+                     *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
                      *             "comment": "PSU replaced",
@@ -2379,7 +2379,7 @@ export interface operations {
                      *           "since": "2026-11-23T20:41:07Z",
                      *           "comment_count": 1,
                      *           "openings_1h": 3,
-                     *           "incident": "rack:3",
+                     *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
                      *             "comment": "PSU replaced",
@@ -2572,7 +2572,7 @@ export interface operations {
                      *           "since": "2026-11-23T20:41:07Z",
                      *           "comment_count": 2,
                      *           "openings_1h": 3,
-                     *           "incident": "rack:3",
+                     *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
                      *             "comment": "PSU replaced",

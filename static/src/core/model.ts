@@ -9,6 +9,7 @@ type Schemas = components["schemas"];
 export type Snapshot = Schemas["Snapshot"];
 export type HeatEvent = Schemas["Event"];
 export type Cleared = Schemas["ClearedEvent"];
+export type Incident = Schemas["Incident"];
 export type Source = Schemas["Source"];
 export type Inventory = Schemas["Inventory"];
 export type Device = Schemas["Device"];
@@ -19,6 +20,14 @@ export type Me = Schemas["Me"];
 export type Comment = Schemas["Comment"];
 export type CommentPage = Schemas["CommentPage"];
 export type Problem = Schemas["Problem"];
+export type TicketRef = Schemas["TicketRef"];
+export type Ticket = Schemas["Ticket"];
+export type TicketDraft = Schemas["TicketDraft"];
+export type TicketEdits = Schemas["TicketEdits"];
+export type TicketRequest = Schemas["TicketRequest"];
+export type Covered = Schemas["Covered"];
+export type Templates = Schemas["Templates"];
+export type Rendered = Schemas["Rendered"];
 
 /** Zabbix's scale: 0 not classified … 5 disaster. */
 export type Severity = 0 | 1 | 2 | 3 | 4 | 5;

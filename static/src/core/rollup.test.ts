@@ -119,6 +119,19 @@ describe("the number of a cell", () => {
     expect(many.cells.total[rack(5)]).toBe(3);
     expect(marksOf(many, 5) & Mark.incident).toBeTruthy();
   });
+
+  test("counts an incident, and frames the cell, only while one of its events needs somebody", () => {
+    const handled = { incident: "rack:5@7", handled: "ticketed" } as const;
+    const all = rolled(event({ id: "zabbix:1:a", ...handled }), event({ id: "zabbix:2:b", ...handled }));
+    expect(all.cells.count[rack(5)]).toBe(0);
+    expect(marksOf(all, 5) & Mark.incident).toBeFalsy();
+    const but = rolled(
+      event({ id: "zabbix:1:a", ...handled }),
+      event({ id: "zabbix:2:b", incident: "rack:5@7" }),
+    );
+    expect(but.cells.count[rack(5)]).toBe(1);
+    expect(marksOf(but, 5) & Mark.incident).toBeTruthy();
+  });
 });
 
 describe("what is not watched", () => {

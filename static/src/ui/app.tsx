@@ -4,7 +4,9 @@ import { up } from "../core/url.ts";
 import { Help } from "./help.tsx";
 import { MapArea } from "./map.tsx";
 import { Panel } from "./panel.tsx";
-import { change, current, go, turn, useHeat } from "./state.ts";
+import { change, current, go, mayAct, openTicket, turn, useHeat } from "./state.ts";
+import { TemplatesDialog, useTemplates } from "./templates.tsx";
+import { Ticketing } from "./ticketing.tsx";
 import { Top } from "./top.tsx";
 import { WORDS } from "./words/index.ts";
 
@@ -18,7 +20,9 @@ function isTyping(target: EventTarget | null): boolean {
 
 function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const { view, helpOpen } = current();
+  const { view, helpOpen, ticketing, templatesOpen } = current();
+  // These have keys of their own: Escape closes, and the rest belongs to what is typed.
+  if (ticketing !== undefined || templatesOpen) return;
   if (isTyping(event.target)) {
     // Leaving a field keeps what was typed; the next Escape goes up.
     if (event.key === "Escape") (event.target as HTMLElement).blur();
@@ -39,6 +43,10 @@ function onKey(event: KeyboardEvent): void {
     case "p":
       turn({ bare: !view.bare });
       break;
+    case "t":
+      if (!mayAct(current())) return;
+      openTicket("new");
+      break;
     case "u":
       turn({ selection: { kind: "tray" } });
       break;
@@ -51,6 +59,7 @@ function onKey(event: KeyboardEvent): void {
 export function App() {
   const heat = useHeat();
   const words = WORDS[heat.taste.language];
+  useTemplates(heat);
   useEffect(() => {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
@@ -68,6 +77,8 @@ export function App() {
         <MapArea heat={heat} words={words} />
         {heat.view.bare ? null : <Panel heat={heat} words={words} />}
       </main>
+      {heat.ticketing === undefined ? null : <Ticketing heat={heat} words={words} />}
+      {heat.templatesOpen ? <TemplatesDialog heat={heat} words={words} /> : null}
       {heat.helpOpen ? <Help heat={heat} words={words} /> : null}
     </div>
   );

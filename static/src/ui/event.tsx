@@ -5,11 +5,13 @@ import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
+import { mayHaveTicket, openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
-import { go, serverNow, turn } from "./state.ts";
+import { go, mayAct, openTicket, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { Thread } from "./thread.tsx";
+import { TicketChip } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
 
 /** Texts are cut at this length in the snapshot. */
@@ -28,42 +30,43 @@ export function EventRow({ item, heat, words, here }: RowProps) {
   const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).slice(-3).join(" / ") : "";
   const handled = event.handled !== undefined;
   return (
-    <button
-      type="button"
-      class={handled ? "event handled" : "event"}
-      data-event={event.key}
-      onClick={() => turn({ event: event.key })}
-    >
-      <Swatch
-        palette={palette}
-        severity={event.severity}
-        handled={handled}
-        title={words.severity[event.severity] ?? ""}
-      />
-      <span class="what">
-        <b>{event.name}</b>
-        <small>
-          {event.host ?? words.event.noHost}
-          {place ? ` · ${place}` : ""}
-        </small>
-        <span class="flags">
-          <HandledFlag event={event} words={words} />
-          {event.ticket?.key ? <i>{event.ticket.key}</i> : null}
-          {event.comment_count ? <i title={event.comments?.at(-1)?.text}>✎ {event.comment_count}</i> : null}
-          {event.partial ? <i title={words.event.partial}>…</i> : null}
+    <>
+      <button
+        type="button"
+        class={handled ? "event handled" : "event"}
+        data-event={event.key}
+        onClick={() => turn({ event: event.key })}
+      >
+        <Swatch
+          palette={palette}
+          severity={event.severity}
+          handled={handled}
+          title={words.severity[event.severity] ?? ""}
+        />
+        <span class="what">
+          <b>{event.name}</b>
+          <small>
+            {event.host ?? words.event.noHost}
+            {place ? ` · ${place}` : ""}
+          </small>
+          <span class="flags">
+            <HandledFlag event={event} words={words} />
+            {event.comment_count ? <i title={event.comments?.at(-1)?.text}>✎ {event.comment_count}</i> : null}
+            {event.partial ? <i title={words.event.partial}>…</i> : null}
+          </span>
         </span>
-      </span>
-      <time dateTime={event.since}>{since(words, event.since, now)}</time>
-    </button>
+        <time dateTime={event.since}>{since(words, event.since, now)}</time>
+      </button>
+      {event.ticket ? <TicketChip ticket={event.ticket} heat={heat} words={words} /> : null}
+    </>
   );
 }
 
 /** Glyph and word, never colour alone. */
 function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
-  if (event.handled === undefined) return null;
-  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", ticketed: "⚑", note: "✉︎" }[
-    event.handled
-  ];
+  // The ticket itself is shown below.
+  if (event.handled === undefined || event.handled === "ticketed") return null;
+  const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", note: "✉︎" }[event.handled];
   return (
     <i>
       {glyph} {words.event.handled[event.handled]}
@@ -79,6 +82,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
     if (found) setLast(found);
   }, [found]);
   const item = found ?? last;
+  const covering = found && openTicketOf(found.event);
   const answered = heat.detail?.watched.event === eventKey;
   const palette = PALETTES[heat.taste.palette];
   const back = () => {
@@ -111,7 +115,18 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
         </p>
       ) : null}
       {item ? <Facts item={item} heat={heat} words={words} /> : null}
-      <Thread heat={heat} words={words} eventKey={eventKey} said={saidOf(found?.event)} />
+      {found && mayAct(heat) && mayHaveTicket(found.event) ? (
+        <button type="button" class="wide" onClick={() => openTicket("new")}>
+          {words.ticket.ask}
+        </button>
+      ) : null}
+      <Thread
+        heat={heat}
+        words={words}
+        eventKey={eventKey}
+        said={saidOf(found?.event)}
+        {...(covering ? { ticket: covering } : {})}
+      />
     </>
   );
 }
@@ -191,7 +206,15 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
             <dd>{event.opdata}</dd>
           </>
         ) : null}
-        {event.handled ? (
+        {event.ticket ? (
+          <>
+            <dt>{words.ticket.title}</dt>
+            <dd>
+              <TicketChip ticket={event.ticket} heat={heat} words={words} />
+            </dd>
+          </>
+        ) : null}
+        {event.handled && event.handled !== "ticketed" ? (
           <>
             <dt>{words.event.handled[event.handled]}</dt>
             <dd>
@@ -207,7 +230,6 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
                     .filter(Boolean)
                     .join(" · ")
                 : ""}
-              {event.ticket ? <Ticket ticket={event.ticket} /> : null}
             </dd>
           </>
         ) : null}
@@ -232,18 +254,6 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
         </p>
       ) : null}
     </>
-  );
-}
-
-function Ticket({ ticket }: { readonly ticket: NonNullable<HeatEvent["ticket"]> }) {
-  const name = [ticket.key ?? `#${ticket.id}`, ticket.status].filter(Boolean).join(", ");
-  const page = ticket.url && /^https?:\/\//i.test(ticket.url) ? ticket.url : undefined;
-  return page ? (
-    <a href={page} target="_blank" rel="noreferrer">
-      {name}
-    </a>
-  ) : (
-    <span>{name}</span>
   );
 }
 

@@ -4,10 +4,11 @@ import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
 import { TRAY_REASONS } from "../core/model.ts";
 import { pathOf, tabByKey } from "../core/plan.ts";
+import { wantsTicket } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
-import { filterBy, go, serverNow, type State, turn } from "./state.ts";
+import { filterBy, go, mayAct, openTicket, serverNow, type State, turn } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -74,6 +75,7 @@ function Selection({ heat, words }: Props) {
   const total = current?.list.total ?? 0;
   const now = serverNow(heat);
   const zone = me?.settings.timezone;
+  const placed = selection?.kind === "rack" || selection?.kind === "device";
   const rackOfSelection = selection?.kind === "rack" ? selection.id : undefined;
 
   return (
@@ -99,6 +101,14 @@ function Selection({ heat, words }: Props) {
         ) : null}
       </header>
       {selection?.kind === "source" ? <SourceFacts heat={heat} words={words} name={selection.name} /> : null}
+      {current?.incident ? (
+        <p class="incident">
+          <small>
+            {words.state.incident} · {words.ago(since(words, current.incident.since, now))}
+          </small>
+          {current.incident.reason}
+        </p>
+      ) : null}
       {selection?.kind === "rack" && current?.rack?.comment ? (
         <p class="inventory-note">
           <small>{words.panel.comment}</small>
@@ -119,6 +129,11 @@ function Selection({ heat, words }: Props) {
       {rackOfSelection !== undefined && view.rack !== rackOfSelection && plan ? (
         <button type="button" class="wide" onClick={() => turn({ rack: rackOfSelection })}>
           {words.panel.open}
+        </button>
+      ) : null}
+      {mayAct(heat) && shown.some(({ event }) => wantsTicket(event)) && placed ? (
+        <button type="button" class="wide" onClick={() => openTicket("new")}>
+          {words.ticket.ask}
         </button>
       ) : null}
       {view.filter ? (

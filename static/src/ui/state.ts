@@ -3,8 +3,8 @@
  * replaced as a whole; components read it and ask for changes by the functions below.
  */
 import { useEffect, useState } from "preact/hooks";
-import type { Answers, Detail, Frame, FromWorker, Tick, ToWorker } from "../api/protocol.ts";
-import type { Me } from "../core/model.ts";
+import type { Answers, Detail, Frame, FromWorker, Tick, ToWorker, Watched } from "../api/protocol.ts";
+import type { Me, Templates } from "../core/model.ts";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { readView, type View, writeView } from "../core/url.ts";
@@ -34,6 +34,13 @@ export interface State {
   readonly beat: number;
   readonly found?: Answers;
   readonly helpOpen: boolean;
+  /** The ticket dialog is open: to ask for a ticket, or on the ticket of this id. */
+  readonly ticketing?: "new" | number;
+  readonly templatesOpen: boolean;
+  /** What was last heard of the templates and the tracker. */
+  readonly templates?: Templates;
+  /** Why the last look at them failed. */
+  readonly templatesTrouble?: string | undefined;
   /** Rack index or device id that has the keyboard's attention on the map. */
   readonly cursor?: number;
 }
@@ -58,6 +65,7 @@ let state: State = {
   tickedAt: performance.now(),
   beat: performance.now(),
   helpOpen: false,
+  templatesOpen: false,
 };
 
 const listeners = new Set<() => void>();
@@ -88,17 +96,19 @@ function tell(message: ToWorker): void {
   worker?.postMessage(message);
 }
 
-function watch(view: View): void {
-  tell({
-    type: "watch",
-    watched: {
-      ...(view.rack === undefined ? {} : { rack: view.rack }),
-      ...(view.selection ? { selection: view.selection } : {}),
-      ...(view.dc ? { dc: view.dc } : {}),
-      ...(view.event ? { event: view.event } : {}),
-      ...(view.filter ? { filter: view.filter } : {}),
-    },
-  });
+function watchedOf({ view, ticketing, templatesOpen }: State): Watched {
+  return {
+    ...(view.rack === undefined ? {} : { rack: view.rack }),
+    ...(view.selection ? { selection: view.selection } : {}),
+    ...(view.dc ? { dc: view.dc } : {}),
+    ...(view.event ? { event: view.event } : {}),
+    ...(view.filter ? { filter: view.filter } : {}),
+    ...(ticketing !== undefined || templatesOpen ? { ticketing: true } : {}),
+  };
+}
+
+function watch(): void {
+  tell({ type: "watch", watched: watchedOf(state) });
 }
 
 /** Goes to another view. The address follows, so that Back returns. */
@@ -110,7 +120,7 @@ export function go(view: View): void {
     state = rest;
   }
   change({ view });
-  watch(view);
+  watch();
 }
 
 /** Changes a part of the view. */
@@ -122,6 +132,35 @@ export function turn(part: Partial<View>): void {
 export function filterBy(text: string): void {
   const { filter: _, ...rest } = state.view;
   go(text === "" ? rest : { ...rest, filter: text });
+}
+
+/** The events that a ticket on the selection is about; undefined until the worker has told of this selection. */
+export function ticketable(heat: State): Detail["ticketable"] {
+  const { detail } = heat;
+  return JSON.stringify(detail?.watched) === JSON.stringify(watchedOf(heat)) ? detail?.ticketable : undefined;
+}
+
+/** Whether the operator may do something about what is seen. */
+export function mayAct({ me }: State): boolean {
+  return me !== undefined && me.role !== "viewer";
+}
+
+/** Opens the dialog for a ticket on the selection, or on the ticket of this id. */
+export function openTicket(ticketing: "new" | number): void {
+  change({ ticketing });
+  watch();
+}
+
+export function closeTicket(): void {
+  const { ticketing: _, ...rest } = state;
+  state = rest;
+  change({});
+  watch();
+}
+
+export function showTemplates(templatesOpen: boolean): void {
+  change({ templatesOpen });
+  watch();
 }
 
 export function find(text: string): void {
@@ -179,15 +218,17 @@ export function start(): void {
         break;
     }
   };
-  watch(state.view);
+  watch();
   // A worker that hangs must not stop the page from counting how old its picture is.
   setInterval(() => {
     if (performance.now() - state.beat > 1500) change({ beat: performance.now() });
   }, 1000);
   addEventListener("popstate", () => {
-    const view = readView(location.search);
-    change({ view });
-    watch(view);
+    // What a dialog is about is left behind.
+    const { ticketing: _, ...rest } = state;
+    state = { ...rest, templatesOpen: false };
+    change({ view: readView(location.search) });
+    watch();
   });
   addEventListener("online", reconnect);
 }

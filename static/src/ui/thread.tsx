@@ -1,7 +1,7 @@
 /** The comments on an event: read, write, change and delete one's own. A new snapshot never touches what is typed. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { createComment, deleteComment, editComment, listComments, Refusal } from "../api/rest.ts";
-import type { Comment } from "../core/model.ts";
+import { createComment, deleteComment, editComment, listComments, why } from "../api/rest.ts";
+import type { Comment, TicketRef } from "../core/model.ts";
 import { moment, since } from "./format.ts";
 import { serverNow } from "./state.ts";
 import type { Props } from "./top.tsx";
@@ -17,11 +17,11 @@ interface ThreadProps extends Props {
   readonly eventKey: string;
   /** Changes whenever the snapshot knows of something new. */
   readonly said: string;
+  /** The open ticket that covers the event. */
+  readonly ticket?: TicketRef;
 }
 
-const why = (error: unknown) => (error instanceof Refusal ? error.message : String(error));
-
-export function Thread({ heat, words, eventKey, said }: ThreadProps) {
+export function Thread({ heat, words, eventKey, said, ticket }: ThreadProps) {
   const [comments, setComments] = useState<readonly Comment[]>([]);
   const [next, setNext] = useState<string | undefined>(undefined);
   const [loaded, setLoaded] = useState(false);
@@ -64,6 +64,7 @@ export function Thread({ heat, words, eventKey, said }: ThreadProps) {
           heat={heat}
           words={words}
           eventKey={eventKey}
+          {...(ticket ? { ticket } : {})}
           onSaved={(comment) => {
             setComments((known) => [comment, ...known.filter((other) => other.id !== comment.id)]);
             void load();
@@ -92,11 +93,13 @@ export function Thread({ heat, words, eventKey, said }: ThreadProps) {
 
 interface WriteProps extends Props {
   readonly eventKey: string;
+  readonly ticket?: TicketRef;
   readonly onSaved: (comment: Comment) => void;
 }
 
-function Write({ words, eventKey, onSaved }: WriteProps) {
+function Write({ words, eventKey, ticket, onSaved }: WriteProps) {
   const [text, setText] = useState(drafts.get(eventKey) ?? "");
+  const [onTicket, setOnTicket] = useState(false);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const type = (value: string) => {
@@ -108,8 +111,9 @@ function Write({ words, eventKey, onSaved }: WriteProps) {
     if (text.trim() === "" || busy) return;
     setBusy(true);
     try {
-      onSaved(await createComment(eventKey, text.trim()));
+      onSaved(await createComment(eventKey, text.trim(), onTicket && ticket !== undefined));
       type("");
+      setOnTicket(false);
       setTrouble(undefined);
     } catch (error) {
       setTrouble(words.comments.failed(why(error)));
@@ -134,6 +138,16 @@ function Write({ words, eventKey, onSaved }: WriteProps) {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
         }}
       />
+      {ticket ? (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={onTicket}
+            onChange={(event) => setOnTicket(event.currentTarget.checked)}
+          />
+          {words.comments.onTicket(ticket.key ?? words.ticket.unnamed)}
+        </label>
+      ) : null}
       {trouble ? (
         <p class="why" role="alert">
           {trouble}

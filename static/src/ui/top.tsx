@@ -8,6 +8,7 @@ import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
 import { Swatch } from "./swatch.tsx";
 import { change, filterBy, go, prefer, serverNow, type State } from "./state.ts";
+import { TemplatesChip } from "./templates.tsx";
 import type { Words } from "./words/index.ts";
 
 export interface Props {
@@ -205,11 +206,7 @@ function Sources({ heat, words }: Props) {
           </button>
         );
       })}
-      {frame?.templatesVersion ? (
-        <span class="chip still">
-          {words.source.templates} <b>{frame.templatesVersion.slice(0, 7)}</b>
-        </span>
-      ) : null}
+      <TemplatesChip heat={heat} words={words} />
     </div>
   );
 }

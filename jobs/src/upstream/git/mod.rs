@@ -21,12 +21,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heat::config::ConfigError;
-use heat::event::at_most;
 use heat::template::{LARGEST_IN_ALL, MOST_FILES};
 use heat::time::Timestamp;
 use tokio::time::timeout;
 
 use self::command::Room;
+use super::http::quoted;
 
 pub use self::error::{GitError, short};
 pub use self::remote::{Access, Remote};
@@ -34,9 +34,6 @@ pub use self::tree::{Reason, Refusal};
 
 /// How long a reading may take, from the first question to the last file.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How much of a commit's subject is kept, in characters.
-const SUBJECT: usize = 200;
 
 /// The longest answers that are read, in bytes: of a question with one line for an answer; of the list of branches; of
 /// the list of files, whose paths may have 4 kB each; of the files, each with a line before it.
@@ -73,7 +70,7 @@ pub struct Commit {
     pub id: String,
     /// When it was committed, by the clock of who did.
     pub committed_at: Timestamp,
-    /// The first line of its message.
+    /// The first line of its message, at most 200 characters.
     pub subject: String,
     /// Who wrote it.
     pub author: Option<String>,
@@ -137,13 +134,12 @@ impl Repository {
         let strange = || GitError::Strange { asked: "ls-remote" };
         let found = room.git(&["ls-remote", "--heads", "--", self.address(), &name], &[], BRANCHES).await?;
         // A name that ends alike is printed too.
-        if let Some((id, _)) =
-            branches(&found.ok_or_else(strange)?).find(|(_, branch)| *branch == self.branch)
-        {
+        let found = branches(&found.ok_or_else(strange)?);
+        if let Some((id, _)) = found.into_iter().find(|(_, branch)| *branch == self.branch) {
             return if is_id(&id) { Ok(id) } else { Err(strange()) };
         }
         let all = room.git(&["ls-remote", "--heads", "--", self.address()], &[], BRANCHES).await?;
-        let there = branches(&all.ok_or_else(strange)?).map(|(_, branch)| branch).collect();
+        let there = branches(&all.ok_or_else(strange)?).into_iter().map(|(_, branch)| branch).collect();
         Err(GitError::NoBranch { branch: self.branch.clone(), there })
     }
 
@@ -174,20 +170,20 @@ async fn described(room: &Room<'_>) -> Result<Commit, GitError> {
     Ok(Commit {
         id: id.to_owned(),
         committed_at: Timestamp::from_unix(at.parse().map_err(|_| strange())?),
-        subject: at_most(subject, SUBJECT).to_owned(),
-        author: Some(author.to_owned()).filter(|author| !author.is_empty()),
+        // People look at them in a terminal too.
+        subject: quoted(subject.as_bytes()),
+        author: Some(quoted(author.as_bytes())).filter(|author| !author.is_empty()),
         files: BTreeMap::new(),
     })
 }
 
 /// What `git ls-remote --heads` prints: ids and branches, a line each.
-fn branches(printed: &[u8]) -> impl Iterator<Item = (String, String)> {
-    let printed = String::from_utf8_lossy(printed).into_owned();
+fn branches(printed: &[u8]) -> Vec<(String, String)> {
     let branch = |line: &str| {
         let (id, name) = line.split_once('\t')?;
         Some((id.to_owned(), name.strip_prefix("refs/heads/")?.to_owned()))
     };
-    printed.lines().filter_map(branch).collect::<Vec<_>>().into_iter()
+    String::from_utf8_lossy(printed).lines().filter_map(branch).collect()
 }
 
 fn is_id(text: &str) -> bool {

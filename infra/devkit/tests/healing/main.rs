@@ -1,159 +1,16 @@
 //! A part of the stack is killed with `kill -9`. What does the operator see meanwhile, and does it heal without a hand?
 //!
-//! The operator's browser is played by a [`Screen`]: it shows the newest snapshot of its socket, and connects again
-//! when that ends. Everything passes through nginx, as in production.
+//! The operator's browser is played by a [`stand::Screen`]: it shows the newest snapshot of its socket, and connects
+//! again when that ends. Everything passes through nginx, as in production.
 
 #![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
 
-use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+mod stand;
+mod tickets;
 
-use futures_util::StreamExt as _;
-use heat_devkit::{
-    eventually,
-    process::free_port,
-    stack::{Options, Stack},
-};
-use reqwest::{Client, Response, StatusCode};
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::{sync::watch, task::JoinHandle};
-use tokio_tungstenite::{connect_async, tungstenite::Message};
-
-/// How long healing may take: a lease of ten seconds, a poll, and a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What happens to the host that the tests let fall.
-const TRIGGER: &str = "Fell while something else did";
-
-struct Stand {
-    stack: Stack,
-    http: Client,
-    host: String,
-    _dir: TempDir,
-}
-
-impl Stand {
-    async fn start() -> anyhow::Result<Self> {
-        let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
-        let page = dir.path().join("page");
-        fs::create_dir(&page)?;
-        fs::write(page.join("index.html"), "<!doctype html><title>Heat</title>")?;
-        let programs = std::env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned);
-        let options = Options {
-            port: free_port()?,
-            dir: dir.path().join("heat"),
-            page,
-            templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
-            bin: programs,
-            replicas: 2,
-            still: true,
-        };
-        let stack = Stack::up(&options, &|_| ()).await?;
-        let host = stack.simulation.as_ref().expect("simulated").world().hosts().next().expect("a host").host;
-        let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { stack, http, host, _dir: dir })
-    }
-
-    /// A new problem begins, as Zabbix sees it.
-    fn let_fall(&self) {
-        self.stack.simulation.as_ref().expect("simulated").zabbix().fire(&self.host, TRIGGER, 4);
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Response> {
-        Ok(self.http.get(format!("{}{path}", self.stack.url())).send().await?)
-    }
-
-    async fn comment(&self, key: &str, text: &str) -> anyhow::Result<Response> {
-        let mut url: url::Url = self.stack.url().parse()?;
-        url.path_segments_mut().expect("an http URL").extend(["api", "v1", "events", key, "comments"]);
-        Ok(self
-            .http
-            .post(url)
-            .body(json!({ "text": text }).to_string())
-            .header("content-type", "application/json")
-            .send()
-            .await?)
-    }
-
-    fn screen(&self) -> Screen {
-        Screen::open(format!("{}/api/v1/live", self.stack.url().replacen("http", "ws", 1)))
-    }
-}
-
-/// What a browser shows.
-#[derive(Debug, Clone, Default)]
-struct Picture {
-    /// Whether its socket stands.
-    live: bool,
-    snapshot: Arc<Value>,
-}
-
-impl Picture {
-    fn revision(&self) -> u64 {
-        self.snapshot["revision"].as_u64().unwrap_or(0)
-    }
-
-    fn events(&self) -> &[Value] {
-        self.snapshot["events"].as_array().map_or(&[], Vec::as_slice)
-    }
-
-    /// The event of the host that fell.
-    fn fallen(&self) -> Option<&Value> {
-        self.events().iter().find(|event| event["name"] == TRIGGER)
-    }
-
-    fn source(&self, name: &str) -> &Value {
-        let all = self.snapshot["sources"].as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().find(|source| source["name"] == name).unwrap_or(&Value::Null)
-    }
-
-    fn says(&self, key: &str, comment: &str) -> bool {
-        self.events().iter().filter(|event| event["key"] == key).any(|event| {
-            event["comments"].as_array().is_some_and(|all| all.iter().any(|said| said["text"] == comment))
-        })
-    }
-}
-
-struct Screen {
-    picture: watch::Receiver<Picture>,
-    task: JoinHandle<()>,
-}
-
-impl Screen {
-    fn open(url: String) -> Self {
-        let (sender, picture) = watch::channel(Picture::default());
-        let task = tokio::spawn(async move {
-            loop {
-                if let Ok((mut socket, _)) = connect_async(&url).await {
-                    while let Some(Ok(message)) = socket.next().await {
-                        if let Message::Text(text) = message {
-                            let snapshot = serde_json::from_str(&text).expect("a snapshot");
-                            sender.send_replace(Picture { live: true, snapshot: Arc::new(snapshot) });
-                        }
-                    }
-                }
-                sender.send_modify(|picture| picture.live = false);
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        });
-        Self { picture, task }
-    }
-
-    fn now(&self) -> Picture {
-        self.picture.borrow().clone()
-    }
-
-    /// Waits until the picture is as wanted, and returns it.
-    async fn shows(&self, what: &str, mut wanted: impl FnMut(&Picture) -> bool) -> anyhow::Result<Picture> {
-        eventually(what, PATIENCE, async || Some(self.now()).filter(&mut wanted)).await
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+use heat_devkit::eventually;
+use reqwest::StatusCode;
+use stand::{PATIENCE, Stand};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replica_is_hardly_noticed() -> anyhow::Result<()> {

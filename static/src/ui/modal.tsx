@@ -1,0 +1,27 @@
+/** A dialog over the page. The browser keeps the focus inside, Escape closes it, and the focus returns. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+export interface ModalProps {
+  readonly class: string;
+  readonly label: string;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}
+
+export function Modal({ class: name, label, onClose, children }: ModalProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog ref={dialog} class={`modal ${name}`} aria-label={label} onClose={onClose}>
+      {children}
+    </dialog>
+  );
+}
+
+/** Closes the dialog around a button, as Escape does. */
+export function closeAround(event: Event): void {
+  (event.currentTarget as HTMLElement | null)?.closest("dialog")?.close();
+}
