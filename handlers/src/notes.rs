@@ -1,7 +1,7 @@
 //! Notes on places: listed, written, changed and deleted. A place belongs to everybody on duty, and so does a note.
 
 use heat::comment::accepted_text;
-use heat::db::notes::{Edits, StoredNote, Words};
+use heat::db::notes::{Edits, End, StoredNote, Words};
 use heat::note::Place;
 use heat::time::Timestamp;
 use hyper::StatusCode;
@@ -36,13 +36,23 @@ struct NewNote {
 #[serde(deny_unknown_fields)]
 struct NoteEdits {
     text: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    until: Option<Option<Until>>,
+    #[serde(default)]
+    until: Ending,
     quiet: Option<bool>,
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Until>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+#[derive(Default)]
+enum Ending {
+    #[default]
+    Kept,
+    Never,
+    Until(Until),
+}
+
+impl<'de> Deserialize<'de> for Ending {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Never, Self::Until))
+    }
 }
 
 /// A note as the API shows it.
@@ -135,10 +145,13 @@ pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Prob
     let actor = asked.actor(app)?;
     let (parts, body) = asked.request.into_parts();
     let NoteEdits { text, until, quiet } = reply::body(&parts.headers, body).await?;
-    let now = Timestamp::now();
-    let moment = |until: Option<Until>| until.map(|until| until.moment(app, now)).transpose();
+    let end = match until {
+        Ending::Kept => End::Kept,
+        Ending::Never => End::Never,
+        Ending::Until(until) => End::At(until.moment(app, Timestamp::now())?),
+    };
     let text = text.as_deref().map(accepted_text).transpose()?;
-    let edits = Edits { text: text.map(Into::into), until: until.map(moment).transpose()?, quiet };
+    let edits = Edits { text: text.map(Into::into), end, quiet };
     let note = app.db.edit_note(&actor, id, &edits).await?.ok_or_else(none)?;
     app.tell_changed(&actor).await;
     reply::json(StatusCode::OK, &Shown::from(note))

@@ -124,6 +124,9 @@ pub struct UpstreamArgs {
     /// Zabbix' frontend as people reach it, for links; HEAT_ZABBIX_URL if not set
     #[arg(long, env = "HEAT_ZABBIX_WEB_URL")]
     zabbix_web_url: Option<String>,
+    /// Tell Zabbix what is acknowledged in Heat; the token's user must be allowed to acknowledge problems
+    #[arg(long, env = "HEAT_ZABBIX_ACKNOWLEDGE", default_value_t, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    zabbix_acknowledge: bool,
     /// Juggler's API
     #[arg(long, env = "HEAT_JUGGLER_URL")]
     juggler_url: Option<String>,
@@ -384,6 +387,16 @@ impl SourceConfig {
         }
     }
 
+    /// Who tells it what is acknowledged in Heat, if it is to be told.
+    pub fn acknowledger(&self) -> anyhow::Result<Option<zabbix::Acknowledger>> {
+        Ok(match &self.upstream {
+            UpstreamConfig::Zabbix(options) if options.acknowledge => {
+                Some(zabbix::Acknowledger::new(options)?)
+            }
+            _ => None,
+        })
+    }
+
     /// A client; nothing is sent yet.
     pub fn client(&self) -> anyhow::Result<Client> {
         Ok(match &self.upstream {
@@ -425,6 +438,8 @@ enum SourceTable {
         token: Option<Secret>,
         web_url: Option<Url>,
         page_size: Option<u32>,
+        #[serde(default)]
+        acknowledge: bool,
         #[serde(default)]
         severities: Vec<Severity>,
         #[serde(default)]
@@ -518,6 +533,7 @@ impl Arguments {
                 .ok_or(ConfigError::Missing { name })?;
             let mut options = zabbix::Options::new("zabbix", parsed_url("HEAT_ZABBIX_URL", url)?, token);
             let web_url = args.zabbix_web_url.as_deref();
+            options.acknowledge = args.zabbix_acknowledge;
             options.web_url = web_url.map(|url| parsed_url("HEAT_ZABBIX_WEB_URL", url)).transpose()?;
             add(SourceConfig { name: "zabbix".into(), upstream: UpstreamConfig::Zabbix(Box::new(options)) })?;
         }
@@ -590,6 +606,7 @@ impl SourceTable {
                 token,
                 web_url,
                 page_size,
+                acknowledge,
                 severities,
                 group_ids,
                 tags,
@@ -600,6 +617,7 @@ impl SourceTable {
                 let options = zabbix::Options {
                     web_url,
                     page_size: page_size.unwrap_or(defaults.page_size),
+                    acknowledge,
                     severities,
                     group_ids,
                     tags,
@@ -681,6 +699,16 @@ mod tests {
         let config = config(&["--config", toml.to_str().unwrap()]).unwrap();
         let names: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.kind())).collect();
         assert_eq!(names, [("juggler-net", "juggler"), ("zabbix-vla", "zabbix")]);
+    }
+
+    #[test]
+    fn a_zabbix_is_told_of_acknowledgements_only_if_somebody_says_so() {
+        let told = |more: &[&str]| {
+            let zabbix = ["--zabbix-url", "http://127.0.0.1:1", "--zabbix-token", "t"];
+            config(&[&zabbix, more].concat()).unwrap().sources[0].acknowledger().unwrap().is_some()
+        };
+        assert!(!told(&[]) && !told(&["--zabbix-acknowledge", "false"]));
+        assert!(told(&["--zabbix-acknowledge"]) && told(&["--zabbix-acknowledge", "true"]));
     }
 
     #[test]

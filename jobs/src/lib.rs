@@ -45,3 +45,4 @@ pub mod templates;
 pub mod updater;
 pub mod upstream;
 pub mod words;
+pub mod write_back;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heat::acknowledgement::Acknowledgements;
+use heat::acknowledgement::{Acknowledgement, Acknowledgements};
 use heat::cache::{Cache, CacheError, Fence};
 use heat::comment::Threads;
 use heat::db::{Db, DbError};
@@ -114,7 +114,7 @@ impl Listener {
 
     /// When the next acknowledgement or note ends by itself.
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let acknowledged = self.said.acknowledgements.values().flatten().filter_map(|one| one.end());
+        let acknowledged = self.said.acknowledgements.values().flatten().filter_map(Acknowledgement::end);
         let noted = self.said.notes.iter().filter_map(|note| note.until);
         acknowledged.chain(noted).filter(|end| *end > now).min()
     }

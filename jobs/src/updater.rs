@@ -1,5 +1,6 @@
 //! The working updater, from the moment it gets the lease to the moment it loses it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,15 +25,17 @@ use crate::publish::Publisher;
 use crate::refresh::{Env, Refresh};
 use crate::schedule::Running;
 use crate::templates::PullTemplates;
+use crate::write_back::{self, WriteBack};
 
 /// A sweep of a large, slow source may take long; its client has limits of its own.
 const REFRESH_LIMIT: Duration = Duration::from_mins(5);
 const INVENTORY_LIMIT: Duration = Duration::from_mins(10);
 const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
+const WRITE_BACK_LIMIT: Duration = Duration::from_mins(5);
 
-/// The updater's connections to Postgres: the listener, three jobs, the migrations, and two of the delivery's.
-const CONNECTIONS: usize = 8;
+/// The updater's connections to Postgres: the listener, four jobs, the migrations, and two of the delivery's.
+const CONNECTIONS: usize = 9;
 
 /// Runs until `stop`: waits for the lease, works while it is held.
 ///
@@ -167,6 +170,14 @@ impl Working {
         }
         let worsened = EndWorsened { db: self.db.clone(), fence: self.fence, board: look.clone() };
         running.add("acknowledgements", &config.events, POSTGRES_LIMIT, worsened).await?;
+        let mut told = BTreeMap::new();
+        for source in &config.sources {
+            told.extend(source.acknowledger()?.map(|acknowledger| (source.name.clone(), acknowledger)));
+        }
+        if !told.is_empty() {
+            let write_back = WriteBack::new(self.db.clone(), self.fence, told, write_back::READ_BACK_AFTER);
+            running.add("write-back", &config.events, WRITE_BACK_LIMIT, write_back).await?;
+        }
         let openings = RecordOpenings::new(self.db.clone(), self.fence, look);
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
         let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };

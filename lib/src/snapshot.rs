@@ -930,7 +930,7 @@ mod tests {
     #[test]
     fn a_quiet_note_handles_what_opens_beneath_its_place_until_it_ends() {
         let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
-        let before = Event { since: NOW - Duration::from_secs(60), ..event("z", 3, "h1") };
+        let before = Event { since: NOW - Duration::from_mins(1), ..event("z", 3, "h1") };
         let events = vec![event("z", 1, "h1"), event("z", 2, "h2"), before];
         let sources = [("z".to_owned(), sorted(events))];
         let handled = |note: PlaceNote| {

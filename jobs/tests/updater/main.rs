@@ -11,7 +11,7 @@ use std::time::Duration;
 use heat::db::acknowledgements::{Of, Terms};
 use heat::db::audit::Actor;
 use heat::db::comments::NewComment;
-use heat::db::notes::{Edits, Words};
+use heat::db::notes::{Edits, End, Words};
 use heat::handled::Handled;
 use heat::severity::Severity;
 use heat::snapshot::{ActiveEvent, Snapshot, Status};
@@ -175,7 +175,7 @@ async fn a_quiet_note_handles_what_opens_in_its_rack_and_nothing_that_burned_bef
     assert_eq!(handled(&quiet, "srv-1"), None);
     assert_eq!((&*quiet.notes[0].place, quiet.notes[0].quiet), ("rack:1", true));
     let end = Timestamp::now() + Duration::from_secs(2);
-    let edits = Edits { until: Some(Some(end)), ..Edits::default() };
+    let edits = Edits { end: End::At(end), ..Edits::default() };
     stage.db.edit_note(&ann(), note.id, &edits).await.unwrap().unwrap();
     stage.cache.tell_changed().await.unwrap();
     stage.snapshot_where(|s| handled(s, "srv-2").is_none() && s.notes.is_empty()).await;

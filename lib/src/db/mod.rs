@@ -9,6 +9,7 @@ pub mod openings;
 pub mod outbox;
 mod schema;
 pub mod tickets;
+pub mod write_back;
 
 use std::time::Duration;
 

@@ -65,13 +65,25 @@ pub struct Words {
     pub quiet: bool,
 }
 
+/// When a note is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// As before.
+    #[default]
+    Kept,
+    /// Not by itself.
+    Never,
+    /// Then.
+    At(Timestamp),
+}
+
 /// What is to be different about a note; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
     /// Other words.
     pub text: Option<String>,
-    /// Another end, or none any more.
-    pub until: Option<Option<Timestamp>>,
+    /// Another end.
+    pub end: End,
     /// Quiet from now on, or no more.
     pub quiet: Option<bool>,
 }
@@ -176,7 +188,11 @@ impl Db {
                     Some(true) => before.quiet_since.or_else(|| Some(Utc::now())),
                     Some(false) => None,
                 };
-                let until = edits.until.map_or(before.until, |until| until.map(Into::into));
+                let until = match edits.end {
+                    End::Kept => before.until,
+                    End::Never => None,
+                    End::At(end) => Some(end.into()),
+                };
                 let after: StoredNote = diesel::update(place_notes::table.find(id))
                     .set((
                         place_notes::text.eq(edits.text.as_ref().unwrap_or(&before.text)),

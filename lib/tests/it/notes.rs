@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use heat::config::Secret;
 use heat::db::audit::{self, Actor};
-use heat::db::notes::{Edits, Words};
+use heat::db::notes::{Edits, End, Words};
 use heat::db::{Db, DbError};
 use heat::note::Place;
 use heat::time::Timestamp;
@@ -58,11 +58,11 @@ async fn a_note_is_quiet_from_the_moment_somebody_says_so() {
     let quiet = edit(Edits { quiet: Some(true), ..Edits::default() }).await;
     assert!(quiet.quiet_since.is_some());
     let end = Timestamp::now() + Duration::from_hours(1);
-    let ends = edit(Edits { quiet: Some(true), until: Some(Some(end)), ..Edits::default() }).await;
+    let ends = edit(Edits { quiet: Some(true), end: End::At(end), ..Edits::default() }).await;
     assert_eq!((ends.quiet_since, ends.until.map(Timestamp::from)), (quiet.quiet_since, Some(end)));
     let other = edit(Edits { text: Some("more works".into()), ..Edits::default() }).await;
     assert_eq!((other.text.as_str(), other.until), ("more works", ends.until), "what is absent stays");
-    let loud = edit(Edits { quiet: Some(false), until: Some(None), ..Edits::default() }).await;
+    let loud = edit(Edits { quiet: Some(false), end: End::Never, ..Edits::default() }).await;
     assert_eq!((loud.quiet_since, loud.until), (None, None));
 }
 

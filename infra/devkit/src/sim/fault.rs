@@ -54,7 +54,7 @@ pub enum Fault {
     DriftingTotal,
     /// Juggler: every page but the first begins with the last event of the page before.
     RepeatedEvents,
-    /// Startrek: the request is carried out, and the connection closes without an answer.
+    /// Zabbix and Startrek: the request is carried out, and the connection closes without an answer.
     CommitThenDrop,
     /// Startrek: a creation that is answered 409 hides the issue from `_findByUnique` for so many milliseconds.
     UniqueLag(u64),

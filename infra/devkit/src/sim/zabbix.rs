@@ -629,6 +629,9 @@ impl Site for Frontend {
             state.catch_up();
             rpc::answer(&mut state, body.as_ref(), Bearer(header), &twist(&faults))
         };
+        if faults.contains(&Fault::CommitThenDrop) {
+            return None;
+        }
         let json = Bytes::from(json);
         let mut answer = None;
         for fault in &faults {

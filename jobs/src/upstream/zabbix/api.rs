@@ -128,15 +128,33 @@ impl Api {
         Ok((result, answer.date))
     }
 
+    /// Calls `method` once, whatever comes of it: for what must not happen twice.
+    pub(super) async fn tell<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &Value,
+    ) -> Result<T, CallError> {
+        let (request, bearer) = self.request(method, params).await?;
+        let sent = self.post(&request.to_string(), bearer).await;
+        let answer = sent.inspect_err(|_| self.doubted = true)?;
+        Ok(wire::result(&answer.body).inspect_err(|_| self.doubted = true)?)
+    }
+
     /// Calls `method`; the body may still hold an error. The caller doubts the version then.
     pub(super) async fn call(&mut self, method: &str, params: &Value) -> Result<Answer, CallError> {
+        let (request, bearer) = self.request(method, params).await?;
+        self.send(&request, bearer).await.inspect_err(|_| self.doubted = true)
+    }
+
+    /// A request, and whether the token goes with it in the header.
+    async fn request(&mut self, method: &str, params: &Value) -> Result<(Value, bool), CallError> {
         let version = self.version().await?;
         let mut request = json!({"jsonrpc": "2.0", "method": method, "params": params, "id": 1});
         let bearer = version >= Version::BEARER;
         if !bearer {
             request["auth"] = self.token.reveal().into();
         }
-        self.send(&request, bearer).await.inspect_err(|_| self.doubted = true)
+        Ok((request, bearer))
     }
 
     /// The version, asked for once, and again after an error.
@@ -159,23 +177,25 @@ impl Api {
 
     async fn send(&self, request: &Value, bearer: bool) -> Result<Answer, CallError> {
         let body = request.to_string();
-        let attempt = || {
-            let mut request = self
-                .http
-                .request(Method::POST, self.endpoint.clone())
-                // Any other type is answered with 412.
-                .header(CONTENT_TYPE, "application/json-rpc")
-                .body(body.clone());
-            if bearer {
-                request = request.header(AUTHORIZATION, self.bearer());
-            }
-            self.http.fetch(request)
-        };
+        let attempt = || self.post(&body, bearer);
         let pauses = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_times(2)
             .with_jitter();
         Ok(attempt.retry(pauses).when(FetchError::is_passing).await?)
+    }
+
+    async fn post(&self, body: &str, bearer: bool) -> Result<Answer, FetchError> {
+        let mut request = self
+            .http
+            .request(Method::POST, self.endpoint.clone())
+            // Any other type is answered with 412.
+            .header(CONTENT_TYPE, "application/json-rpc")
+            .body(body.to_owned());
+        if bearer {
+            request = request.header(AUTHORIZATION, self.bearer());
+        }
+        self.http.fetch(request).await
     }
 
     fn bearer(&self) -> HeaderValue {

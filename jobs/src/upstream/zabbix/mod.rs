@@ -11,6 +11,7 @@
 //! transaction that committed an older id late), and the sweep is not complete. Nor is it while the host of any problem
 //! is unknown: the event under its host's name would seem to have gone.
 
+mod acknowledge;
 mod api;
 mod hosts;
 mod triggers;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+pub use self::acknowledge::{Acknowledger, LONGEST_MESSAGE, NotTold, Step};
 pub use self::api::{Api, CallError};
 pub use self::wire::{AnswerError, Problem, Tag, parse_problems};
 
@@ -75,6 +77,8 @@ pub struct Options {
     pub trigger_round: Duration,
     /// The largest answer, in bytes after decompression.
     pub max_body: usize,
+    /// It is told what is acknowledged in Heat.
+    pub acknowledge: bool,
     /// Only problems of these severities; empty for all.
     pub severities: Vec<Severity>,
     /// Only hosts of these groups and the groups below; empty for all.
@@ -85,7 +89,7 @@ pub struct Options {
 
 impl Options {
     /// Everything at its default: pages of 10,000, 30 s a request, 120 s a sweep, slow after 5 s, triggers anew every
-    /// 2 minutes, 64 MiB an answer, no filter.
+    /// 2 minutes, 64 MiB an answer, nothing written back, no filter.
     pub fn new(name: impl Into<String>, url: Url, token: Secret) -> Self {
         Self {
             name: name.into(),
@@ -98,6 +102,7 @@ impl Options {
             slow: Duration::from_secs(5),
             trigger_round: Duration::from_mins(2),
             max_body: 64 << 20,
+            acknowledge: false,
             severities: Vec::new(),
             group_ids: Vec::new(),
             tags: Vec::new(),
