@@ -9,7 +9,7 @@ use heat::floor::Floor;
 use heat::handled::Handled;
 use heat::placement::Unplaced;
 use heat::severity::Severity;
-use heat::snapshot::{ActiveEvent, Status};
+use heat::snapshot::{ActiveEvent, Status, Ticket};
 use heat::time::Timestamp;
 use sailfish::TemplateSimple;
 use url::form_urlencoded;
@@ -60,9 +60,19 @@ struct Row<'a> {
     since: String,
     age: String,
     handled: Option<&'static str>,
+    ticket: Option<TicketCell<'a>>,
     comment: Option<&'a Comment>,
     more_comments: u32,
     source: &'a str,
+}
+
+/// A ticket: its key with its page, and how it stands.
+struct TicketCell<'a> {
+    key: &'a str,
+    page: Option<&'a str>,
+    standing: &'a str,
+    /// Why it is not created.
+    error: &'a str,
 }
 
 #[derive(TemplateSimple)]
@@ -166,17 +176,36 @@ fn row<'a>(picture: &Picture, floor: &Floor, event: &'a ActiveEvent<'static>, no
         severity: words(event.severity),
         name: &event.name,
         opdata: &event.opdata,
-        link: events::link(picture, event)
-            .filter(|link| link.starts_with("http://") || link.starts_with("https://")),
+        link: events::link(picture, event).filter(|link| is_page(link)),
         place: place(floor, event),
         placed: event.unplaced.is_none(),
         host: &event.host,
         since: page::at(event.since),
         age: page::age(now.since(event.since)),
         handled: event.handled.map(why),
+        ticket: event.ticket.as_ref().map(ticket),
         comment: event.comments.last(),
         more_comments: event.comment_count.saturating_sub(1),
         source: &event.source,
+    }
+}
+
+/// What an address opens must never be a script.
+fn is_page(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://")
+}
+
+fn ticket<'a>(ticket: &'a Ticket<'_>) -> TicketCell<'a> {
+    TicketCell {
+        key: &ticket.key,
+        page: Some(&*ticket.url).filter(|url| is_page(url)),
+        standing: match &*ticket.state {
+            "pending" => "creating",
+            "failed" => "not created",
+            "closed" => "closed, still burning",
+            _ => &ticket.status,
+        },
+        error: &ticket.error,
     }
 }
 
@@ -244,6 +273,38 @@ mod tests {
         let page =
             rendered(&Picture(snapshot), &Floor::default(), Severity::NotClassified, Timestamp::default());
         assert!(!page.unwrap().contains("<script>"));
+    }
+
+    fn with_ticket(ticket: Ticket<'static>) -> String {
+        let mut snapshot = heat::snapshot::Snapshot::default();
+        snapshot.events.push(ActiveEvent { ticket: Some(ticket), ..ActiveEvent::default() });
+        let none = Severity::NotClassified;
+        rendered(&Picture(snapshot), &Floor::default(), none, Timestamp::default()).unwrap()
+    }
+
+    #[test]
+    fn a_ticket_is_its_key_with_its_page_and_how_it_stands() {
+        let url = "https://tracker.example.net/NOC-83";
+        let open = Ticket { key: "NOC-83".into(), url: url.into(), ..Ticket::default() };
+        let created =
+            with_ticket(Ticket { state: "created".into(), status: "In progress".into(), ..open.clone() });
+        assert!(created.contains(&format!("<a href=\"{url}\" rel=\"noreferrer\">NOC-83</a>")), "{created}");
+        assert!(created.contains("In progress"));
+        let closed = with_ticket(Ticket { state: "closed".into(), ..open });
+        assert!(closed.contains("closed, still burning"), "{closed}");
+    }
+
+    #[test]
+    fn a_ticket_that_was_refused_says_why_and_its_address_is_never_a_script() {
+        let page = with_ticket(Ticket {
+            key: "NOC-1".into(),
+            url: "javascript:alert(1)".into(),
+            state: "failed".into(),
+            error: "no such queue".into(),
+            ..Ticket::default()
+        });
+        assert!(page.contains("not created: no such queue"), "{page}");
+        assert!(!page.contains("javascript:"));
     }
 
     #[test]
