@@ -15,9 +15,9 @@ use flate2::write::GzEncoder;
 use heat::acknowledgement::Acknowledgements;
 use heat::comment::{Comment, Thread, Threads};
 use heat::coverage::Coverage;
-use heat::event::{Event, event_key, opening_id};
+use heat::event::{Event, Tag, event_key, opening_id};
 use heat::floor::Floor;
-use heat::incident::{Availability, Open, WatchedRacks};
+use heat::incident::{Availability, Open, WatchedRacks, mark};
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
 use heat::placement::Places;
@@ -103,7 +103,7 @@ fn events(answer: &[u8]) -> Vec<Event> {
                 tags: problem
                     .tags
                     .iter()
-                    .map(|tag| heat::event::Tag { tag: tag.tag.to_string(), value: tag.value.to_string() })
+                    .map(|tag| Tag { tag: tag.tag.to_string(), value: tag.value.to_string() })
                     .collect(),
                 reference: [("eventid".to_owned(), event), ("triggerid".to_owned(), trigger)].into(),
                 since: NOW,
@@ -208,6 +208,35 @@ fn build_with_5000_comments(bencher: Bencher, problems: usize) {
     let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
     let (threads, silent) = (threads(&events), BTreeSet::new());
     bencher.bench(|| snapshot(black_box(&events), &places, &threads, &silent).events.len());
+}
+
+/// Part of building: every problem belongs to an incident.
+#[divan::bench(args = SIZES)]
+fn find_incidents(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let shown = snapshot(&events, &places, &threads, &silent).events;
+    let (availability, watched, open) = &*INCIDENTS;
+    bencher
+        .with_inputs(|| shown.clone())
+        .bench_refs(|events| mark(events, availability, watched, open).len());
+}
+
+/// Part of building: no problem belongs to one, which three patterns must find out.
+#[divan::bench(args = SIZES)]
+fn find_no_incidents(bencher: Bencher, problems: usize) {
+    let (events, places) = (events(&answer(problems)), Places::new(&inventory()));
+    let (threads, silent) = (threads(&events), BTreeSet::new());
+    let mut shown = snapshot(&events, &places, &threads, &silent).events;
+    for event in &mut shown {
+        event.tags = vec![Tag { tag: "scope".into(), value: "performance".into() }].into();
+    }
+    let patterns = json!({"names": ["* is down", "*no answer to ping*"], "tags": ["impact=outage"]});
+    let availability: Availability = serde_json::from_value(patterns).expect("our own table");
+    let (_, watched, open) = &*INCIDENTS;
+    bencher
+        .with_inputs(|| shown.clone())
+        .bench_refs(|events| mark(events, &availability, watched, open).len());
 }
 
 #[divan::bench(args = SIZES)]

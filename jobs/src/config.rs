@@ -638,8 +638,10 @@ impl SourceTable {
 fn ticket_tags(file: &File) -> anyhow::Result<Vec<TicketTag>> {
     let mut tags = Vec::new();
     for table in &file.ticket_tag {
-        let tag: TicketTag =
-            table.clone().try_into().with_context(|| format!("[[ticket_tag]] in {}", file.path().display()))?;
+        let tag: TicketTag = table
+            .clone()
+            .try_into()
+            .with_context(|| format!("[[ticket_tag]] in {}", file.path().display()))?;
         if let Some(url) = &tag.url {
             parsed_url("ticket_tag.url", url)?;
         }

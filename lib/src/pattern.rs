@@ -9,8 +9,7 @@
 /// assert!(!like("srv-1 is unreachable again", "*is unreachable"));
 /// ```
 pub fn like(text: &str, pattern: &str) -> bool {
-    let lower = |text| str::chars(text).flat_map(char::to_lowercase);
-    let (mut text, mut pattern) = (lower(text), lower(pattern));
+    let (mut text, mut pattern) = (text.chars(), pattern.chars());
     // What follows the last star, and the text from where that is looked for next.
     let mut star = None;
     loop {
@@ -23,14 +22,30 @@ pub fn like(text: &str, pattern: &str) -> bool {
             (None, None) => return true,
             // A star before could only swallow more.
             (Some(_), None) => return false,
-            (Some(wanted), Some(c)) if wanted == '?' || wanted == c => (text, pattern) = (rest, ahead),
+            (Some(wanted), Some(c)) if wanted == '?' || is_same(wanted, c) => (text, pattern) = (rest, ahead),
             _ => {
                 let Some((after, from)) = &mut star else { return false };
                 from.next();
+                // Most texts have no place where it could go on; finding that out fast is most of the work.
+                if let Some(wanted) = after.clone().next().filter(|wanted| !matches!(wanted, '*' | '?')) {
+                    while from.clone().next().is_some_and(|c| !is_same(wanted, c)) {
+                        from.next();
+                    }
+                }
                 (text, pattern) = (from.clone(), after.clone());
             }
         }
     }
+}
+
+/// Of characters whose small letter is several, which none but the Turkish capital I with a dot is, the first counts.
+fn is_same(a: char, b: char) -> bool {
+    a == b
+        || if a.is_ascii() && b.is_ascii() {
+            a.eq_ignore_ascii_case(&b)
+        } else {
+            a.to_lowercase().next() == b.to_lowercase().next()
+        }
 }
 
 #[cfg(test)]
@@ -50,6 +65,23 @@ mod tests {
             prop_assert!(like(&text, &"?".repeat(text.chars().count())));
             let longer = format!("{text}!");
             prop_assert!(!like(&longer, &text), "the whole text counts");
+        }
+
+        #[test]
+        fn it_agrees_with_the_plain_definition(text in "[aAbю*]{0,6}", pattern in "[aBЮ*?]{0,6}") {
+            let chars = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
+            prop_assert_eq!(like(&text, &pattern), plainly_like(&chars(&text), &chars(&pattern)));
+        }
+    }
+
+    fn plainly_like(text: &[char], pattern: &[char]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            ['*', rest @ ..] => (0..=text.len()).any(|swallowed| plainly_like(&text[swallowed..], rest)),
+            [wanted, rest @ ..] => match text {
+                [c, text @ ..] => (*wanted == '?' || wanted == c) && plainly_like(text, rest),
+                [] => false,
+            },
         }
     }
 }
