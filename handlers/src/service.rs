@@ -109,7 +109,7 @@ async fn dispatch(
         Route::ListTemplates => templates::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::RenderTemplate { name } => templates::render(app, asked, &name).await,
         Route::ListTickets => tickets::list(app, asked.request.uri().query().unwrap_or_default()).await,
-        Route::CreateTicket => tickets::create(app, asked).await,
+        Route::CreateTicket => Box::pin(tickets::create(app, asked)).await,
         Route::Ticket { id } => tickets::show(app, id).await,
         Route::EditTicket { id } => tickets::edit(app, asked, id).await,
         Route::AddToTicket { id } => tickets::add(app, asked, id).await,
