@@ -64,7 +64,7 @@ struct IdentityArgs {
     #[arg(long, env = "HEAT_PUBLIC_URL")]
     public_url: Option<String>,
     /// TOML file; of its tables this program reads [groups], group = "viewer", "operator" or "admin", where the group "*"
-    /// is everybody who is logged in, and [[shift]]
+    /// is everybody who is logged in, and the tables `shift`
     #[arg(long, env = "HEAT_CONFIG")]
     config: Option<PathBuf>,
 }

@@ -207,7 +207,7 @@ pub struct TrackerArgs {
     /// by a link that is filled in, and tell Heat the key. Not set: nowhere
     #[arg(long, env = "HEAT_TRACKER", value_enum)]
     tracker: Option<TrackerKind>,
-    /// The tracker's API, https://api.tracker.yandex.net; of a webhook, what is posted to
+    /// The tracker's API without its version, such as that of api.tracker.yandex.net; of a webhook, what is posted to
     #[arg(long, env = "HEAT_STARTREK_URL", hide_env_values = true)]
     startrek_url: Option<String>,
     /// The robot's OAuth token; or `Bearer` and an IAM token
