@@ -62,7 +62,7 @@ async fn kill(stack: &mut Stack, go_on: &AtomicBool) -> anyhow::Result<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once() -> anyhow::Result<()> {
-    let (tickets, clients) = (number("HEAT_TEST_TICKETS", 20), number("HEAT_TEST_CLIENTS", 8));
+    let (tickets, clients) = (number("HEAT_TEST_TICKETS", 12), number("HEAT_TEST_CLIENTS", 6));
     let mut stand = Stand::with_replicas(3).await?;
     let simulation = stand.stack.simulation.as_ref().context("simulated")?;
     let hosts: Vec<_> = simulation.world().hosts().map(|host| host.host).take(tickets).collect();
