@@ -294,6 +294,10 @@ async fn new_ticket(
         let detail = "this site's tickets are opened by hand: open one by the link, and attach it by its key";
         return Err(Problem::Invalid(detail.to_owned()));
     }
+    if existing.is_some() && asked_for.template.is_some() {
+        let detail = "a ticket is made by a template, or was opened elsewhere (existing): say one of the two";
+        return Err(Problem::Invalid(detail.to_owned()));
+    }
     let (mut template, mut comment_on_more, mut comment_on_clear) = (None, None, None);
     let mut draft = Draft::default();
     if let Some(name) = asked_for.template {
@@ -354,8 +358,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let key = key.filter(|key| (1..=LONGEST_NAME).contains(&key.len()));
     key.map(str::to_owned).ok_or_else(|| {
         Problem::Invalid(format!(
-            "the header Idempotency-Key is missing: name the request with 1 to {LONGEST_NAME} characters of your own, such \
-             as a UUID, and send it with every repetition, so that it makes one ticket"
+            "the header Idempotency-Key is missing, too long or not plain ASCII: name the request with 1 to {LONGEST_NAME} \
+             characters of your own, such as a UUID, and send it with every repetition, so that it makes one ticket"
         ))
     })
 }

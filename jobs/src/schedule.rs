@@ -4,6 +4,7 @@
 //! its end, so those three are here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use heat::cache::{Cache, Fence, JobRecord};
@@ -73,6 +74,7 @@ impl Running {
             schedule: schedule.clone(),
             limit,
             work: Arc::new(Mutex::new(work)),
+            failing: AtomicBool::new(false),
             env: self.env.clone(),
         });
         let tick = Arc::clone(&guarded);
@@ -102,6 +104,8 @@ struct Guarded<W> {
     schedule: Schedule,
     limit: Duration,
     work: Arc<Mutex<W>>,
+    /// Its last run that did something failed.
+    failing: AtomicBool,
     env: Env,
 }
 
@@ -126,12 +130,17 @@ impl<W: Work> Guarded<W> {
                 }
             });
             let (outcome, detail) = match (&mut run).await {
+                // What failed before and has nothing to do now is well again.
+                Ok(Some(Ok(Ok(Done::Skipped)))) if this.failing.load(Ordering::Relaxed) => {
+                    (Outcome::Ok, "ok".to_owned())
+                }
                 Ok(None | Some(Ok(Ok(Done::Skipped)))) => return,
                 Ok(Some(Ok(Ok(Done::Ran)))) => (Outcome::Ok, "ok".to_owned()),
                 Ok(Some(Ok(Err(error)))) => (Outcome::Failed, format!("{error:#}")),
                 Ok(Some(Err(_))) => (Outcome::TimedOut, format!("cut off after {limit:?}")),
                 Err(error) => (Outcome::Panicked, format!("a defect in Heat: {error}")),
             };
+            this.failing.store(outcome != Outcome::Ok, Ordering::Relaxed);
             this.record(started.elapsed(), outcome, detail).await;
         });
     }

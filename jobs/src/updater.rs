@@ -88,7 +88,7 @@ struct Working {
 
 impl Working {
     async fn run(self, metrics: &Metrics, over: CancellationToken) -> anyhow::Result<()> {
-        let migrating = tokio::spawn(migrate(self.db.clone(), over.clone()));
+        let mut migrating = tokio::spawn(migrate(self.db.clone(), over.clone()));
         let sources: Vec<_> =
             self.config.sources.iter().map(|source| (source.name.clone(), source.kind())).collect();
         if self.config.templates.is_none() {
@@ -109,19 +109,30 @@ impl Working {
         .await?;
         let running =
             Running::start(self.cache.clone(), self.fence, metrics.jobs.clone(), over.child_token()).await?;
-        self.schedule(&running, &post, look, metrics).await?;
-        let ended = publisher.run(over.clone()).await;
+        self.schedule(&running, &post, metrics).await?;
+        let ending = over.child_token();
+        let publishing = async {
+            let ended = publisher.run(over.clone()).await;
+            ending.cancel();
+            ended
+        };
+        let with_postgres = async {
+            tokio::select! {
+                () = ending.cancelled() => Ok(()),
+                _ = &mut migrating => self.schedule_with_postgres(&running, look).await,
+            }
+        };
+        let (ended, scheduled) = tokio::join!(publishing, with_postgres);
         running.end().await;
         migrating.abort();
-        ended
+        ended.and(scheduled)
     }
 
-    /// The table of jobs.
+    /// The table of jobs, those that read.
     async fn schedule(
         &self,
         running: &Running,
         post: &watch::Sender<Board>,
-        look: watch::Receiver<Board>,
         metrics: &Metrics,
     ) -> anyhow::Result<()> {
         let config = &self.config;
@@ -157,6 +168,16 @@ impl Working {
             };
             running.add("templates", &config.templates_schedule, TEMPLATES_LIMIT, templates).await?;
         }
+        Ok(())
+    }
+
+    /// The table of jobs, those that write to Postgres: they begin once its schema is up to date.
+    async fn schedule_with_postgres(
+        &self,
+        running: &Running,
+        look: watch::Receiver<Board>,
+    ) -> anyhow::Result<()> {
+        let config = &self.config;
         if let Some(tickets) = &config.tickets {
             let join = JoinTickets {
                 cache: self.cache.clone(),

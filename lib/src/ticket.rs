@@ -63,8 +63,11 @@ pub enum DraftRefused {
     /// No summary.
     #[error("summary is empty; say in one line what is wrong")]
     NoSummary,
-    /// The summary is too long or has several lines.
-    #[error("summary must be one line of at most {LONGEST_SUMMARY} characters; it has {0} characters")]
+    /// The summary has several lines.
+    #[error("summary has several lines; say it in one line, and the rest in description")]
+    Lines,
+    /// The summary is too long.
+    #[error("summary has {0} characters; at most {LONGEST_SUMMARY} are taken")]
     Summary(usize),
     /// The description is too long.
     #[error("description has {0} characters; at most {LONGEST_DESCRIPTION} are taken")]
@@ -83,8 +86,11 @@ impl Draft {
         if self.summary.trim().is_empty() {
             return Err(DraftRefused::NoSummary);
         }
+        if self.summary.contains(['\n', '\r']) {
+            return Err(DraftRefused::Lines);
+        }
         let length = self.summary.chars().count();
-        if length > LONGEST_SUMMARY || self.summary.contains(['\n', '\r']) {
+        if length > LONGEST_SUMMARY {
             return Err(DraftRefused::Summary(length));
         }
         match self.description.chars().count() {
@@ -337,7 +343,7 @@ mod tests {
         assert_eq!(good.check(), Ok(()));
         let with = |summary: &str| Draft { summary: summary.into(), ..good.clone() }.check();
         assert_eq!(with(" "), Err(DraftRefused::NoSummary));
-        assert_eq!(with("a\nb"), Err(DraftRefused::Summary(3)));
+        assert_eq!(with("a\nb"), Err(DraftRefused::Lines));
         assert_eq!(with(&"я".repeat(256)), Err(DraftRefused::Summary(256)));
         assert_eq!(with(&"я".repeat(255)), Ok(()));
         assert_eq!(Draft { queue: String::new(), ..good }.check(), Err(DraftRefused::NoQueue));

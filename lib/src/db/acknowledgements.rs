@@ -7,6 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::json;
 
 use super::audit::{self, Actor, Deed};
+use super::locks::Lock;
 use super::openings::for_followers;
 use super::schema::acknowledgements;
 use super::{Db, DbError, fence, severity_of};
@@ -15,10 +16,6 @@ use crate::cache::Fence;
 use crate::comment::TEXT_IN_SNAPSHOT;
 use crate::severity::Severity;
 use crate::time::Timestamp;
-
-/// Whoever changes acknowledgements holds this lock, so that two who want the same event come one after the other. Any
-/// number that nothing else in the database locks on.
-const LOCK: i64 = 0x0068_6561_7400_0003;
 
 /// An acknowledgement as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -270,7 +267,8 @@ pub(super) async fn inherit(
 
 /// Holds off everybody else who changes acknowledgements, until the transaction ends.
 async fn lock(connection: &mut AsyncPgConnection) -> QueryResult<()> {
-    connection.batch_execute(&format!("select pg_advisory_xact_lock({LOCK})")).await
+    let lock = Lock::Acknowledgements.number();
+    connection.batch_execute(&format!("select pg_advisory_xact_lock({lock})")).await
 }
 
 /// Ends what stands. One whose time has come has ended by itself and is ended again only for the sake of the next.

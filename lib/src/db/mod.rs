@@ -4,6 +4,7 @@ pub mod acknowledgements;
 pub mod audit;
 pub mod comments;
 pub mod fence;
+mod locks;
 pub mod notes;
 pub mod openings;
 pub mod outbox;
@@ -22,11 +23,9 @@ use url::Url;
 
 use crate::config::{ConfigError, Secret};
 use crate::severity::Severity;
+use locks::Lock;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
-
-/// Any number that nothing else in the database locks on.
-const MIGRATION_LOCK: i64 = 0x0068_6561_7400_0001;
 
 /// How long a request waits for a connection before it says that Postgres is away.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(2);
@@ -134,8 +133,9 @@ impl Db {
     pub async fn migrate(&self) -> Result<Vec<String>, DbError> {
         let mut connection = self.connection().await?;
         // A session lock, not one of a transaction: some migrations cannot run in one.
+        let lock = Lock::Migrations.number();
         connection
-            .batch_execute(&format!("set statement_timeout = 0; select pg_advisory_lock({MIGRATION_LOCK})"))
+            .batch_execute(&format!("set statement_timeout = 0; select pg_advisory_lock({lock})"))
             .await?;
         let mut harness = AsyncMigrationHarness::new(connection);
         let applied = harness

@@ -12,12 +12,10 @@ use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
+use super::locks::Lock;
 use super::tickets::{lock_covers, set_state};
 use super::{Db, DbError};
 use crate::ticket::{Draft, State};
-
-/// Any number that nothing else in the database locks on.
-const OUTBOX_LOCK: i64 = 0x0068_6561_7400_0003;
 
 /// Attempts go on for so long; then somebody has to look.
 pub const GIVE_UP_AFTER: Duration = Duration::from_hours(24);
@@ -241,7 +239,7 @@ impl Db {
     pub async fn outbox(&self, read_back_after: Duration) -> Result<Option<Outbox>, DbError> {
         let mut connection = Object::take(self.connection().await?);
         let held: Held = diesel::sql_query("select pg_try_advisory_lock($1) as held")
-            .bind::<BigInt, _>(OUTBOX_LOCK)
+            .bind::<BigInt, _>(Lock::Outbox.number())
             .get_result(&mut connection)
             .await?;
         if !held.held {

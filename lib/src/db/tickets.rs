@@ -12,6 +12,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor, Deed};
+use super::locks::Lock;
 use super::openings::for_followers;
 use super::schema::{ticket_events, ticket_posts, tickets};
 use super::{Db, DbError, fence, severity_of};
@@ -19,10 +20,6 @@ use crate::cache::Fence;
 use crate::severity::Severity;
 use crate::ticket::{Cover, Covers, Draft, State};
 use crate::time::Timestamp;
-
-/// Whoever changes which ticket covers what holds this lock, so that two who want the same event come one after the
-/// other. Any number that nothing else in the database locks on.
-const COVERS_LOCK: i64 = 0x0068_6561_7400_0002;
 
 /// How many earlier tickets of the same events a new one is linked to.
 const LINKS: i64 = 3;
@@ -613,9 +610,11 @@ pub(super) async fn inherit(
     .await
 }
 
-/// Holds off everybody else who changes covers, until the transaction ends.
+/// Holds off everybody else who changes which ticket covers what, until the transaction ends, so that two who want the same
+/// event come one after the other.
 pub(super) async fn lock_covers(connection: &mut AsyncPgConnection) -> QueryResult<()> {
-    connection.batch_execute(&format!("select pg_advisory_xact_lock({COVERS_LOCK})")).await
+    let lock = Lock::Covers.number();
+    connection.batch_execute(&format!("select pg_advisory_xact_lock({lock})")).await
 }
 
 /// What the tracker says of a ticket it has: closed, it covers nothing any more; opened again, it takes its events back.

@@ -471,3 +471,20 @@ async fn every_deed_on_a_ticket_is_audited() -> Result<(), DbError> {
     assert_eq!(actions, expected);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_tickets_holds_up_nobody_who_asks_for_one_or_acknowledges() {
+    let desk = Desk::open().await;
+    let _sending = desk.outbox().await;
+    let at_once = Duration::from_secs(5);
+    tokio::time::timeout(at_once, desk.made("r", &["e1"])).await.unwrap();
+    let of = heat::db::acknowledgements::Of {
+        event_id: "e2".into(),
+        event_key: key_of("e2"),
+        severity: Severity::High,
+        since: Timestamp::now(),
+    };
+    let who = actor("ann");
+    let withdrawing = desk.db.withdraw_acknowledgements(&who, std::slice::from_ref(&of));
+    tokio::time::timeout(at_once, withdrawing).await.unwrap().unwrap();
+}
