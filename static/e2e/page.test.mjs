@@ -187,9 +187,13 @@ describe("going around", only, () => {
     await visit();
     await mapOf(page);
     await page.locator("[role=gridcell][tabindex='0']").focus();
-    await page.keyboard.press("ArrowRight");
-    await page.keyboard.press("ArrowDown");
-    const focused = await page.evaluate(() => document.activeElement?.textContent);
+    const held = () => page.evaluate(() => document.activeElement?.textContent);
+    for (const key of ["ArrowRight", "ArrowDown"]) {
+      const before = await held();
+      await page.keyboard.press(key);
+      await page.waitForFunction((text) => document.activeElement?.textContent !== text, before);
+    }
+    const focused = await held();
     await page.keyboard.press("Enter");
     await page.waitForURL("**/?rack=*");
     await until(page, "the rack", () => document.querySelectorAll("[role=gridcell]").length > 3);
@@ -244,7 +248,7 @@ describe("going around", only, () => {
     await page.locator("#found li b", { hasText: device.name }).first().waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(`**/?rack=${site.rackOf.get(device.id)}&sel=device:${device.id}`);
-    assert.equal(await page.locator(".panel h2").textContent(), device.name);
+    await page.locator(".panel h2", { hasText: device.name }).waitFor();
   });
 
   test("an address opens what it names, after a reload too", async () => {
@@ -597,6 +601,7 @@ describe("tickets", only, () => {
     assert.equal(await summary().inputValue(), "Both feeds are dead");
     assert.equal(await dialog().getByLabel("Queue").inputValue(), "HW");
     await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
     await open();
     assert.equal(await summary().inputValue(), "Both feeds are dead");
     await dialog().locator(".link", { hasText: "Undo my changes" }).click();

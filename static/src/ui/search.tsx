@@ -35,6 +35,8 @@ export function Search({ heat, words }: Props) {
   const [draft, setDraft] = useState<string | undefined>(undefined);
   const [chosen, choose] = useState(0);
   const [focused, setFocused] = useState(false);
+  // Enter came before the worker had said what the text may mean.
+  const [entered, setEntered] = useState<string | undefined>(undefined);
   // Another filter came into force: by a counter, by Back, by a link.
   useEffect(() => setDraft(undefined), [filter]);
 
@@ -58,10 +60,16 @@ export function Search({ heat, words }: Props) {
     leave();
   };
   const enter = () => {
-    if (text.trim() !== "") return take(open ? options[chosen] : undefined);
+    if (text.trim() !== "") return answers ? take(open ? options[chosen] : undefined) : setEntered(text);
     filterBy("");
     leave();
   };
+  useEffect(() => {
+    if (entered === undefined || (entered === text && !answers)) return;
+    setEntered(undefined);
+    // Whoever typed on has another text in mind.
+    if (entered === text && open) take(options[0]);
+  }, [entered, text, answers]);
 
   return (
     <div class="search" role="search">
