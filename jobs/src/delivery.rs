@@ -41,7 +41,7 @@ const STATES_AT_ONCE: usize = 100;
 const LOCKED_OUT_FOR: Duration = Duration::from_mins(5);
 
 /// The tracker said that it has the ticket, and so often did not find it.
-const LOST_AFTER: i32 = 10;
+const LOST_AFTER: i32 = 25;
 
 /// Whoever may not send looks so often whether it may now, and waits so long after an error of Postgres.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
