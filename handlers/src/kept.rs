@@ -57,10 +57,9 @@ async fn parsed<T: DeserializeOwned + Send + 'static>(packed: Packed) -> anyhow:
 
 /// What is looked up in an inventory, made away from the threads that serve sockets.
 async fn made_of<T: Send + 'static>(
-    inventory: &CachedDocument,
+    inventory: Arc<Inventory>,
     make: impl FnOnce(&Inventory) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let inventory: Inventory = parsed(inventory.body.clone()).await?;
     Ok(tokio::task::spawn_blocking(move || make(&inventory)).await?)
 }
 
@@ -151,22 +150,25 @@ impl Documents {
 
     /// The inventory, parsed.
     pub(crate) async fn places(&self) -> Result<Arc<Inventory>, Problem> {
-        let inventory = self.inventory.read().await?;
-        let packed = inventory.body.clone();
-        Ok(self.inventories.get(inventory.version.clone(), parsed(packed)).await?)
+        Ok(self.parsed(&*self.inventory.read().await?).await?)
+    }
+
+    /// Each version is parsed once, whatever is made of it.
+    async fn parsed(&self, inventory: &CachedDocument) -> anyhow::Result<Arc<Inventory>> {
+        self.inventories.get(inventory.version.clone(), parsed(inventory.body.clone())).await
     }
 
     /// Where everything stands, for lists and filters.
     pub(crate) async fn floor(&self) -> Result<Arc<Floor>, Problem> {
         let inventory = self.inventory.read().await?;
-        let make = made_of(&inventory, Floor::new);
+        let make = async { made_of(self.parsed(&inventory).await?, Floor::new).await };
         Ok(self.floors.get(inventory.version.clone(), make).await?)
     }
 
     /// Everything by what people call it, and the version of the inventory it is of.
     pub(crate) async fn index(&self) -> Result<(String, Arc<Index>), Problem> {
         let inventory = self.inventory.read().await?;
-        let make = made_of(&inventory, Index::new);
+        let make = async { made_of(self.parsed(&inventory).await?, Index::new).await };
         let index = self.indexes.get(inventory.version.clone(), make).await?;
         Ok((inventory.version.clone(), index))
     }
