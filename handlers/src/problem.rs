@@ -6,7 +6,9 @@ use heat::db::DbError;
 use heat::filter::FilterError;
 use heat::note::NoPlace;
 use heat::ticket::DraftRefused;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -29,6 +31,8 @@ pub(crate) enum Problem {
     },
     /// Nobody is logged in.
     Unauthorized,
+    /// The token is none, or none any more.
+    WrongToken,
     /// The caller may not.
     Forbidden(String),
     /// There is no such thing.
@@ -44,6 +48,8 @@ pub(crate) enum Problem {
     },
     /// The same idempotency key came with another request.
     OtherRequest,
+    /// The caller is to wait a second.
+    TooMany(&'static str),
     /// The body did not come.
     TooSlow,
     /// The body is over [`reply::LONGEST_BODY`].
@@ -89,12 +95,13 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::Filter { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -112,8 +119,13 @@ impl Problem {
             | Self::NotFound(detail)
             | Self::Conflict { detail, .. }
             | Self::Unavailable { detail, .. } => detail,
-            Self::UpgradeRequired(detail) => detail,
-            Self::Unauthorized => "nobody is logged in; log in through the site's front door",
+            Self::UpgradeRequired(detail) | Self::TooMany(detail) => detail,
+            Self::WrongToken => {
+                "there is no such token, or it was revoked or is over; `heat-updater token list` tells"
+            }
+            Self::Unauthorized => {
+                "nobody is logged in; log in through the site's front door, or send a token"
+            }
             Self::MethodNotAllowed(_) => {
                 "this path does not take this method; the Allow header names those it takes"
             }
@@ -129,6 +141,12 @@ impl Problem {
 
     fn headers(&self, headers: &mut HeaderMap) {
         match self {
+            Self::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::WrongToken => {
+                let told = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                headers.insert(WWW_AUTHENTICATE, told);
+            }
+            Self::TooMany(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
             Self::MethodNotAllowed(allow) => drop(headers.insert(ALLOW, HeaderValue::from_static(allow))),
             Self::Unavailable { .. } => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_S.into())),
             Self::UpgradeRequired(_) => {

@@ -7,8 +7,10 @@
 )]
 
 mod acknowledgements;
+mod audit;
 mod comments;
 mod contract;
+mod doors;
 mod lists;
 mod live;
 mod notes;
@@ -16,5 +18,7 @@ mod outages;
 mod pages;
 mod picture;
 mod problems;
+mod secrets;
 mod stage;
 mod tickets;
+mod tokens;
