@@ -78,6 +78,8 @@ function deliver(text: string): void {
   }
   if (!picture.take(snapshot, arrivedAt)) return;
   publish();
+  const rings = picture.rings(now());
+  if (rings.length > 0) scope.postMessage({ type: "rang", rings });
   void fetchMissing();
 }
 
@@ -189,6 +191,20 @@ scope.onmessage = ({ data }) => {
       break;
     case "find":
       scope.postMessage({ type: "found", ...picture.find(data.text, now()) });
+      break;
+    case "next": {
+      const event = picture.next(data.back, now());
+      if (event !== undefined) scope.postMessage({ type: "next", event });
+      break;
+    }
+    case "pick": {
+      const ids = picture.idsIn(data.rack, now());
+      if (ids.length > 0) scope.postMessage({ type: "picked", ids });
+      break;
+    }
+    case "freeze":
+      picture.freeze(data.on, now());
+      publish();
       break;
     case "reconnect":
       reconnect();

@@ -1,7 +1,7 @@
 /** Draws zoom 0: the rows of racks. */
 import type { Layout } from "../core/layout.ts";
 import { NONE } from "../core/model.ts";
-import { CALM, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
+import { CALM, DARK_INK, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { type Cells, Mark } from "../core/rollup.ts";
 import { chain, fit, FONT, hatch, type Pen, short, silence, wrench } from "./ink.ts";
@@ -134,6 +134,20 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.strokeStyle = "#ffffff";
     pen.lineWidth = 1.5;
     pen.strokeRect(x + 0.75, y + 0.75, w - 1.5, h - 1.5);
+  }
+  if (marks & Mark.picked) {
+    // A tick in the corner, on a ground of its own.
+    const tick = Math.max(5, Math.min(12, size * 0.42));
+    pen.globalAlpha = 1;
+    pen.fillStyle = LIGHT_INK;
+    pen.fillRect(x, y, tick, tick);
+    pen.strokeStyle = DARK_INK;
+    pen.lineWidth = 1.4;
+    pen.beginPath();
+    pen.moveTo(x + tick * 0.2, y + tick * 0.5);
+    pen.lineTo(x + tick * 0.42, y + tick * 0.74);
+    pen.lineTo(x + tick * 0.82, y + tick * 0.26);
+    pen.stroke();
   }
   if (size >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
   pen.globalAlpha = 1;

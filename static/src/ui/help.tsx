@@ -1,22 +1,13 @@
 /** Keys and signs on one page. */
-import { useEffect, useRef } from "preact/hooks";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
-import { change, prefer, THEMES } from "./state.ts";
+import { Modal } from "./modal.tsx";
+import { closeDialog, prefer, THEMES, ZONES } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
 
 export function Help({ heat, words }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
-  }, []);
   return (
-    <dialog
-      ref={dialog}
-      class="help"
-      aria-label={words.help.title}
-      onClose={() => change({ helpOpen: false })}
-    >
+    <Modal class="help" label={words.help.title} onClose={closeDialog}>
       <h2>{words.help.title}</h2>
       <div class="columns">
         <dl>
@@ -87,9 +78,25 @@ export function Help({ heat, words }: Props) {
           ))}
         </div>
       </fieldset>
+      <fieldset>
+        <legend>{words.help.zoneLabel}</legend>
+        <div>
+          {ZONES.map((zone) => (
+            <label key={zone}>
+              <input
+                type="radio"
+                name="zone"
+                checked={heat.taste.zone === zone}
+                onChange={() => prefer({ zone })}
+              />
+              {words.help.zones[zone]}
+            </label>
+          ))}
+        </div>
+      </fieldset>
       <form method="dialog">
         <button type="submit">{words.help.close}</button>
       </form>
-    </dialog>
+    </Modal>
   );
 }

@@ -6,7 +6,7 @@ import { NONE } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
 import { emptyCells } from "../core/rollup.ts";
-import { up } from "../core/url.ts";
+import { up, without } from "../core/url.ts";
 import { penOf } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
 import { drawStrips } from "../draw/strips.ts";
@@ -54,21 +54,21 @@ function selectedRack(heat: State): number | undefined {
 function openRack(plan: Plan, index: number): void {
   const rack = plan.racks[index];
   if (!rack) return;
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   go({ ...view, rack: rack.id, selection: { kind: "rack", id: rack.id } });
 }
 
 function selectRack(plan: Plan, index: number): void {
   const rack = plan.racks[index];
   if (!rack) return;
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   const again = view.selection?.kind === "rack" && view.selection.id === rack.id;
   if (again) openRack(plan, index);
   else go({ ...view, selection: { kind: "rack", id: rack.id } });
 }
 
 function selectDevice(id: number): void {
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   go({ ...view, selection: { kind: "device", id } });
 }
 

@@ -3,11 +3,11 @@ import { freshness, judgedAt } from "../core/clock.ts";
 import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
 import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
-import { kept } from "../core/url.ts";
+import { kept, without } from "../core/url.ts";
 import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
 import { Swatch } from "./swatch.tsx";
-import { change, filterBy, go, prefer, serverNow, type State } from "./state.ts";
+import { drop, filterBy, go, openDialog, prefer, serverNow, type State, turn } from "./state.ts";
 import { TemplatesChip } from "./templates.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -25,8 +25,16 @@ export function Top({ heat, words }: Props) {
         <button
           type="button"
           class="plain"
+          aria-pressed={heat.view.list !== undefined}
+          onClick={() => (heat.view.list ? drop("list") : turn({ list: "drawer" }))}
+        >
+          {words.list.title}
+        </button>
+        <button
+          type="button"
+          class="plain"
           aria-label={words.top.help}
-          onClick={() => change({ helpOpen: true })}
+          onClick={() => openDialog({ kind: "help" })}
         >
           ?
         </button>
@@ -148,8 +156,8 @@ function TrayButton({ heat, words }: Props) {
       id="tray"
       aria-pressed={view.selection?.kind === "tray"}
       onClick={() => {
-        const { selection: _, event: __, ...rest } = view;
-        go(view.selection?.kind === "tray" ? rest : { ...rest, selection: { kind: "tray" } });
+        if (view.selection?.kind === "tray") drop("selection", "event");
+        else go({ ...without(view, "event"), selection: { kind: "tray" } });
       }}
     >
       <span class="name">{words.top.unplaced}</span>
@@ -195,8 +203,8 @@ function Sources({ heat, words }: Props) {
             aria-pressed={chosen}
             title={source.error ?? text}
             onClick={() => {
-              const { selection: _, event: __, ...rest } = view;
-              go(chosen ? rest : { ...rest, selection: { kind: "source", name: source.name } });
+              if (chosen) drop("selection", "event");
+              else go({ ...without(view, "event"), selection: { kind: "source", name: source.name } });
             }}
           >
             <i aria-hidden="true" />
