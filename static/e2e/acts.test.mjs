@@ -132,7 +132,7 @@ describe("picking", only, () => {
 
   test("one comment on all that was picked", async () => {
     const { made, rack } = rackOf(2);
-    await visit(`/?sel=rack:${rack.id}&list=drawer&filter=name:%22Power+supply%22`);
+    await visit(`/?sel=rack:${rack.id}&list=drawer&filter=name:fan`);
     await page.locator(".rows input").nth(1).waitFor();
     for (const { name } of made) await page.getByLabel(`Pick ${name}`).check();
     await page.keyboard.press("c");
@@ -210,7 +210,7 @@ describe("copying as text", only, () => {
     await visit(`/?sel=rack:${rack.id}`);
     await page.locator(".do button", { hasText: "Copy" }).click();
     const box = dialog().locator("textarea");
-    assert.match(await box.inputValue(), /^\[High\] .*: Power supply 1 has failed · \d.*\n\[High\] /);
+    assert.match(await box.inputValue(), /^\[High\] .*: Fan 1 has stalled · \d.*\n\[High\] /);
     await until(page, "selected", () => {
       const text = document.querySelector("dialog textarea");
       return text.selectionStart === 0 && text.selectionEnd === text.value.length;

@@ -64,13 +64,7 @@ export const aProblem = (device, fields = {}) =>
 export function rackOf(count, fields = {}) {
   const { device, rack } = quietPlace();
   const made = Array.from({ length: count }, (_, i) =>
-    site.makeEvent(
-      910_000 + i,
-      device,
-      [`Power supply ${i + 1} has failed`, 4],
-      Date.now() - 60_000 - i,
-      fields,
-    ),
+    site.makeEvent(910_000 + i, device, [`Fan ${i + 1} has stalled`, 4], Date.now() - 60_000 - i, fields),
   );
   mock.push(fresh());
   return { made, rack, device };

@@ -65,12 +65,12 @@ describe("the list", only, () => {
 
   test("shares the filter, and a click opens the event", async () => {
     const { made } = rackOf(2);
-    await visit("/?list=drawer&filter=name:%22Power+supply+2%22");
+    await visit("/?list=drawer&filter=name:%22Fan+2%22");
     await rows().first().waitFor();
-    assert.deepEqual(await names(), ["Power supply 2 has failed"]);
+    assert.deepEqual(await names(), ["Fan 2 has stalled"]);
     await rows().first().click();
     await page.waitForURL(`**event=${encodeURIComponent(made[1].key).replaceAll("%3A", ":")}*`);
-    assert.equal(await page.locator(".panel h2").textContent(), "Power supply 2 has failed");
+    assert.equal(await page.locator(".panel h2").textContent(), "Fan 2 has stalled");
     assert.equal(await rows().first().getAttribute("aria-current"), "true");
   });
 
@@ -83,7 +83,7 @@ describe("the list", only, () => {
 
   test("by keyboard: arrows, `x` picks, Enter opens", async () => {
     rackOf(3);
-    await visit("/?list=drawer&filter=name:%22Power+supply%22&sort=name");
+    await visit("/?list=drawer&filter=name:fan&sort=name");
     await rows().nth(2).waitFor();
     await rows().first().focus();
     await page.keyboard.press("x");
@@ -96,7 +96,7 @@ describe("the list", only, () => {
       [true, false, true],
     );
     await page.keyboard.press("Enter");
-    await page.locator(".panel h2", { hasText: "Power supply 3 has failed" }).waitFor();
+    await page.locator(".panel h2", { hasText: "Fan 3 has stalled" }).waitFor();
   });
 
   test("strikes through what has just cleared", async () => {

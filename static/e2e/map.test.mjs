@@ -155,6 +155,70 @@ describe("going around", only, () => {
     await page.waitForURL("**/?rack=*");
   });
 
+  test("the wheel and `+` go in step by step: site, data centre, row, rack; `-` and the wheel come out again", async () => {
+    await visit();
+    await mapOf(page);
+    const { rack } = quietPlace();
+    const row = site.inventory.rows.find(({ id }) => id === rack.row_id);
+    const dc = row.name.slice(0, 3).toLowerCase();
+    await page.evaluate(
+      ([name, label]) =>
+        [...document.querySelectorAll("[role=row]")]
+          .find((one) => one.getAttribute("aria-label") === `Row ${name}`)
+          .querySelectorAll("[role=gridcell]")
+          .forEach((one) => one.textContent.startsWith(label) && one.focus()),
+      [row.name, rack.name],
+    );
+    await page.keyboard.press("+");
+    await page.waitForURL(`**/?dc=${dc}`);
+    assert.ok((await page.locator("[role=gridcell]").count()) < site.inventory.racks.length);
+    const focus = () =>
+      page.evaluate(
+        ([name, label]) => {
+          const line = [...document.querySelectorAll("[role=row]")].find(
+            (one) => one.getAttribute("aria-label") === `Row ${name}`,
+          );
+          [...line.querySelectorAll("[role=gridcell]")]
+            .find((one) => one.textContent.startsWith(label))
+            .focus();
+        },
+        [row.name, rack.name],
+      );
+    await focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(`**/?dc=${dc}&row=${row.id}`);
+    assert.equal(
+      await page.locator("[role=gridcell]").count(),
+      site.inventory.racks.filter(({ row_id }) => row_id === row.id).length,
+    );
+    assert.equal(await page.locator(".crumbs [aria-current]").textContent(), row.name);
+    await focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(`**rack=${rack.id}*`);
+    for (const expected of [`**row=${row.id}&sel=*`, `**/?dc=${dc}&sel=*`, "**/?sel=*"]) {
+      await page.keyboard.press("-");
+      await page.waitForURL(expected);
+    }
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => url.search === "");
+  });
+
+  test("a data centre shows its racks with their devices, and the troubled one in its colour", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    const row = site.inventory.rows.find(({ id }) => id === rack.row_id);
+    mock.push(fresh());
+    await visit(`/?row=${row.id}`);
+    await mapOf(page);
+    const before = await pixelsOf(page, HIGH);
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    await until(page, "the head and the device are painted", () => true);
+    assert.ok((await pixelsOf(page, HIGH)) > before + 50);
+    assert.ok((await pixelsOf(page, "#343b44")) > 500, "calm devices are bars");
+  });
+
   test("by keys as quick as they come, without losing one", async () => {
     await visit();
     await mapOf(page);

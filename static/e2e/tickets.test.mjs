@@ -37,7 +37,7 @@ describe("tickets", only, () => {
 
   test("are asked for with the template that fits best; the key comes with the picture, on the event too", async () => {
     const { made } = await rackOfProblems(3);
-    await page.locator(".panel .wide", { hasText: "Ticket" }).click();
+    await page.locator(".panel .do button", { hasText: "Ticket" }).click();
     await dialog().locator("select").waitFor();
     await rendered();
     assert.equal(await dialog().locator("select").inputValue(), "template:power");
@@ -60,7 +60,25 @@ describe("tickets", only, () => {
     await page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
     assert.equal(await page.locator(".panel .ticket.created a", { hasText: "DCOPS-5" }).count(), 2);
-    assert.equal(await page.evaluate(() => document.activeElement?.className), "wide", "the focus is back");
+    assert.match(
+      await page.evaluate(() => document.activeElement?.textContent),
+      /Ticket/,
+      "the focus is back",
+    );
+  });
+
+  test("close their dialog by themselves once they have their key, and not before", async () => {
+    await rackOfProblems(2);
+    await open();
+    await create();
+    await dialog().locator(".creating").waitFor();
+    await page.clock.install();
+    await page.clock.runFor(10_000);
+    assert.equal(await dialog().count(), 1);
+    mock.fate(1, { key: "DCOPS-5" });
+    await dialog().locator("a", { hasText: "DCOPS-5" }).waitFor();
+    await page.clock.runFor(5_000);
+    await dialog().waitFor({ state: "detached" });
   });
 
   test("keep what is typed while pictures come, events go and templates change", async () => {

@@ -43,6 +43,9 @@ const LIST_LIMIT = 100;
 const QUIET_LIMIT = 12;
 /** What one request may be about, by the server's rule. */
 const REQUEST_LIMIT = 1000;
+const LONGEST_HOLD_MS = 300_000;
+/** From this severity on somebody must come at once. */
+const URGENT = 4;
 /** So many notes are shown of the whole site. */
 const NOTE_LIMIT = 50;
 
@@ -88,6 +91,11 @@ export class Picture {
     this.#arrivedAt = arrivedAt;
     this.#rollup = undefined;
     return true;
+  }
+
+  /** Whether a picture has been held for too long: a screen that was forgotten must not stay behind. */
+  heldTooLong(now: number): boolean {
+    return this.#frozen !== undefined && now - this.#frozen.at > LONGEST_HOLD_MS;
   }
 
   /** Holds the picture as it is `now`, or goes on with the newest. */
@@ -216,6 +224,10 @@ export class Picture {
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
+      urgent: [...(this.#rung?.values() ?? [])]
+        .filter(({ severity }) => severity >= URGENT)
+        .map(({ key }) => key)
+        .slice(0, LIST_LIMIT),
       ...(bars ? { bars } : {}),
       ...(frozen ? { frozen: { at: frozen.at, newer: frozen.newer } } : {}),
       newestAt: at((frozen?.newest ?? snapshot).generated_at),

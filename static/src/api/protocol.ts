@@ -142,6 +142,8 @@ export interface Frame {
   readonly waiting: readonly number[];
   /** Unhandled events that are older than a week. */
   readonly old: number;
+  /** Keys of what somebody must act on, high or worse. */
+  readonly urgent: readonly string[];
   /** The devices of the racks of the tab or row that is looked at. */
   readonly bars?: Bars;
   /** The picture is held since then (the server's time in milliseconds); so many newer ones came. */

@@ -77,8 +77,8 @@ function deliver(text: string): void {
     return;
   }
   if (!picture.take(snapshot, arrivedAt)) return;
-  publish();
   const rings = picture.rings(now());
+  publish();
   if (rings.length > 0) scope.postMessage({ type: "rang", rings });
   void fetchMissing();
 }
@@ -175,6 +175,7 @@ setInterval(() => {
   drift = drifted;
   // The monotonic clock stands still while some machines sleep, so it is set anew.
   if (slept || performance.now() - lastMe > ME_EVERY_MS) void askMe();
+  if (picture.heldTooLong(now())) picture.freeze(false, now());
   if (picture.outdated(now())) publish();
   tick();
 }, 1000);

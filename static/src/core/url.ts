@@ -155,6 +155,13 @@ export function writeView(view: View): string {
   return query.length === 0 ? "" : `?${query.join("&")}`;
 }
 
+/** One step out on the map: rack → row → tab → site. */
+export function zoomOut(view: View): View {
+  const { rack } = view;
+  if (rack !== undefined) return { ...without(view, "rack", "event"), selection: { kind: "rack", id: rack } };
+  return without(view, view.row === undefined ? "dc" : "row");
+}
+
 /** One step up: event → selection → rack → row → tab → site → no changes, filter, view. The panel and the list stay. */
 export function up(view: View): View {
   if (view.event !== undefined) return without(view, "event");

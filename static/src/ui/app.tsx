@@ -1,8 +1,10 @@
 /** The page: the strip on top, the map, the list, the panel, and the keys. */
 import { useEffect } from "preact/hooks";
-import { up } from "../core/url.ts";
+import { readView, up, without, zoomOut } from "../core/url.ts";
 import { ActDialog } from "./act.tsx";
+import { useAlarm } from "./alarm.ts";
 import { Help } from "./help.tsx";
+import { Kiosk } from "./kiosk.tsx";
 import { EventList } from "./list.tsx";
 import { MapArea } from "./map.tsx";
 import { NoteDialog } from "./notes.tsx";
@@ -21,6 +23,7 @@ import {
   turn,
   useHeat,
 } from "./state.ts";
+import { mute, SoundDialog } from "./sound.tsx";
 import { TemplatesDialog, useTemplates } from "./templates.tsx";
 import { Ticketing } from "./ticketing.tsx";
 import { type Props, Top } from "./top.tsx";
@@ -70,7 +73,12 @@ const KEYS: Readonly<Record<string, () => void>> = {
     if (current().picked.size > 0) pickNothing();
     else go(up(current().view));
   },
-  "-": () => go(up(current().view)),
+  "-": () => go(zoomOut(current().view)),
+  m: () => mute(current()),
+  k: () => {
+    if (current().view.kiosk) leaveKiosk();
+    else go({ ...without(current().view, "list", "changes", "event", "selection", "rack"), kiosk: true });
+  },
 };
 
 function onKey(event: KeyboardEvent): void {
@@ -85,10 +93,17 @@ function onKey(event: KeyboardEvent): void {
   }
   // Space presses the button that has the focus.
   if (key === " " && target instanceof HTMLElement && target.closest("button, a, input, summary")) return;
-  const press = KEYS[key];
+  const { kiosk } = current().view;
+  // A wall does nothing but be left.
+  const press = kiosk ? { k: leaveKiosk, Escape: leaveKiosk, m: KEYS.m }[key] : KEYS[key];
   if (!press) return;
   press();
   event.preventDefault();
+}
+
+/** As the address was: what the wall showed last is no matter. */
+function leaveKiosk(): void {
+  go(without(readView(location.search), "kiosk", "rotate", "every"));
 }
 
 function Over({ heat, words }: Props) {
@@ -99,6 +114,8 @@ function Over({ heat, words }: Props) {
       return <Ticketing heat={heat} words={words} id={dialog.id} />;
     case "templates":
       return <TemplatesDialog heat={heat} words={words} />;
+    case "sound":
+      return <SoundDialog heat={heat} words={words} />;
     case "help":
       return <Help heat={heat} words={words} />;
     case "note":
@@ -117,12 +134,8 @@ export function App() {
     return () => removeEventListener("keydown", onKey);
   }, []);
 
-  const mapSeverity = heat.me?.settings.map_severity ?? 2;
-  const open = heat.frame?.waiting.slice(mapSeverity).reduce((sum, count) => sum + count, 0) ?? 0;
-  useEffect(() => {
-    document.title = open > 0 ? `(${open}) Heat` : "Heat";
-  }, [open]);
-
+  useAlarm(heat);
+  if (view.kiosk) return <Kiosk heat={heat} words={words} />;
   return (
     <div class={view.bare ? "page bare" : "page"}>
       <Top heat={heat} words={words} />

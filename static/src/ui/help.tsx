@@ -1,5 +1,6 @@
 /** Keys and signs on one page. */
 import { PALETTES, type PaletteName } from "../core/palette.ts";
+import { Choice } from "./choice.tsx";
 import { Modal } from "./modal.tsx";
 import { closeDialog, prefer, THEMES, ZONES } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
@@ -41,59 +42,39 @@ export function Help({ heat, words }: Props) {
           </div>
         ))}
       </dl>
-      <fieldset>
-        <legend>{words.help.paletteLabel}</legend>
-        <div>
-          {(Object.keys(PALETTES) as PaletteName[]).map((name) => (
-            <label key={name}>
-              <input
-                type="radio"
-                name="palette"
-                checked={heat.taste.palette === name}
-                onChange={() => prefer({ palette: name })}
-              />
-              <span class="swatches">
-                {PALETTES[name].map((_, severity) => (
-                  <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
-                ))}
-              </span>
-              {words.help.palettes[name]}
-            </label>
-          ))}
-        </div>
-      </fieldset>
-      <fieldset>
-        <legend>{words.help.themeLabel}</legend>
-        <div>
-          {THEMES.map((theme) => (
-            <label key={theme}>
-              <input
-                type="radio"
-                name="theme"
-                checked={heat.taste.theme === theme}
-                onChange={() => prefer({ theme })}
-              />
-              {words.help.themes[theme]}
-            </label>
-          ))}
-        </div>
-      </fieldset>
-      <fieldset>
-        <legend>{words.help.zoneLabel}</legend>
-        <div>
-          {ZONES.map((zone) => (
-            <label key={zone}>
-              <input
-                type="radio"
-                name="zone"
-                checked={heat.taste.zone === zone}
-                onChange={() => prefer({ zone })}
-              />
-              {words.help.zones[zone]}
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <Choice
+        name="palette"
+        label={words.help.paletteLabel}
+        of={Object.keys(PALETTES) as PaletteName[]}
+        chosen={heat.taste.palette}
+        said={(name) => (
+          <>
+            <span class="swatches">
+              {PALETTES[name].map((_, severity) => (
+                <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
+              ))}
+            </span>
+            {words.help.palettes[name]}
+          </>
+        )}
+        onChoose={(palette) => prefer({ palette })}
+      />
+      <Choice
+        name="theme"
+        label={words.help.themeLabel}
+        of={THEMES}
+        chosen={heat.taste.theme}
+        said={(theme) => words.help.themes[theme]}
+        onChoose={(theme) => prefer({ theme })}
+      />
+      <Choice
+        name="zone"
+        label={words.help.zoneLabel}
+        of={ZONES}
+        chosen={heat.taste.zone}
+        said={(zone) => words.help.zones[zone]}
+        onChoose={(zone) => prefer({ zone })}
+      />
       <form method="dialog">
         <button type="submit">{words.help.close}</button>
       </form>

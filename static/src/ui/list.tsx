@@ -146,7 +146,7 @@ export function EventList({ heat, words }: Props) {
               {COLUMNS.map((column) => (
                 <th
                   key={column}
-                  class={column}
+                  class={`of-${column}`}
                   aria-sort={
                     sort.replace("-", "") !== column
                       ? "none"

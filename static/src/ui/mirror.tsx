@@ -76,7 +76,8 @@ interface Props {
 
 export function Mirror({ label, rows, cursor, selected, onFocus, onOpen }: Props) {
   const grid = useRef<HTMLDivElement>(null);
-  const at = cursor ?? rows[0]?.cells[0]?.index;
+  const inView = rows.some((row) => row.cells.some(({ index }) => index === cursor));
+  const at = inView ? cursor : rows[0]?.cells[0]?.index;
   useEffect(() => {
     // The cursor as it is now: of two quick keys the first one's effect must not call the focus back.
     const now = current().cursor;

@@ -10,6 +10,7 @@ import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
 import { Actions } from "./actions.tsx";
+import { Backlog } from "./backlog.tsx";
 import { Notes } from "./notes.tsx";
 import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
@@ -138,10 +139,11 @@ function Selection({ heat, words }: Props) {
         <Actions
           heat={heat}
           words={words}
-          comment
+          comment={heat.picked.size > 0 || placed}
           ticket={heat.picked.size > 0 || (placed && shown.some(({ event }) => wantsTicket(event)))}
         />
       ) : null}
+      {selection === undefined ? <Backlog heat={heat} words={words} /> : null}
       <Notes heat={heat} words={words} />
       {view.filter ? (
         <p class="filtered">

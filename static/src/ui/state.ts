@@ -10,6 +10,7 @@ import type {
   Frame,
   FromWorker,
   PlaceName,
+  Ring,
   Tick,
   ToWorker,
   Watched,
@@ -19,26 +20,39 @@ import { PALETTES, type PaletteName } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { WORST_FIRST } from "../core/list.ts";
 import { readView, type View, without, writeView } from "../core/url.ts";
-import { type Language, LANGUAGES, load, preferred, type Words } from "./words/index.ts";
+import { LANGUAGES, load, preferred, type Words } from "./words/index.ts";
 
 /** Dark unless somebody asks for light: a screen at night must not shine because of an office's desktop setting. */
 export const THEMES = ["dark", "light"] as const;
-export type Theme = (typeof THEMES)[number];
-
 export const ZONES = ["site", "browser"] as const;
-export type Zone = (typeof ZONES)[number];
+/** From which severity on something is heard. */
+export const SOUNDS = ["off", "2", "3", "4", "5"] as const;
+/** Per cent. */
+export const VOLUMES = ["10", "30", "60", "100"] as const;
+export const YES_NO = ["no", "yes"] as const;
 
-export interface Taste {
-  readonly language: Language;
-  readonly theme: Theme;
-  readonly palette: PaletteName;
+/** What a person likes, and what there is to choose from; the first is the default. */
+const CHOICES = {
+  language: LANGUAGES,
+  theme: THEMES,
+  palette: Object.keys(PALETTES) as PaletteName[],
   /** Whose clock times are told by. */
-  readonly zone: Zone;
-}
+  zone: ZONES,
+  sound: SOUNDS,
+  /** The sound before it was muted. */
+  loud: ["4", ...SOUNDS] as (typeof SOUNDS)[number][],
+  volume: ["30", ...VOLUMES] as (typeof VOLUMES)[number][],
+  /** Heard again every minute until somebody takes care of it. */
+  repeat: YES_NO,
+  /** Notifications of the desktop. */
+  notify: YES_NO,
+} as const;
+
+export type Taste = { readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[Name][number] };
 
 /** What lies over the page. */
 export type Dialog =
-  | { readonly kind: "help" | "templates" | "acknowledge" | "comment" | "copy" }
+  | { readonly kind: "help" | "templates" | "acknowledge" | "comment" | "copy" | "sound" }
   /** To ask for a ticket, or on the ticket of this id. */
   | { readonly kind: "ticket"; readonly id?: number }
   /** A new note on one of these places, or a note to change. */
@@ -58,6 +72,8 @@ export interface State {
   /** The page's own monotonic now, renewed each second. */
   readonly beat: number;
   readonly found?: Answers;
+  /** What began to need somebody with the last picture. */
+  readonly rings?: readonly Ring[];
   readonly dialog?: Dialog | undefined;
   /** What was last heard of the templates and the tracker. */
   readonly templates?: Templates;
@@ -71,13 +87,19 @@ export interface State {
   readonly window: { readonly from: number; readonly count: number };
 }
 
-function stored<T extends string>(name: string, allowed: readonly T[]): T | undefined {
-  try {
-    const value = localStorage.getItem(`heat.${name}`) as T | null;
-    return value !== null && allowed.includes(value) ? value : undefined;
-  } catch {
-    return undefined;
+function readTaste(): Taste {
+  const taste: Record<string, string | undefined> = {};
+  for (const [name, allowed] of Object.entries<readonly string[]>(CHOICES)) {
+    let value: string | null = null;
+    try {
+      value = localStorage.getItem(`heat.${name}`);
+    } catch {
+      // A browser without storage: the defaults.
+    }
+    const usual = name === "language" ? preferred(navigator.languages) : allowed[0];
+    taste[name] = value !== null && allowed.includes(value) ? value : usual;
   }
+  return taste as Taste;
 }
 
 let state: State;
@@ -143,9 +165,14 @@ function watch(): void {
 export function go(view: View): void {
   const address = location.pathname + writeView(view);
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
-  const { rack, dc, row } = state.view;
-  const moved = view.rack !== rack || view.dc !== dc || view.row !== row;
-  change({ view, ...(moved ? { cursor: undefined } : {}) });
+  // Devices are counted anew in each rack.
+  change({ view, ...(view.rack === state.view.rack ? {} : { cursor: undefined }) });
+  watch();
+}
+
+/** Shows another view than the address says: what a wall does by itself is no place to return to. */
+export function show(view: View): void {
+  change({ view, cursor: undefined });
   watch();
 }
 
@@ -277,12 +304,7 @@ export function zoneOf({ me, taste }: State): string | undefined {
 export async function start(): Promise<void> {
   // First, so that its documents are on their way while the page waits for words.
   worker = new Worker(new URL("../api/worker.ts", import.meta.url), { type: "module" });
-  const taste: Taste = {
-    language: stored("language", LANGUAGES) ?? preferred(navigator.languages),
-    theme: stored("theme", THEMES) ?? "dark",
-    palette: stored("palette", Object.keys(PALETTES) as PaletteName[]) ?? "heat",
-    zone: stored("zone", ZONES) ?? "site",
-  };
+  const taste = readTaste();
   dress(taste);
   const words = await load(taste.language);
   state = {
@@ -311,6 +333,9 @@ export async function start(): Promise<void> {
         break;
       case "found":
         change({ found: data });
+        break;
+      case "rang":
+        change({ rings: data.rings });
         break;
       case "picked":
         pick(data.ids);

@@ -6,6 +6,7 @@ import { PALETTES } from "../core/palette.ts";
 import { kept, without } from "../core/url.ts";
 import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
+import { SoundButton } from "./sound.tsx";
 import { Swatch } from "./swatch.tsx";
 import { drop, filterBy, go, openDialog, prefer, serverNow, type State, turn } from "./state.ts";
 import { TemplatesChip } from "./templates.tsx";
@@ -30,6 +31,7 @@ export function Top({ heat, words }: Props) {
         >
           {words.list.title}
         </button>
+        <SoundButton heat={heat} words={words} />
         <button
           type="button"
           class="plain"
@@ -168,7 +170,8 @@ function TrayButton({ heat, words }: Props) {
 
 /** What a chip says about its source, in one word, and how alarming that is. */
 export function sourceState(source: Source, heat: State, words: Words) {
-  const now = serverNow(heat);
+  // A picture that is held is judged by the moment it is of.
+  const now = heat.frame?.frozen?.at ?? serverNow(heat);
   const generated = heat.frame?.generatedAt ?? Number.NaN;
   const fresh = now === undefined ? "unknown" : freshness(source, judgedAt(now, generated));
   const grave = fresh === "stale" || fresh === "unknown";
@@ -185,13 +188,15 @@ export function sourceName(source: Source, words: Words): string {
   return source.name;
 }
 
-function Sources({ heat, words }: Props) {
+/** `onlyBad`: those that cannot be trusted. */
+export function Sources({ heat, words, onlyBad = false }: Props & { readonly onlyBad?: boolean }) {
   const { frame, view } = heat;
   const now = serverNow(heat);
   return (
     <div class="sources" role="group" aria-label={words.top.sources}>
       {frame?.sources.map((source) => {
         const { mood, text } = sourceState(source, heat, words);
+        if (onlyBad && mood === "fresh") return null;
         const chosen = view.selection?.kind === "source" && view.selection.name === source.name;
         return (
           <button
@@ -214,7 +219,7 @@ function Sources({ heat, words }: Props) {
           </button>
         );
       })}
-      <TemplatesChip heat={heat} words={words} />
+      {onlyBad ? null : <TemplatesChip heat={heat} words={words} />}
     </div>
   );
 }
