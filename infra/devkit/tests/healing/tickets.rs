@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::stand::{PATIENCE, Stand, TRIGGER};
 
 /// A comment that may have arrived is looked for a minute later; a few may be unlucky more than once.
-const SETTLED_WITHIN: Duration = Duration::from_mins(15);
+const SETTLED_WITHIN: Duration = Duration::from_mins(20);
 
 /// The updater is killed this often, and a replica every third time.
 const KILL_EVERY: Duration = Duration::from_secs(1);
