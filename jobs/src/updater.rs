@@ -155,6 +155,7 @@ impl Working {
             cache: self.cache.clone(),
             fence: self.fence,
             board: post.clone(),
+            metrics: metrics.sources.clone(),
         };
         running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
         if let Some(repository) = &config.templates {
