@@ -20,8 +20,8 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    acknowledgements, audit, comments, devices, door, event_list, events, live, machine, me, notes, picture,
-    plain, screen, status, templates, tickets,
+    acknowledgements, audit, comments, devices, door, event_list, events, inventory_problems, live, machine,
+    me, notes, picture, plain, racks, screen, status, templates, tickets, views,
 };
 
 /// What a browser may do with an answer, whether or not a proxy in front says it too.
@@ -145,6 +145,17 @@ async fn dispatch(
         Route::RetryTicket { id } => tickets::retry(app, &asked, id).await,
         Route::TellTicketState { id } => tickets::tell_state(app, asked, id).await,
         Route::FindDevices => devices::find(app, &asked).await,
+        Route::Device { id } => devices::show(app, id.unsigned_abs()).await,
+        Route::Rack { id } => racks::show(app, id.unsigned_abs()).await,
+        Route::InventoryProblems => {
+            inventory_problems::list(app, asked.request.uri().query().unwrap_or_default()).await
+        }
+        Route::ListViews => views::list(app, &asked).await,
+        Route::CreateView => views::create(app, asked).await,
+        Route::View { id } => views::show(app, &asked, id).await,
+        Route::ChangeView { id } => views::change(app, asked, id).await,
+        Route::DeleteView { id } => views::delete(app, &asked, id).await,
+        Route::ViewMembers { id } => views::members(app, &asked, id).await,
         Route::Me => me::show(app, asked.caller()?),
         Route::Audit => audit::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::Screen { token } => screen::enter(app, &asked, token).await,

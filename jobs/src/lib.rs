@@ -45,5 +45,6 @@ pub mod templates;
 pub mod tokens;
 pub mod updater;
 pub mod upstream;
+pub mod views;
 pub mod words;
 pub mod write_back;

@@ -2,8 +2,8 @@
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
 //! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
-//! [`ticket`], [`template`], [`packed`], [`pattern`],
-//! [`role`], [`token`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! [`ticket`], [`template`], [`view`], [`packed`], [`pattern`], [`role`], [`token`]) is pure: it does no I/O and imports
+//! neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -35,3 +35,4 @@ pub mod template;
 pub mod ticket;
 pub mod time;
 pub mod token;
+pub mod view;

@@ -6,6 +6,7 @@ mod incidents;
 mod secrets;
 mod stage;
 mod tokens;
+mod views;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

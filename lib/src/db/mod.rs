@@ -12,6 +12,7 @@ pub mod roles;
 mod schema;
 pub mod tickets;
 pub mod tokens;
+pub mod views;
 pub mod write_back;
 
 use std::time::Duration;

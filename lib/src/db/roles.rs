@@ -17,7 +17,7 @@ struct Rights {
     updater: &'static str,
 }
 
-const RIGHTS: [Rights; 12] = [
+const RIGHTS: [Rights; 13] = [
     // Nobody changes or deletes what was entered.
     Rights { table: "audit_log", api: "select, insert", updater: "select, insert" },
     Rights {
@@ -33,6 +33,7 @@ const RIGHTS: [Rights; 12] = [
     Rights { table: "ticket_events", api: "select, insert, update", updater: "select, insert, update" },
     Rights { table: "ticket_posts", api: "select, insert", updater: "select, insert, update, delete" },
     Rights { table: "tracker_pace", api: "", updater: "select, update" },
+    Rights { table: "views", api: "select, insert, update, delete", updater: "select" },
     Rights { table: "updater_fence", api: "", updater: "select, update" },
     Rights { table: "__diesel_schema_migrations", api: "select", updater: "select" },
 ];
