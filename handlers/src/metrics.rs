@@ -119,3 +119,21 @@ impl Metrics {
         self.ended.get_or_create(&Ended { end }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heat_devkit::manual;
+
+    #[test]
+    fn the_operators_manual_names_every_metric_of_the_api_and_no_other() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        // A family is exported from its first value on.
+        metrics.answered("me", 200, Duration::from_millis(1));
+        metrics.socket_ended(SocketEnd::Gone);
+        let mut scrape = String::new();
+        prometheus_client::encoding::text::encode(&mut scrape, &registry).unwrap();
+        assert_eq!(manual::documented("heat-api"), manual::exported(&scrape));
+    }
+}

@@ -163,6 +163,7 @@ impl Working {
             fence: self.fence,
             board: post.clone(),
             told: None,
+            metrics: metrics.sources.clone(),
         };
         running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
         if let Some(repository) = &config.templates {

@@ -135,7 +135,11 @@ impl Stand {
         let mut wire = TcpStream::connect(&addr).await?;
         wire.write_all(format!("{head}\r\nHost: {addr}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
         let mut answer = Vec::new();
-        wire.read_to_end(&mut answer).await?;
+        let end = wire.read_to_end(&mut answer).await;
+        // Of a request that it refuses nginx leaves a part unread, and then the connection ends in a reset.
+        if answer.is_empty() {
+            end?;
+        }
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
@@ -247,6 +251,43 @@ async fn a_body_far_too_large_is_refused_in_the_api_s_own_form() -> anyhow::Resu
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
     assert_eq!(stand.replicas.iter().map(Replica::seen).sum::<usize>(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_nginx_refuses_itself_is_explained_in_the_api_s_own_form() -> anyhow::Result<()> {
+    let stand = Stand::start().await?;
+    let long = "a".repeat(9_000);
+    let large = "a".repeat(40_000);
+    for (status, request) in [
+        (414, format!("GET /api/v1/events?filter={long} HTTP/1.1")),
+        (400, format!("GET /api/v1/me HTTP/1.1\r\nCookie: {large}")),
+        (400, "what is this".to_owned()),
+        (405, "TRACE /api/v1/me HTTP/1.1".to_owned()),
+        (405, "POST / HTTP/1.1".to_owned()),
+    ] {
+        let start: String = request.chars().take(30).collect();
+        let answer = stand.raw(&request).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let head = head.to_lowercase();
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{start}: {head}");
+        assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{start}: {head}");
+        assert!(head.contains("\r\nx-content-type-options: nosniff"), "{start}: {head}");
+        let problem: Value = serde_json::from_str(body)?;
+        assert_eq!(problem["status"], status, "{start}");
+        assert_eq!(problem["request_id"].as_str().map(str::len), Some(32), "{start}");
+    }
+    assert_eq!(stand.replicas.iter().map(Replica::seen).sum::<usize>(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn that_nginx_lives_is_told_to_whoever_asks() -> anyhow::Result<()> {
+    let stand = Stand::start().await?;
+    stand.replicas.iter().for_each(|replica| replica.task.abort());
+    let answer = stand.get("/alive").await?;
+    assert_eq!((answer.status(), header(&answer, "content-type")), (StatusCode::OK, "text/plain"));
+    assert_eq!(answer.text().await?, "ok\n");
     Ok(())
 }
 

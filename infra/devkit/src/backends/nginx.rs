@@ -12,12 +12,13 @@ use anyhow::{Context, bail};
 use super::{Home, on_a_port};
 use crate::process::{Process, Program, START_PATIENCE, Signal, can_enter};
 
-/// What production uses, and the two files that only the local stack has.
-const MAIN: &str = include_str!("../../../nginx/local.conf.template");
+/// What production uses, and the one file that only the local stack has.
+const MAIN: &str = include_str!("../../../nginx/main.conf.template");
 const HEAT: &str = include_str!("../../../nginx/heat.conf.template");
 const DEMO: &str = include_str!("../../../nginx/demo.conf.template");
 const HEADERS: &str = include_str!("../../../nginx/heat/headers.conf");
 const PROXY: &str = include_str!("../../../nginx/heat/proxy.conf");
+const REFUSED: &str = include_str!("../../../nginx/heat/refused.conf");
 const IDENTITY_OFF: &str = include_str!("../../../nginx/heat/identity-off.conf");
 
 /// The user of Debian's package.
@@ -125,6 +126,7 @@ fn configure(home: &Home, port: u16, site: &Site) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&local)?;
     fs::write(home.path.join("heat/headers.conf"), HEADERS)?;
     fs::write(home.path.join("heat/proxy.conf"), PROXY)?;
+    fs::write(home.path.join("heat/refused.conf"), REFUSED)?;
     fs::write(home.path.join("heat/identity.conf"), IDENTITY_OFF)?;
     let demo = local.join("demo.conf");
     match site.demo {
