@@ -38,7 +38,7 @@ export function EventRow({ item, heat, words, here }: RowProps) {
       <button
         type="button"
         class={handled ? "event handled" : "event"}
-        data-event={event.key}
+        data-event={incident ? undefined : event.key}
         onClick={() =>
           incident ? turn({ selection: { kind: "rack", id: incident.rack_id } }) : turn({ event: event.key })
         }
