@@ -35,7 +35,7 @@ afterEach(async () => {
 
 /** Opens the page at an address. */
 export const visit = async (query = "/", options = {}) => {
-  page = await open(browser, query.startsWith("/") ? mock.url + query : query, options);
+  page = await open(browser, mock.url + query, options);
   return page;
 };
 

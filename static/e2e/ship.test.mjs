@@ -17,7 +17,7 @@ describe("the page", only, () => {
   });
 
   test("asks nobody but its own server, and moves nothing when a picture comes", async () => {
-    await visit("about:blank");
+    await visit("/favicon.svg");
     const asked = [];
     page.on("request", (request) => asked.push(request.url()));
     await page.goto(mock.url);
