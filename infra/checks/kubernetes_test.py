@@ -140,6 +140,19 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(api["livenessProbe"]["httpGet"]["path"], "/healthz")
         self.assertEqual(api["readinessProbe"]["httpGet"]["path"], "/readyz")
 
+    def test_the_steps_of_an_upgrade_apply_all_that_a_program_needs_before_it_and_replicas_before_updaters(self):
+        steps = re.search(r"## Upgrade\n(.+?)\n## ", text("infra/OPERATIONS.md"), re.S)[1]
+        parts = re.search(r"for part in (.+); do", steps)[1].split()
+        self.assertEqual(parts, ["migrate", "api", "updater", "static"])
+        self.assertLess(steps.index("-l app.kubernetes.io/component=configuration"), steps.index("for part in"))
+        for objects in self.environments.values():
+            for item in named(objects, "ConfigMap").values():
+                self.assertEqual(item["metadata"]["labels"]["app.kubernetes.io/component"], "configuration")
+            for kind in ("Deployment", "Job", "Service", "PodDisruptionBudget", "Ingress"):
+                for name, item in named(objects, kind).items():
+                    label = item["metadata"]["labels"]["app.kubernetes.io/name"]
+                    self.assertIn(label.removeprefix("heat-"), [*parts, "redis"], f"{kind} {name}")
+
     def test_whoever_selects_pods_finds_them_and_the_ports_are_theirs(self):
         for objects in self.environments.values():
             labels = {name: pod["metadata"]["labels"] for name, pod in pods(objects).items()}
