@@ -122,6 +122,13 @@ class Kubernetes(unittest.TestCase):
                         mounted = {mount["name"] for mount in container["volumeMounts"]}
                         self.assertEqual(mounted, {volume["name"] for volume in spec["volumes"]})
 
+    def test_in_production_no_image_changes_under_a_pod_nor_needs_the_registry_to_start_again(self):
+        for name, pod in pods(self.environments["prod"]).items():
+            for container in pod["spec"]["containers"]:
+                self.assertNotIn(container["image"].rsplit(":")[-1], ("latest", "release"), name)
+                # By default a version that a machine has is not asked for again.
+                self.assertNotIn("imagePullPolicy", container)
+
     def test_what_serves_survives_the_loss_of_a_machine_and_a_roll_out(self):
         prod = self.environments["prod"]
         for name in ("heat-api", "heat-static", "heat-updater"):
