@@ -120,6 +120,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let file = File::read(args.identity.config.as_deref())?;
         let access = access(&args.identity, &file, args.listen)?;
+        let racktables_url = args.site.racktables_web_url.map(racktables_url).transpose()?;
         Ok(Self {
             listen: args.listen,
             metrics_listen: args.telemetry.metrics_listen,
@@ -132,7 +133,8 @@ impl TryFrom<Args> for Config {
             settings: Settings {
                 map_severity: args.site.map_severity,
                 timezone: timezone(args.site.timezone)?,
-                racktables_url: args.site.racktables_web_url.map(racktables_url).transpose()?,
+                racktables_rack_url: racktables_url.as_deref().and_then(rack_url),
+                racktables_url,
                 location_level: args.site.location_level,
             },
         })
@@ -210,6 +212,14 @@ fn timezone(name: String) -> Result<String, ConfigError> {
     Err(ConfigError::invalid("HEAT_TIMEZONE", name, "an IANA name such as UTC or Europe/Moscow"))
 }
 
+const DEVICE_PAGE: &str = "/index.php?page=object&object_id={id}";
+const RACK_PAGE: &str = "/index.php?page=rack&rack_id={id}";
+
+/// Where RackTables' own address is known, so is that of its page of a rack.
+fn rack_url(device_url: &str) -> Option<String> {
+    Some(format!("{}{RACK_PAGE}", device_url.strip_suffix(DEVICE_PAGE)?))
+}
+
 fn racktables_url(text: String) -> Result<String, ConfigError> {
     let is_web =
         Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -221,7 +231,7 @@ fn racktables_url(text: String) -> Result<String, ConfigError> {
         return Ok(text);
     }
     let base = text.trim_end_matches('/').trim_end_matches("/index.php");
-    Ok(format!("{base}/index.php?page=object&object_id={{id}}"))
+    Ok(format!("{base}{DEVICE_PAGE}"))
 }
 
 #[cfg(test)]
@@ -299,5 +309,7 @@ mod tests {
         assert_eq!(racktables_url("https://r.example/index.php".into()).unwrap(), page);
         assert_eq!(racktables_url("https://r.example/d/{id}".into()).unwrap(), "https://r.example/d/{id}");
         assert!(racktables_url("r.example".into()).is_err());
+        assert_eq!(rack_url(page).unwrap(), "https://r.example/index.php?page=rack&rack_id={id}");
+        assert_eq!(rack_url("https://r.example/d/{id}"), None);
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct Settings {
     /// The URL of a device's page, with `{id}` in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) racktables_url: Option<String>,
+    /// The URL of a rack's page, with `{id}` in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) racktables_rack_url: Option<String>,
     /// Depth of the locations that become tabs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location_level: Option<u32>,

@@ -42,6 +42,15 @@ pub(crate) enum Route<'a> {
     RetryTicket { id: i64 },
     TellTicketState { id: i64 },
     FindDevices,
+    Device { id: i64 },
+    Rack { id: i64 },
+    InventoryProblems,
+    ListViews,
+    CreateView,
+    View { id: i64 },
+    ChangeView { id: i64 },
+    DeleteView { id: i64 },
+    ViewMembers { id: i64 },
     Me,
     Healthz,
     Readyz,
@@ -80,6 +89,21 @@ impl<'a> Route<'a> {
             ["api", "v1", "coverage"] => read(Self::Coverage),
             ["api", "v1", "me"] => read(Self::Me),
             ["api", "v1", "devices"] => read(Self::FindDevices),
+            ["api", "v1", "devices", id] => read(Self::Device { id: id_of("device", id)? }),
+            ["api", "v1", "racks", id] => read(Self::Rack { id: id_of("rack", id)? }),
+            ["api", "v1", "inventory", "problems"] => read(Self::InventoryProblems),
+            ["api", "v1", "views"] => match *method {
+                Method::GET => Ok(Self::ListViews),
+                Method::POST => Ok(Self::CreateView),
+                _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
+            },
+            ["api", "v1", "views", id] => match (method, id_of("view", id)?) {
+                (&Method::GET, id) => Ok(Self::View { id }),
+                (&Method::PUT, id) => Ok(Self::ChangeView { id }),
+                (&Method::DELETE, id) => Ok(Self::DeleteView { id }),
+                _ => Err(Problem::MethodNotAllowed("DELETE, GET, HEAD, PUT")),
+            },
+            ["api", "v1", "views", id, "members"] => read(Self::ViewMembers { id: id_of("view", id)? }),
             ["api", "v1", "events"] => read(Self::ListEvents),
             // No key: every key has two colons.
             ["api", "v1", "events", "acknowledge"] => match *method {
@@ -181,6 +205,15 @@ impl<'a> Route<'a> {
             Self::RetryTicket { .. } => writes("retryTicket"),
             Self::TellTicketState { .. } => writes("tellTicketState"),
             Self::FindDevices => reads("findDevices"),
+            Self::Device { .. } => reads("getDevice"),
+            Self::Rack { .. } => reads("getRack"),
+            Self::InventoryProblems => reads("listInventoryProblems"),
+            Self::ListViews => reads("listViews"),
+            Self::CreateView => writes("createView"),
+            Self::View { .. } => reads("getView"),
+            Self::ChangeView { .. } => writes("changeView"),
+            Self::DeleteView { .. } => writes("deleteView"),
+            Self::ViewMembers { .. } => reads("getViewMembers"),
             Self::Me => reads("getMe"),
             Self::Healthz => open("healthz"),
             Self::Readyz => open("readyz"),
@@ -290,6 +323,15 @@ mod tests {
             Route::RetryTicket { id: 1 },
             Route::TellTicketState { id: 1 },
             Route::FindDevices,
+            Route::Device { id: 1 },
+            Route::Rack { id: 1 },
+            Route::InventoryProblems,
+            Route::ListViews,
+            Route::CreateView,
+            Route::View { id: 1 },
+            Route::ChangeView { id: 1 },
+            Route::DeleteView { id: 1 },
+            Route::ViewMembers { id: 1 },
             Route::Me,
             Route::Healthz,
             Route::Readyz,
@@ -305,7 +347,7 @@ mod tests {
 
     #[test]
     fn every_write_needs_an_operator_and_heats_own_page() {
-        for method in ["POST", "PATCH", "DELETE"] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
             for path in [
                 "/api/v1/events/acknowledge",
                 "/api/v1/notes",
@@ -319,6 +361,8 @@ mod tests {
                 "/api/v1/tickets/1/events",
                 "/api/v1/tickets/1/retry",
                 "/api/v1/tickets/1/state",
+                "/api/v1/views",
+                "/api/v1/views/1",
             ] {
                 let Ok(route) = Route::parse(&method.parse().unwrap(), path) else { continue };
                 let rules = route.rules();

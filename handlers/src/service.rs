@@ -18,8 +18,8 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    acknowledgements, comments, devices, event_list, events, live, machine, me, notes, picture, plain,
-    status, templates, tickets,
+    acknowledgements, comments, devices, event_list, events, inventory_problems, live, machine, me, notes,
+    picture, plain, racks, status, templates, tickets, views,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -117,6 +117,17 @@ async fn dispatch(
         Route::RetryTicket { id } => tickets::retry(app, &asked, id).await,
         Route::TellTicketState { id } => tickets::tell_state(app, asked, id).await,
         Route::FindDevices => devices::find(app, &asked).await,
+        Route::Device { id } => devices::show(app, id.unsigned_abs()).await,
+        Route::Rack { id } => racks::show(app, id.unsigned_abs()).await,
+        Route::InventoryProblems => {
+            inventory_problems::list(app, asked.request.uri().query().unwrap_or_default()).await
+        }
+        Route::ListViews => views::list(app, &asked).await,
+        Route::CreateView => views::create(app, asked).await,
+        Route::View { id } => views::show(app, &asked, id).await,
+        Route::ChangeView { id } => views::change(app, asked, id).await,
+        Route::DeleteView { id } => views::delete(app, &asked, id).await,
+        Route::ViewMembers { id } => views::members(app, &asked, id).await,
         Route::Me => me::show(app, asked.caller()?),
         Route::Healthz => Ok(machine::healthz()),
         Route::Readyz => machine::readyz(app).await,

@@ -44,5 +44,6 @@ pub mod schedule;
 pub mod templates;
 pub mod updater;
 pub mod upstream;
+pub mod views;
 pub mod words;
 pub mod write_back;

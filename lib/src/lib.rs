@@ -2,7 +2,7 @@
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
 //! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
-//! [`ticket`], [`template`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! [`ticket`], [`template`], [`view`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -32,3 +32,4 @@ pub mod telemetry;
 pub mod template;
 pub mod ticket;
 pub mod time;
+pub mod view;

@@ -58,12 +58,17 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
       auth: "off",
       version: "0.1.0",
       settings: { map_severity: 2, timezone: "Europe/Moscow" },
+      shift_ends_at: stamp(Date.now() + 5 * 3_600_000),
     },
+    /** Ids of the events that whatever filter means. */
+    filtered: [],
     down: false,
     refuseSockets: false,
     clock: 0,
     requests: [],
-    /** Bodies of the writing requests about tickets and comments, as `[method and path, body]`. */
+    notes: [],
+    nextNote: 1,
+    /** Bodies of the writing requests, as `[method and path, body]`. */
     written: [],
   };
   const sockets = new Set();
@@ -203,6 +208,76 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     return join4(ticket);
   };
 
+  const known = (ids) => state.snapshot.events.filter((event) => ids.includes(event.id));
+  const unknownOf = (ids) => {
+    const unknown = ids.filter((id) => !state.snapshot.events.some((event) => event.id === id));
+    return unknown.length > 0 ? { unknown } : {};
+  };
+  const next = () => push({ ...state.snapshot, revision: state.snapshot.revision + 1 });
+  const endOf = (until) => (until === "end_of_shift" ? state.me.shift_ends_at : until);
+
+  const acknowledgements = (request, response, body) => {
+    if (body.filter !== undefined && body.count !== state.filtered.length) {
+      return problem(response, 409, "the filter means another number of events now", {
+        count: state.filtered.length,
+      });
+    }
+    const ids = body.ids ?? state.filtered;
+    const events = known(ids);
+    if (events.length === 0) return problem(response, 404, "none of these events is active");
+    if (request.method === "DELETE") {
+      for (const event of events) {
+        delete event.acknowledged;
+        if (event.handled === "acknowledged") delete event.handled;
+      }
+      send(response, 200, { withdrawn: events.map(({ id }) => id), ...unknownOf(ids) });
+      return next();
+    }
+    const until = endOf(body.until);
+    const { text, until_worsens } = body;
+    for (const event of events) {
+      event.handled = "acknowledged";
+      event.acknowledged = JSON.parse(
+        JSON.stringify({ by: "operator", at: stamp(Date.now()), text, until, until_worsens, origin: "heat" }),
+      );
+    }
+    const made = events.map(({ id, key, severity }, n) => ({
+      id: n + 1,
+      event_id: id,
+      event_key: key,
+      by: "operator",
+      at: stamp(Date.now()),
+      severity,
+    }));
+    send(response, 201, { acknowledgements: made, ...unknownOf(ids) });
+    return next();
+  };
+
+  const notes = (request, response, path, body) => {
+    const id = Number(path.split("/")[2]);
+    const note = state.notes.find((other) => other.id === id);
+    if (id && !note) return problem(response, 404, "there is no such note");
+    const shown = () => {
+      state.snapshot.notes = state.notes.map((other) => JSON.parse(JSON.stringify(other)));
+      next();
+    };
+    if (request.method === "POST") {
+      const made = { id: state.nextNote++, author: "operator", at: stamp(Date.now()), ...body };
+      made.until = endOf(body.until);
+      state.notes.push(made);
+      send(response, 201, made, { Location: `/api/v1/notes/${made.id}` });
+    } else if (request.method === "PATCH") {
+      Object.assign(note, body, "until" in body ? { until: endOf(body.until) ?? undefined } : {});
+      send(response, 200, note);
+    } else if (request.method === "DELETE") {
+      state.notes.splice(state.notes.indexOf(note), 1);
+      send(response, 204);
+    } else {
+      return send(response, 200, { notes: state.notes });
+    }
+    return shown();
+  };
+
   const api = async (request, response, url) => {
     const path = url.pathname.slice("/api/v1".length);
     if (path === "/snapshot") return document(request, response, state.snapshot, state.snapshot?.revision);
@@ -225,6 +300,31 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     }
     if (path.startsWith("/tickets")) {
       return tickets(request, response, path, body === "" ? undefined : JSON.parse(body));
+    }
+    const json = body === "" ? undefined : JSON.parse(body);
+    if (path === "/events/acknowledge") return acknowledgements(request, response, json);
+    if (path.startsWith("/notes")) return notes(request, response, path, json);
+    if (path === "/events" && request.headers.accept === "text/csv") {
+      state.requests.push(`CSV ${url.search}`);
+      response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
+      return response.end(
+        `id,name\r\n${state.snapshot.events.map(({ id, name }) => `${id},${name}`).join("\r\n")}`,
+      );
+    }
+    if (path === "/comments" && request.method === "POST") {
+      const events = known(json.ids);
+      const made = events.map(({ key }) => ({
+        id: state.nextComment++,
+        event_key: key,
+        author: "operator",
+        at: stamp(Date.now()),
+        text: json.text,
+        own: true,
+      }));
+      state.comments.push(...made);
+      send(response, 201, { comments: made, ...unknownOf(json.ids) });
+      for (const { key } of events) join3(key);
+      return undefined;
     }
     const of = /^\/events\/([^/]+)(\/comments)?$/.exec(path);
     if (of) {

@@ -15,6 +15,8 @@ mod notes;
 mod outages;
 mod pages;
 mod picture;
+mod places;
 mod problems;
 mod stage;
 mod tickets;
+mod views;

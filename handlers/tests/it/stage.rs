@@ -111,9 +111,7 @@ impl Stage {
 
     /// Publishes the example inventory and coverage; returns the inventory's version.
     pub(crate) async fn publish_places(&self) -> String {
-        let mut inventory: Inventory =
-            serde_json::from_str(include_str!("../../../lib/examples/inventory.json")).unwrap();
-        inventory.normalise();
+        let inventory = inventory();
         let coverage: Coverage =
             serde_json::from_str(include_str!("../../../lib/examples/coverage.json")).unwrap();
         let keys = self.cache.keys();
@@ -221,6 +219,14 @@ pub(crate) fn event(number: u32, host: &str) -> ActiveEvent<'static> {
         since: Timestamp::from_unix(1_795_468_000),
         ..ActiveEvent::default()
     }
+}
+
+/// The example inventory.
+pub(crate) fn inventory() -> Inventory {
+    let mut inventory: Inventory =
+        serde_json::from_str(include_str!("../../../lib/examples/inventory.json")).unwrap();
+    inventory.normalise();
+    inventory
 }
 
 /// A key as one path segment.

@@ -4,6 +4,7 @@
 
 mod incidents;
 mod stage;
+mod views;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

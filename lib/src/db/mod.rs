@@ -10,6 +10,7 @@ pub mod openings;
 pub mod outbox;
 mod schema;
 pub mod tickets;
+pub mod views;
 pub mod write_back;
 
 use std::time::Duration;

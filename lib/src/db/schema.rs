@@ -153,3 +153,17 @@ diesel::table! {
 
 diesel::joinable!(ticket_events -> tickets (ticket_id));
 diesel::allow_tables_to_appear_in_same_query!(tickets, ticket_events, ticket_posts);
+
+diesel::table! {
+    views (id) {
+        id -> BigInt,
+        name -> Text,
+        expression -> Text,
+        filter -> Text,
+        owner -> Text,
+        shared -> Bool,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}

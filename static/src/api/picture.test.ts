@@ -149,9 +149,9 @@ test("the open event is found wherever it is, with its link", () => {
 
 describe("for a ticket it gathers", () => {
   const ids = (watched: Watched) =>
-    picture({ ...watched, ticketing: true })
+    picture({ ...watched, acting: "ticket" })
       .detail(EXAMPLE_NOW)
-      .ticketable?.map((event) => event.id);
+      .about?.map((event) => event.id);
 
   test("the open event alone, even if somebody has acknowledged it", () => {
     expect(ids({ event: "zabbix:30118:srv-00002" })).toEqual(["zabbix:81207:srv-00002"]);
@@ -169,7 +169,7 @@ describe("for a ticket it gathers", () => {
 
   test("nothing without a selection, and nothing unasked", () => {
     expect(ids({})).toEqual([]);
-    expect(picture({ event: "zabbix:30117:srv-00001" }).detail(EXAMPLE_NOW).ticketable).toBeUndefined();
+    expect(picture({ event: "zabbix:30117:srv-00001" }).detail(EXAMPLE_NOW).about).toBeUndefined();
   });
 });
 

@@ -289,6 +289,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The device's id.
+                 * @example 513
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One device: where it stands, who watches it, what burns on it */
+        get: operations["getDevice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/racks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rack's id.
+                 * @example 3
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One rack: what stands in it and what burns there */
+        get: operations["getRack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with the inventory, as seen from what burns */
+        get: operations["listInventoryProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's views and the shared ones, oldest first */
+        get: operations["listViews"];
+        put?: never;
+        /**
+         * Make a view of one's own
+         * @description A mistake in `expression` or `filter` is told with `pointer` and `position`, in words that say what was expected.
+         */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One view */
+        get: operations["getView"];
+        /** Change a view of one's own; an admin, anybody's */
+        put: operations["changeView"];
+        post?: never;
+        /** Delete a view of one's own; an admin, anybody's */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /**
+         * The racks and devices for which a view's expression holds
+         * @description Worked out by the updater within a second of a change; 503 until then.
+         */
+        get: operations["getViewMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/templates": {
         parameters: {
             query?: never;
@@ -1198,6 +1333,8 @@ export interface components {
              * @example https://racktables.example.net/index.php?page=object&object_id={id}
              */
             racktables_url?: string;
+            /** @description URL of a rack's page in RackTables, with `{id}` in it. */
+            racktables_rack_url?: string;
             /** @description Depth of the locations that become tabs, 0 = the roots. Absent: the shallowest depth with more than one. */
             location_level?: number;
         };
@@ -1796,6 +1933,164 @@ export interface components {
             /** @description Quiet from now on, or no more. */
             quiet?: boolean;
         };
+        /** @description A place by id and name. */
+        Named: {
+            id: number;
+            /** @description Its name; absent where it has none. */
+            name?: string;
+        };
+        /** @description A rack with what is in and around it. */
+        WholeRack: {
+            /** @description Of the inventory it is from. */
+            inventory_version: string;
+            rack: components["schemas"]["Rack"];
+            /** @description The locations around it, from the top down. */
+            locations?: components["schemas"]["Named"][];
+            row?: components["schemas"]["Named"];
+            /** @description Its page in RackTables. */
+            link?: string;
+            /** @description Those that stand in it or reach into it. */
+            devices?: components["schemas"]["Device"][];
+            incident?: components["schemas"]["Incident"];
+            /** @description What burns in it, by key. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Those on it, its row and its locations. */
+            notes?: components["schemas"]["Note"][];
+        };
+        /** @description A rack in which a device stands. */
+        Standing: {
+            id: number;
+            /** @description Its name. */
+            name: string;
+            /** @description The locations around it, from the top down. */
+            locations?: components["schemas"]["Named"][];
+            row?: components["schemas"]["Named"];
+        };
+        /** @description A device with what is in and around it. */
+        WholeDevice: {
+            /** @description Of the inventory it is from. */
+            inventory_version: string;
+            device: components["schemas"]["Device"];
+            /** @description Its page in RackTables. */
+            link?: string;
+            /** @description Where it stands. Its events are drawn in the first. */
+            racks?: components["schemas"]["Standing"][];
+            container?: components["schemas"]["Device"];
+            /** @description What is in it. */
+            contents?: components["schemas"]["Device"][];
+            /** @description The sources that watch it; absent while none has told. */
+            watched_by?: string[];
+            /** @description Its monitoring is silent. */
+            no_data?: boolean;
+            /** @description What burns on it, by key. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Those on it and on the places around it. */
+            notes?: components["schemas"]["Note"][];
+        };
+        /**
+         * @description A host with events that no device is called after; one that several are; something that cannot be as the inventory says; a device that stands nowhere; a device in a rack that no source watches.
+         * @enum {string}
+         */
+        InventoryProblemKind: "unknown_host" | "ambiguous_host" | "damaged" | "no_rack" | "unwatched";
+        /** @description One thing to mend in the inventory. */
+        InventoryProblem: {
+            kind: components["schemas"]["InventoryProblemKind"];
+            /** @description The host, as its source spells it. */
+            host?: string;
+            /** @description The source that names it. */
+            source?: string;
+            /**
+             * @description What `id` is.
+             * @enum {string}
+             */
+            what?: "location" | "row" | "rack" | "device";
+            /** @description Its id. */
+            id?: number;
+            /** @description Its name. */
+            name?: string;
+            /** @description The rack it stands in. */
+            rack_id?: number;
+            /** @description Events that are not placed for it. */
+            events?: number;
+            /** @description The devices the host may be. */
+            devices?: number[];
+            /** @description What is wrong, and what would mend it. */
+            text: string;
+        };
+        /** @description A page of problems. */
+        InventoryProblemPage: {
+            /** @description Of the inventory they are of. */
+            inventory_version: string;
+            /** @description How many there are of each kind, whatever was asked for. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description The problems. */
+            problems: components["schemas"]["InventoryProblem"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description What a view is to be. */
+        ViewWish: {
+            /** @description What people call it; nobody has two of one name. */
+            name: string;
+            /**
+             * @description RackCode over racks and devices; empty for all of them.
+             * @default
+             */
+            expression: string;
+            /**
+             * @description The filter grammar of `GET /events`; empty for every event.
+             * @default
+             */
+            filter: string;
+            /**
+             * @description Everybody sees it; else its owner alone.
+             * @default false
+             */
+            shared: boolean;
+        };
+        /** @description A named heatmap. */
+        View: {
+            id: number;
+            /** @description What people call it; nobody has two of one name. */
+            name: string;
+            /** @description RackCode over racks and devices; empty for all of them. */
+            expression: string;
+            /** @description The filter grammar of `GET /events`; empty for every event. */
+            filter: string;
+            /** @description Everybody sees it; else its owner alone. */
+            shared: boolean;
+            /** @description Whose it is. */
+            owner: string;
+            /** @description Grows with each change; the ETag. */
+            version: number;
+            updated_at: components["schemas"]["Time"];
+            /** @description The caller may change it. */
+            editable?: boolean;
+        };
+        /** @description A page of views. */
+        ViewPage: {
+            /** @description The views. */
+            views: components["schemas"]["View"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description For whom a view's expression holds. */
+        ViewMembers: {
+            /** @description Version of the view, a dot, and a hash of the members; the ETag. */
+            version: string;
+            /** @description Of an inventory on which they are so. */
+            inventory_version: string;
+            /** @description Racks, by id. */
+            racks: number[];
+            /** @description Devices, by id. */
+            devices: number[];
+            /** @description Tags and predicates of the expression that do not exist. */
+            unknown?: string[];
+            /** @description Why it may hold for fewer than it should. */
+            error?: string;
+        };
     };
     responses: {
         /** @description The request cannot be understood: a broken body, an unknown field, a text of the wrong length, a cursor Heat did not give. */
@@ -1953,6 +2248,44 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It has changed since the caller saw it. */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Failed",
+                 *       "status": 412,
+                 *       "detail": "somebody has changed it since you saw it; read it again and look at what is new",
+                 *       "request_id": "01J9ZK3W7Q"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request does not say which version it is about. */
+        PreconditionRequired: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Required",
+                 *       "status": 428,
+                 *       "detail": "say which version you saw: send its ETag in If-Match, so that nobody's change is lost",
+                 *       "request_id": "01J9ZK3W7Q"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3095,6 +3428,443 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The device's id.
+                 * @example 513
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeDevice"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rack's id.
+                 * @example 3
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rack. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeRack"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listInventoryProblems: {
+        parameters: {
+            query?: {
+                /** @description Only of this kind. */
+                kind?: components["schemas"]["InventoryProblemKind"];
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, by kind, then host or id. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inventory_version": "5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "counts": {
+                     *         "unknown_host": 1
+                     *       },
+                     *       "problems": [
+                     *         {
+                     *           "kind": "unknown_host",
+                     *           "host": "stranger-1",
+                     *           "source": "zabbix",
+                     *           "events": 2,
+                     *           "text": "no device has this name, FQDN or short name; enter it, or mend its name"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InventoryProblemPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "views": [
+                     *         {
+                     *           "id": 4,
+                     *           "name": "Core",
+                     *           "expression": "{core} and not {lab}",
+                     *           "filter": "sev>=average -handled",
+                     *           "owner": "operator",
+                     *           "shared": true,
+                     *           "version": 3,
+                     *           "updated_at": "2026-11-23T20:52:11Z",
+                     *           "editable": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ViewPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Core",
+                 *       "expression": "{core} and not {lab}",
+                 *       "filter": "sev>=average -handled",
+                 *       "shared": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ViewWish"];
+            };
+        };
+        responses: {
+            /** @description The view. */
+            201: {
+                headers: {
+                    /** @description Path of the view. */
+                    Location?: string;
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 1,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The view. */
+            200: {
+                headers: {
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 3,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changeView: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` of the version that is to be changed.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Core",
+                 *       "expression": "{core} and not {lab}",
+                 *       "filter": "sev>=average -handled",
+                 *       "shared": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ViewWish"];
+            };
+        };
+        responses: {
+            /** @description The view as it is now. */
+            200: {
+                headers: {
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 4,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` of the version that is to be changed.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getViewMembers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the copy at hand; 304 when it is still current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The members. */
+            200: {
+                headers: {
+                    /**
+                     * @description Strong validator of this body; send it back in `If-None-Match`.
+                     * @example "1795468075123"
+                     */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": "3.5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "inventory_version": "5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "racks": [
+                     *         4
+                     *       ],
+                     *       "devices": [
+                     *         513,
+                     *         520
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ViewMembers"];
+                };
+            };
+            /** @description The copy named in `If-None-Match` is current. No body. */
+            304: {
+                headers: {
+                    /**
+                     * @description Strong validator of this body; send it back in `If-None-Match`.
+                     * @example "1795468075123"
+                     */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };

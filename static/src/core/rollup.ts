@@ -35,6 +35,8 @@ export const Mark = {
   noted: 512,
   /** Nothing in it passes the filter. */
   filteredOut: 1024,
+  /** Some of its events were picked. */
+  picked: 2048,
 } as const;
 
 /** What all cells show, by rack (or device) index. */
@@ -51,10 +53,25 @@ export interface Cells {
   readonly marks: Uint16Array;
 }
 
-/** Distinct problems of one severity, as the source itself counts them. */
+/** Of one severity. */
 export interface Counter {
+  /** What somebody must act on: an incident once, at its worst, and distinct problems outside incidents. */
   readonly open: number;
+  /** Distinct problems, as the source itself counts them. */
   readonly all: number;
+}
+
+/** The devices of racks as bars, one rack after the other. */
+export interface Bars {
+  /** By rack index: where its bars begin; one more at the end. */
+  readonly from: Uint32Array;
+  /** Lowest and highest unit, from the bottom. */
+  readonly low: Uint8Array;
+  readonly high: Uint8Array;
+  /** Worst unhandled severity, or `NONE`. */
+  readonly fill: Uint8Array;
+  /** Worst handled severity, or `NONE`. */
+  readonly hatch: Uint8Array;
 }
 
 export interface TabSummary {
@@ -71,6 +88,10 @@ export interface Rollup {
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   readonly counters: readonly Counter[];
+  /** As `Counter.open`, of what passes the filter. */
+  readonly waiting: readonly number[];
+  /** Unhandled events older than a week. */
+  readonly old: number;
   readonly tray: Readonly<Record<TrayReason, number>>;
   /** Some source may hide problems: every count is a lower bound. */
   readonly atLeast: boolean;
@@ -84,7 +105,12 @@ export interface RollupSettings {
   readonly mapSeverity: number;
   /** Whether an event passes the filter; absent: there is none. */
   readonly passes?: (event: HeatEvent) => boolean;
+  /** Ids of openings that were picked. */
+  readonly picked?: ReadonlySet<string>;
 }
+
+/** What is older than this was there before anybody began to look. */
+const OLD_MS = 7 * 86_400_000;
 
 export function emptyCells(length: number): Cells {
   return {
@@ -117,6 +143,7 @@ function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, setting
   if (event.comment_count) marks |= Mark.commented;
   if (event.ticket) marks |= Mark.ticketed;
   if (passed) marks &= ~Mark.filteredOut;
+  if (settings.picked?.has(event.id)) marks |= Mark.picked;
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
@@ -224,6 +251,10 @@ export function rollUp(
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
+  const waiting = SEVERITIES.map(() => new Set<string>());
+  /** Worst unhandled severity of each incident, and of what of it passes the filter. */
+  const incidents = new Map<string, { open: number; waits: number }>();
+  let old = 0;
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
 
@@ -231,7 +262,19 @@ export function rollUp(
     const problem = problemOf(event);
     const counter = problems[event.severity];
     counter?.all.add(problem);
-    if (event.handled === undefined) counter?.open.add(problem);
+    if (event.handled === undefined) {
+      const passes = passed?.[i] !== 0;
+      if (settings.now - at(event.since) > OLD_MS) old++;
+      if (event.incident === undefined) {
+        counter?.open.add(problem);
+        if (passes) waiting[event.severity]?.add(problem);
+      } else {
+        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1 };
+        worst.open = Math.max(worst.open, event.severity);
+        if (passes) worst.waits = Math.max(worst.waits, event.severity);
+        incidents.set(event.incident, worst);
+      }
+    }
 
     const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
     if (rack === undefined) {
@@ -252,6 +295,11 @@ export function rollUp(
     cells.count[rack] = (cells.count[rack] ?? 0) + 1;
   });
 
+  for (const [key, { open, waits }] of incidents) {
+    problems[open]?.open.add(key);
+    waiting[waits]?.add(key);
+  }
+
   if (site) {
     const watch = new Watch(watching, snapshot, settings.now);
     racks.forEach((_, i) => {
@@ -259,7 +307,9 @@ export function rollUp(
       cells.marks[i] = (cells.marks[i] ?? 0) | marks;
     });
     for (const note of snapshot.notes ?? []) {
-      const rack = note.place.startsWith("rack:") ? site.rackOf.get(Number(note.place.slice(5))) : undefined;
+      const [kind, id] = note.place.split(":");
+      const on = { rack: site.rackOf, device: site.standsIn }[kind as string];
+      const rack = on?.get(Number(id));
       if (rack !== undefined) cells.marks[rack] = (cells.marks[rack] ?? 0) | Mark.noted;
     }
   }
@@ -271,6 +321,8 @@ export function rollUp(
     cells,
     tabs: tabSummaries(site, cells),
     counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
+    waiting: waiting.map(({ size }) => size),
+    old,
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
     freshUntil: nextOld,
@@ -320,4 +372,48 @@ export function rollUpDevices(
     cells.marks[i] = (cells.marks[i] ?? 0) | watch.marks([device], (cells.total[i] ?? 0) > 0);
   });
   return cells;
+}
+
+/** The devices of some racks as bars. Where they are is the inventory's; what they show, the snapshot's. */
+export function barsOf(
+  site: Site,
+  racks: ReadonlySet<number>,
+  snapshot: Snapshot,
+  settings: RollupSettings,
+): Bars {
+  const from = new Uint32Array(site.plan.racks.length + 1);
+  const [low, high]: [number[], number[]] = [[], []];
+  /** Device id → its bars; what is inside another shows on its container. */
+  const barsOfDevice = new Map<number, number[]>();
+  site.plan.racks.forEach((rack, index) => {
+    from[index] = low.length;
+    if (!racks.has(index)) return;
+    for (const device of site.standing[index] ?? []) {
+      for (const { rack_id, unit, height } of device.mounts ?? []) {
+        if (rack_id !== rack.id || unit === undefined) continue;
+        const mine = barsOfDevice.get(device.id) ?? [];
+        mine.push(low.length);
+        barsOfDevice.set(device.id, mine);
+        low.push(unit);
+        high.push(Math.min(rack.height, unit + Math.max(1, height ?? 1) - 1));
+      }
+    }
+  });
+  from[site.plan.racks.length] = low.length;
+  const fill = new Uint8Array(low.length).fill(NONE);
+  const hatch = new Uint8Array(low.length).fill(NONE);
+  for (const event of snapshot.events ?? []) {
+    if (event.severity < settings.mapSeverity || settings.passes?.(event) === false) continue;
+    let device = event.device_id === undefined ? undefined : site.devices.get(event.device_id);
+    for (let steps = 0; device && !barsOfDevice.has(device.id) && steps < 8; steps++) {
+      device = device.container_id === undefined ? undefined : site.devices.get(device.container_id);
+    }
+    const background = event.handled === "suppressed" || event.handled === "dependent";
+    const layer = event.handled === undefined ? fill : background ? undefined : hatch;
+    for (const bar of (device && layer && barsOfDevice.get(device.id)) ?? []) {
+      const worst = layer?.[bar] ?? NONE;
+      if (layer && (worst === NONE || event.severity > worst)) layer[bar] = event.severity;
+    }
+  }
+  return { from, low: Uint8Array.from(low), high: Uint8Array.from(high), fill, hatch };
 }

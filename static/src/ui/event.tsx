@@ -5,10 +5,12 @@ import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
-import { mayHaveTicket, openTicketOf } from "../core/ticket.ts";
+import { openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
-import { go, mayAct, openTicket, serverNow, turn } from "./state.ts";
+import { Actions } from "./actions.tsx";
+import { drop, go, serverNow, turn, zoneOf } from "./state.ts";
+import { Notes } from "./notes.tsx";
 import { Swatch } from "./swatch.tsx";
 import { Thread } from "./thread.tsx";
 import { TicketChip } from "./ticket.tsx";
@@ -24,7 +26,7 @@ interface RowProps extends Props {
 }
 
 export function EventRow({ item, heat, words, here }: RowProps) {
-  const { event, rack } = item;
+  const { event, rack, incident } = item;
   const palette = PALETTES[heat.taste.palette];
   const now = serverNow(heat);
   const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).slice(-3).join(" / ") : "";
@@ -35,7 +37,9 @@ export function EventRow({ item, heat, words, here }: RowProps) {
         type="button"
         class={handled ? "event handled" : "event"}
         data-event={event.key}
-        onClick={() => turn({ event: event.key })}
+        onClick={() =>
+          incident ? turn({ selection: { kind: "rack", id: incident.rack_id } }) : turn({ event: event.key })
+        }
       >
         <Swatch
           palette={palette}
@@ -44,18 +48,19 @@ export function EventRow({ item, heat, words, here }: RowProps) {
           title={words.severity[event.severity] ?? ""}
         />
         <span class="what">
-          <b>{event.name}</b>
+          <b>{incident?.reason ?? event.name}</b>
           <small>
-            {event.host ?? words.event.noHost}
+            {incident ? words.state.incident : (event.host ?? words.event.noHost)}
             {place ? ` · ${place}` : ""}
           </small>
           <span class="flags">
             <HandledFlag event={event} words={words} />
             {event.comment_count ? <i title={event.comments?.at(-1)?.text}>✎ {event.comment_count}</i> : null}
+            {(event.openings_1h ?? 0) > 1 ? <i>{words.event.flapping(event.openings_1h ?? 0)}</i> : null}
             {event.partial ? <i title={words.event.partial}>…</i> : null}
           </span>
         </span>
-        <time dateTime={event.since}>{since(words, event.since, now)}</time>
+        <time dateTime={event.since}>{since(words, incident?.since ?? event.since, now)}</time>
       </button>
       {event.ticket ? <TicketChip ticket={event.ticket} heat={heat} words={words} /> : null}
     </>
@@ -63,7 +68,7 @@ export function EventRow({ item, heat, words, here }: RowProps) {
 }
 
 /** Glyph and word, never colour alone. */
-function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
+export function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
   // The ticket itself is shown below.
   if (event.handled === undefined || event.handled === "ticketed") return null;
   const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", note: "✉︎" }[event.handled];
@@ -85,10 +90,6 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
   const covering = found && openTicketOf(found.event);
   const answered = heat.detail?.watched.event === eventKey;
   const palette = PALETTES[heat.taste.palette];
-  const back = () => {
-    const { event: _, ...rest } = heat.view;
-    go(rest);
-  };
   return (
     <>
       <header>
@@ -105,7 +106,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
           ) : null}
           <h2>{item?.event.name ?? eventKey}</h2>
         </div>
-        <button type="button" class="plain" aria-label={words.panel.close} onClick={back}>
+        <button type="button" class="plain" aria-label={words.panel.close} onClick={() => drop("event")}>
           ×
         </button>
       </header>
@@ -115,11 +116,8 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
         </p>
       ) : null}
       {item ? <Facts item={item} heat={heat} words={words} /> : null}
-      {found && mayAct(heat) && mayHaveTicket(found.event) ? (
-        <button type="button" class="wide" onClick={() => openTicket("new")}>
-          {words.ticket.ask}
-        </button>
-      ) : null}
+      {found ? <Actions heat={heat} words={words} ticket={found.event.unplaced !== "host_pending"} /> : null}
+      <Notes heat={heat} words={words} />
       <Thread
         heat={heat}
         words={words}
@@ -141,7 +139,7 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
   const { event, rack, link } = item;
   const { plan } = heat;
   const now = serverNow(heat);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
   const when = (time: string) => moment(words, time, zone, now);
   const acknowledged = event.acknowledged;

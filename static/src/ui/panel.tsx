@@ -2,13 +2,17 @@
 import { useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
+import { isBackground } from "../core/list.ts";
 import { TRAY_REASONS } from "../core/model.ts";
 import { pathOf, tabByKey } from "../core/plan.ts";
 import { wantsTicket } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
-import { filterBy, go, mayAct, openTicket, serverNow, type State, turn } from "./state.ts";
+import { Actions } from "./actions.tsx";
+import { Backlog } from "./backlog.tsx";
+import { Notes } from "./notes.tsx";
+import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -56,11 +60,6 @@ function headingOf({ view, plan, detail }: State, words: Words): Heading {
   }
 }
 
-/** Whether lists leave an event out until asked: maintenance and what follows from another problem is noise. */
-function isBackground({ event }: Listed): boolean {
-  return event.handled === "suppressed" || event.handled === "dependent";
-}
-
 function Selection({ heat, words }: Props) {
   const { view, detail, frame, plan, me } = heat;
   const [showAll, setShowAll] = useState(false);
@@ -70,11 +69,11 @@ function Selection({ heat, words }: Props) {
   const current =
     detail && JSON.stringify(subject(detail.watched)) === JSON.stringify(selection) ? detail : undefined;
   const items = current?.list.items ?? [];
-  const background = items.filter(isBackground);
-  const shown = showAll ? items : items.filter((item) => !isBackground(item));
+  const background = items.filter(({ event }) => isBackground(event));
+  const shown = showAll ? items : items.filter(({ event }) => !isBackground(event));
   const total = current?.list.total ?? 0;
   const now = serverNow(heat);
-  const zone = me?.settings.timezone;
+  const zone = zoneOf(heat);
   const placed = selection?.kind === "rack" || selection?.kind === "device";
   const rackOfSelection = selection?.kind === "rack" ? selection.id : undefined;
 
@@ -91,10 +90,7 @@ function Selection({ heat, words }: Props) {
             type="button"
             class="plain"
             aria-label={words.panel.close}
-            onClick={() => {
-              const { selection: _, ...rest } = view;
-              go(rest);
-            }}
+            onClick={() => drop("selection")}
           >
             ×
           </button>
@@ -131,11 +127,24 @@ function Selection({ heat, words }: Props) {
           {words.panel.open}
         </button>
       ) : null}
-      {mayAct(heat) && shown.some(({ event }) => wantsTicket(event)) && placed ? (
-        <button type="button" class="wide" onClick={() => openTicket("new")}>
-          {words.ticket.ask}
-        </button>
+      {heat.picked.size > 0 ? (
+        <div class="picked-bar">
+          <b>{words.list.picked(words.number(heat.picked.size))}</b>
+          <button type="button" class="link" onClick={pickNothing}>
+            {words.list.pickNone}
+          </button>
+        </div>
       ) : null}
+      {heat.picked.size > 0 || selection === undefined || placed ? (
+        <Actions
+          heat={heat}
+          words={words}
+          comment={heat.picked.size > 0 || placed}
+          ticket={heat.picked.size > 0 || (placed && shown.some(({ event }) => wantsTicket(event)))}
+        />
+      ) : null}
+      {selection === undefined ? <Backlog heat={heat} words={words} /> : null}
+      <Notes heat={heat} words={words} />
       {view.filter ? (
         <p class="filtered">
           <code>{view.filter}</code>
@@ -226,7 +235,7 @@ function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
   if (!source) return null;
   const now = serverNow(heat);
   const { mood, text } = sourceState(source, heat, words);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   return (
     <div class="source-facts">
       <dl>
