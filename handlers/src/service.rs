@@ -18,8 +18,8 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    acknowledgements, comments, devices, event_list, events, live, machine, me, notes, picture, plain,
-    status, templates, tickets,
+    acknowledgements, changes, comments, devices, event_list, events, handover, history, live, machine, me,
+    notes, picture, plain, status, templates, tickets,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -102,6 +102,9 @@ async fn dispatch(
         Route::CreateComments => comments::create_many(app, asked).await,
         Route::EditComment { id } => comments::edit(app, asked, id).await,
         Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::EventHistory { key } => history::of_event(app, &asked, &key).await,
+        Route::RackHistory { id } => history::of_rack(app, &asked, id).await,
+        Route::ListChanges => changes::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::ListNotes => notes::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::CreateNote => notes::create(app, asked).await,
         Route::EditNote { id } => notes::edit(app, asked, id).await,
@@ -123,6 +126,7 @@ async fn dispatch(
         Route::OpenApi => Ok(machine::openapi()),
         Route::Status => status::show(app).await,
         Route::Plain => plain::show(app, asked.request.uri().query()).await,
+        Route::Handover => handover::show(app, &asked).await,
     }
 }
 

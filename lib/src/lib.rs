@@ -1,7 +1,7 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
-//! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
+//! [`handled`], [`opening`], [`past`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
 //! [`ticket`], [`template`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod note;
 pub mod opening;
 pub mod packed;
+pub mod past;
 pub mod pattern;
 pub mod placement;
 pub mod rackcode;

@@ -9,6 +9,7 @@
 mod acknowledgements;
 mod comments;
 mod contract;
+mod history;
 mod lists;
 mod live;
 mod notes;

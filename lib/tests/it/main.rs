@@ -4,6 +4,9 @@
 
 mod acknowledgements;
 mod cache;
+mod changes;
 mod db;
+mod history;
 mod notes;
+mod plans;
 mod tickets;

@@ -249,8 +249,8 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
       {event.last_time ? (
         <p class="lead">
           {words.event.lastTime(since(words, event.last_time.cleared_at, now))}
-          {event.last_time.ticket ? `, ${event.last_time.ticket}` : ""}
-          {event.last_time.comment ? `: «${event.last_time.comment}»` : ""}
+          {event.last_time.ticket ? `, ${event.last_time.ticket.key}` : ""}
+          {event.last_time.comment ? `: «${event.last_time.comment.text}»` : ""}
         </p>
       ) : null}
     </>
