@@ -241,7 +241,7 @@ fn report(
         now: span.now.on_the_wall(span.zone),
         before: format!("/handover?since={}", span.before),
         from: words(from),
-        bands: bands(picture, span.now),
+        bands: bands(picture, span.now).into_iter().map(|(class, text)| (class, line(&text))).collect(),
         incidents: incidents(picture, floor, span),
         left_out: fresh().count() - unhandled.len(),
         unhandled,
@@ -266,12 +266,13 @@ fn level(severity: Severity) -> Level {
 }
 
 fn rack(floor: &Floor, id: RackId) -> String {
-    floor.path(id).map_or_else(|| format!("rack {id}"), str::to_owned)
+    floor.path(id).map_or_else(|| format!("rack {id}"), line)
 }
 
-/// On one line, so that nobody's words look like a line of the report.
+/// On one line and without what steers a terminal, so that nobody's words look like a line of the report.
 fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn incidents(picture: &Picture, floor: &Floor, span: Span) -> Vec<IncidentRow> {
@@ -296,7 +297,7 @@ fn event_row(event: &ActiveEvent<'_>, floor: &Floor, span: Span) -> EventRow {
         severity: level(event.severity),
         name: line(&event.name),
         opdata: line(&event.opdata),
-        place: place(floor, event),
+        place: line(&place(floor, event)),
         host: line(&event.host),
         since: event.since.on_the_wall(span.zone),
         age: page::age(span.now.since(event.since)),
@@ -329,7 +330,7 @@ fn ticket_row(covering: &Ticket<'_>, event: &ActiveEvent<'_>, floor: &Floor) -> 
         page: cell.page.filter(|page| is_page(page)).map(str::to_owned),
         standing: line(&format!("{}{error}", cell.standing)),
         name: line(&event.name),
-        place: place(floor, event),
+        place: line(&place(floor, event)),
         more: 0,
     }
 }
@@ -348,7 +349,7 @@ fn ending(events: &[&ActiveEvent<'static>], floor: &Floor, span: Span) -> Vec<En
                 text: line(&given.text),
                 severity: level(event.severity),
                 name: line(&event.name),
-                place: place(floor, event),
+                place: line(&place(floor, event)),
                 more: 0,
             }
         });
@@ -369,7 +370,7 @@ fn note_row(note: &Note<'_>, floor: &Floor, inventory: &Inventory, zone: Tz) -> 
         }
     });
     NoteRow {
-        place: named.unwrap_or_else(|| note.place.to_string()),
+        place: line(&named.unwrap_or_else(|| note.place.to_string())),
         text: line(&note.text),
         author: line(&note.author),
         until: note.until.map(|until| until.on_the_wall(zone)).unwrap_or_default(),

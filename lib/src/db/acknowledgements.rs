@@ -19,7 +19,7 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 /// An acknowledgement as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = acknowledgements, check_for_backend(diesel::pg::Pg))]
 pub struct StoredAcknowledgement {
     /// Its id; they grow with time.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acknowledgements::StoredAcknowledgement;
 use super::comments::StoredComment;
-use super::schema::{acknowledgements, openings};
+use super::schema::openings;
 use super::{Db, DbError, severity_of};
 use crate::comment::TEXT_IN_SNAPSHOT;
 use crate::inventory::RackId;
@@ -354,15 +354,18 @@ async fn acknowledgements_of(
     connection: &mut AsyncPgConnection,
     ids: &[&str],
 ) -> QueryResult<HashMap<String, Vec<StoredAcknowledgement>>> {
-    let limit = OF_AN_OPENING.saturating_mul(i64::try_from(ids.len()).unwrap_or(i64::MAX));
-    let mut given: Vec<StoredAcknowledgement> = acknowledgements::table
-        .filter(acknowledgements::event_id.eq_any(ids))
-        .order(acknowledgements::id.desc())
-        .limit(limit)
-        .select(StoredAcknowledgement::as_select())
-        .load(connection)
-        .await?;
-    given.reverse();
+    let given: Vec<StoredAcknowledgement> = diesel::sql_query(
+        "select a.* from unnest($1) as o(id)
+         cross join lateral (
+             select id, event_id, event_key, author, text, severity, until, until_worsens, created_at, ended_at, ended_by
+             from acknowledgements where event_id = o.id order by id desc limit $2
+         ) as a
+         order by a.id",
+    )
+    .bind::<Array<Text>, _>(ids)
+    .bind::<BigInt, _>(OF_AN_OPENING)
+    .load(connection)
+    .await?;
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for one in given {
         found.entry(one.event_id.clone()).or_default().push(one);

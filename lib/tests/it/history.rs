@@ -127,7 +127,7 @@ async fn a_history_has_each_opening_with_what_people_did_about_it() {
     assert_eq!(given.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), ["", "anew"]);
     assert_eq!((given[0].ended_by.as_deref(), given[1].ended_at), (Some("ann"), None));
     assert_eq!(history[0].tickets[0].key.as_deref(), Some("NOC-7"));
-    assert_eq!(history[0].tickets[0].state, "created");
+    assert_eq!(history[0].tickets[0].state, "pending");
     assert!(history[1].tickets.is_empty() && history[0].acknowledgements.is_empty());
     assert_eq!(ids(&desk.of(Whose::Rack(1), 30).await), ["other", "e2", "e1"]);
     assert_eq!(desk.of(Whose::Rack(2), 30).await, vec![]);

@@ -20,6 +20,8 @@ struct Explained {
     postgres: Postgres,
     db: Db,
     told: usize,
+    /// What did not go by an index.
+    slow: Vec<String>,
 }
 
 impl Explained {
@@ -43,7 +45,7 @@ impl Explained {
             connection.batch_execute(&sql).await.unwrap();
         }
         drop(connection);
-        Self { postgres, db: Db::new(&url, 4).unwrap(), told: 0 }
+        Self { postgres, db: Db::new(&url, 4).unwrap(), told: 0, slow: Vec::new() }
     }
 
     /// The plans since the last call.
@@ -54,14 +56,15 @@ impl Explained {
         new
     }
 
-    /// Fails if what was asked since the last call reads a table of history from its beginning to its end, or asked nothing.
+    /// Notes it if what was asked since the last call reads a table of history from its beginning to its end, or asked
+    /// nothing.
     fn expect_indexes<T>(&mut self, what: &str, answer: Result<T, DbError>) -> T {
         let answer = answer.unwrap();
         let plans = self.plans();
-        assert!(plans.contains("Index"), "{what}: {plans}");
-        for table in ["openings", "comments", "changes", "acknowledgements", "ticket_events"] {
-            let whole = format!("Seq Scan on {table}");
-            assert!(!plans.contains(&whole), "{what} reads {table} whole: {plans}");
+        let tables = ["openings", "comments", "changes", "acknowledgements", "ticket_events"];
+        let reads_whole = tables.iter().any(|table| plans.contains(&format!("Seq Scan on {table}")));
+        if reads_whole || !plans.contains("Index") {
+            self.slow.push(format!("{what}: {plans}"));
         }
         answer
     }
@@ -98,18 +101,19 @@ async fn whatever_is_asked_of_history_is_found_by_an_index() {
     assert!(!explained.expect_indexes("what came and went", counts).is_empty());
 
     let fence = Fence::from_number(1);
-    let opened: Vec<_> = open.iter().take(50).map(|open| again(&open.event_key, now)).collect();
+    let opened: Vec<_> = open.iter().take(50).map(|open| again(&open.id, &open.event_key, now)).collect();
     let closed: Vec<_> = open.iter().take(50).map(|open| open.id.as_str()).collect();
     explained.expect_indexes("the openings job", db.record_openings(fence, &opened, &closed, now).await);
     let forgotten = db.forget_openings(fence, ago(19)).await;
     assert!(explained.expect_indexes("forgetting openings", forgotten) > 0);
     let forgotten = db.forget_changes(fence, ago(19)).await;
     assert!(explained.expect_indexes("forgetting changes", forgotten) > 0);
+    assert!(explained.slow.is_empty(), "{}", explained.slow.join("\n\n"));
 }
 
-fn again(key: &str, since: Timestamp) -> Opening {
+fn again(id: &str, key: &str, since: Timestamp) -> Opening {
     Opening {
-        id: format!("again:{key}"),
+        id: format!("again:{id}"),
         key: key.into(),
         source: "zabbix".into(),
         host: "srv".into(),
