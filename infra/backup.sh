@@ -28,7 +28,7 @@ umask 077
 part=$file.part
 trap 'rm -f "$part"' EXIT
 "$(tool pg_dump)" --format=custom --no-owner --no-privileges --file="$part"
-"$(tool pg_restore)" --list "$part" | grep -q 'TABLE DATA public comments' ||
+"$(tool pg_restore)" --list "$part" | grep 'TABLE DATA public comments' >/dev/null ||
     die "the dump holds no comments: is $PGDATABASE Heat's database?"
 sync "$part"
 mv -n "$part" "$file"

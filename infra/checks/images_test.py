@@ -2,10 +2,12 @@
 
 import fnmatch
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path, PurePosixPath
 
@@ -141,6 +143,13 @@ class Images(unittest.TestCase):
                             f"{target} is included, and the Dockerfile does not copy it",
                         )
 
+    def test_every_crate_of_the_workspace_is_copied_but_the_devkit_where_it_has_no_place(self):
+        members = set(tomllib.loads(text("Cargo.toml"))["workspace"]["members"])
+        for image in ("api", "updater", "demo"):
+            had = {source for of, sources, _ in copies(stages(image)[0]) if not of for source in sources}
+            self.assertLessEqual({f"{member}/Cargo.toml" for member in members} | {"migrations"}, had, image)
+            self.assertEqual(members - had, set() if image == "demo" else {"infra/devkit"}, image)
+
     def test_the_layer_of_dependencies_is_built_from_manifests_alone(self):
         """The first COPYs in a folder of their own: cargo finds a whole workspace in it, and leaves room for the sources."""
         stage = stages("api")[0]
@@ -163,13 +172,13 @@ class Images(unittest.TestCase):
             cargo.chmod(0o755)
             done = subprocess.run(
                 ["infra/docker/build-dependencies", *stage[first][1].split()[1:]],
-                cwd=heat, env={**__import__("os").environ, "CARGO": str(cargo)}, capture_output=True, text=True,
+                cwd=heat, env=os.environ | {"CARGO": str(cargo)}, capture_output=True, text=True,
             )
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(seen.read_text(), "build --release --locked -p heat-handlers -p heat-jobs\n")
             workspace = json.loads(done.stdout)
             targets = {target["name"] for package in workspace["packages"] for target in package["targets"]}
-            self.assertLessEqual({"heat", "heat-api", "heat-updater", "heat-templates", "heat-dev", "rackcode"}, targets)
+            self.assertLessEqual({"heat", "heat-api", "heat-updater", "heat-templates", "heat-dev"}, targets)
             left = {path.relative_to(heat).as_posix() for path in heat.rglob("*") if path.is_file()}
             self.assertEqual({path for path in left if path.endswith(".rs")}, {"infra/devkit/src/lib.rs", "infra/devkit/src/main.rs"})
             self.assertEqual([path.name for path in (heat / "target/release/.fingerprint").iterdir()], ["tokio-1"])

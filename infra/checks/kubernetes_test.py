@@ -122,6 +122,13 @@ class Kubernetes(unittest.TestCase):
                         mounted = {mount["name"] for mount in container["volumeMounts"]}
                         self.assertEqual(mounted, {volume["name"] for volume in spec["volumes"]})
 
+    def test_in_production_no_image_changes_under_a_pod_nor_needs_the_registry_to_start_again(self):
+        for name, pod in pods(self.environments["prod"]).items():
+            for container in pod["spec"]["containers"]:
+                self.assertNotIn(container["image"].rsplit(":")[-1], ("latest", "release"), name)
+                # By default a version that a machine has is not asked for again.
+                self.assertNotIn("imagePullPolicy", container)
+
     def test_what_serves_survives_the_loss_of_a_machine_and_a_roll_out(self):
         prod = self.environments["prod"]
         for name in ("heat-api", "heat-static", "heat-updater"):
@@ -139,6 +146,19 @@ class Kubernetes(unittest.TestCase):
         # A dead store must neither restart replicas nor empty the load balancer of those that have a picture.
         self.assertEqual(api["livenessProbe"]["httpGet"]["path"], "/healthz")
         self.assertEqual(api["readinessProbe"]["httpGet"]["path"], "/readyz")
+
+    def test_the_steps_of_an_upgrade_apply_all_that_a_program_needs_before_it_and_replicas_before_updaters(self):
+        steps = re.search(r"## Upgrade\n(.+?)\n## ", text("infra/OPERATIONS.md"), re.S)[1]
+        parts = re.search(r"for part in (.+); do", steps)[1].split()
+        self.assertEqual(parts, ["migrate", "api", "updater", "static"])
+        self.assertLess(steps.index("-l app.kubernetes.io/component=configuration"), steps.index("for part in"))
+        for objects in self.environments.values():
+            for item in named(objects, "ConfigMap").values():
+                self.assertEqual(item["metadata"]["labels"]["app.kubernetes.io/component"], "configuration")
+            for kind in ("Deployment", "Job", "Service", "PodDisruptionBudget", "Ingress"):
+                for name, item in named(objects, kind).items():
+                    label = item["metadata"]["labels"]["app.kubernetes.io/name"]
+                    self.assertIn(label.removeprefix("heat-"), [*parts, "redis"], f"{kind} {name}")
 
     def test_whoever_selects_pods_finds_them_and_the_ports_are_theirs(self):
         for objects in self.environments.values():

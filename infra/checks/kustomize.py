@@ -16,13 +16,15 @@ def build(folder: Path) -> list[dict]:
         path = folder / name
         objects += build(path) if path.is_dir() else [o for o in yaml.safe_load_all(path.read_text()) if o]
     renamed = {}
+    labels = kustomization.pop("generatorOptions", {}).get("labels", {})
     for generator in kustomization.pop("configMapGenerator", []):
         data = _data(folder, generator)
         name = generator.pop("name")
         assert not generator, f"unknown in configMapGenerator: {generator}"
         digest = hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()[:10]
         renamed[name] = f"{name}-{digest}"
-        objects.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": renamed[name]}, "data": data})
+        metadata = {"name": renamed[name], "labels": labels}
+        objects.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     for patch in kustomization.pop("patches", []):
         target = patch["target"]
         meant = [o for o in objects if (o["kind"], o["metadata"]["name"]) == (target["kind"], target["name"])]

@@ -108,6 +108,15 @@ class Page(unittest.TestCase):
         self.assertEqual((status, json.loads(body)["x-forwarded-user"]), (200, "ann"))
         self.assertTrue(self.is_healthy())
 
+    def test_where_a_request_comes_from_is_believed_of_a_proxy_that_is_named(self):
+        for proxies, expected in (("", "127.0.0.1"), ("192.0.2.0/24 127.0.0.1", "203.0.113.9")):
+            with self.subTest(proxies):
+                self.port = free_port()
+                self.env |= {"HEAT_NGINX_LISTEN": f"127.0.0.1:{self.port}", "HEAT_NGINX_PROXIES": proxies}
+                self.serve("everybody")
+                seen = json.loads(self.get("/api/v1/me", X_Forwarded_For="198.51.100.1, 203.0.113.9, 192.0.2.7")[1])
+                self.assertEqual(seen["x-forwarded-for"], expected)
+
     def test_locations_of_the_site_s_own_are_included_and_nothing_is_written_beside_the_data(self):
         (self.config / "local").mkdir()
         (self.config / "local/more.conf").write_text("location = /motd { return 200 'hello'; }\n")
