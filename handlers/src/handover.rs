@@ -178,9 +178,9 @@ pub(crate) async fn show(app: &App, asked: &Asked) -> Result<Reply, Problem> {
         }
         Ok(page::html(Page { report: &report }.render_once()?))
     };
-    let made: Result<Reply, sailfish::RenderError> =
+    let rendered: Result<Reply, sailfish::RenderError> =
         tokio::task::spawn_blocking(make).await.map_err(anyhow::Error::from)?;
-    let mut reply = made.map_err(anyhow::Error::from)?;
+    let mut reply = rendered.map_err(anyhow::Error::from)?;
     reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     Ok(reply)
 }

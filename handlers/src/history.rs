@@ -219,7 +219,7 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| Problem::Invalid(format!("since = {text}: {expected}")))
 }
 
-fn number<T: std::str::FromStr + PartialOrd + From<u8> + std::fmt::Display>(
+fn number<T: Copy + std::str::FromStr + PartialOrd + From<u8> + std::fmt::Display>(
     name: &str,
     text: &str,
     most: T,

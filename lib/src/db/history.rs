@@ -212,13 +212,13 @@ impl Db {
         let mut acknowledged = acknowledgements_of(&mut connection, &ids).await?;
         let mut said = said_at(&mut connection, &found).await?;
         let mut tickets = tickets_of(&mut connection, &ids).await?;
-        let whole = |opening: StoredOpening| PastOpening {
+        let with_all = |opening: StoredOpening| PastOpening {
             acknowledgements: acknowledged.remove(&opening.id).unwrap_or_default(),
             comments: said.remove(&opening.id).unwrap_or_default(),
             tickets: tickets.remove(&opening.id).unwrap_or_default(),
             opening,
         };
-        Ok(found.into_iter().map(whole).collect())
+        Ok(found.into_iter().map(with_all).collect())
     }
 
     /// How the last openings of these keys ended, and which began and ended within the hour.

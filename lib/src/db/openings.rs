@@ -90,7 +90,7 @@ impl Entered {
 }
 
 #[derive(QueryableByName)]
-struct Closed {
+struct Over {
     #[diesel(sql_type = Text)]
     id: String,
     #[diesel(sql_type = Text)]
@@ -101,7 +101,7 @@ struct Closed {
     closed_at: DateTime<Utc>,
 }
 
-impl Closed {
+impl Over {
     fn change(self) -> NewChange {
         NewChange {
             kind: Kind::Cleared,
@@ -154,7 +154,7 @@ impl Db {
                     began.extend(entered.into_iter().map(|entered| entered.change(now)));
                 }
                 for batch in closed.chunks(BATCH) {
-                    let closed: Vec<Closed> = diesel::sql_query(
+                    let closed: Vec<Over> = diesel::sql_query(
                         "update openings set closed_at = greatest(opened_at, $2)
                          where id = any($1) and closed_at is null
                          returning id, event_key, severity_peak, closed_at",
@@ -163,7 +163,7 @@ impl Db {
                     .bind::<Timestamptz, _>(DateTime::<Utc>::from(now))
                     .load(connection)
                     .await?;
-                    over.extend(closed.into_iter().map(Closed::change));
+                    over.extend(closed.into_iter().map(Over::change));
                 }
                 // After what closed, for the opening before may have closed in this very sweep.
                 for batch in opened.chunks(BATCH) {

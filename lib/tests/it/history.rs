@@ -94,7 +94,7 @@ async fn a_history_has_each_opening_with_what_people_did_about_it() {
     desk.comment(KEY, Some("e2"), "at the second", 40).await;
     desk.comment(KEY, None, "since", 30).await;
     let of = Of { event_id: "e1".into(), event_key: KEY.into(), since: ago(90), severity: Severity::High };
-    desk.db.acknowledge(&ann(), &[of.clone()], &Terms::default()).await.unwrap();
+    desk.db.acknowledge(&ann(), std::slice::from_ref(&of), &Terms::default()).await.unwrap();
     desk.db.acknowledge(&ann(), &[of], &Terms { text: "anew".into(), ..Terms::default() }).await.unwrap();
     let member = |id: &str| NewMember {
         event_id: id.into(),
