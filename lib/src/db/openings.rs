@@ -197,6 +197,13 @@ impl Db {
     }
 }
 
+/// The openings of the key `k.key` that a snapshot of now may need: those that burn, and those that an opening of now may
+/// inherit from. In two parts, for each of which there is an index.
+pub(super) const OF_NOW: &str = "
+    (select id, closed_at from openings where event_key = k.key and closed_at is null)
+    union all
+    (select id, closed_at from openings where event_key = k.key and closed_at > now() - interval '1 hour')";
+
 /// Runs `statement`, which finds in `followers (id, key, since, before)` the openings that have just begun, given as id, key
 /// and beginning, beside each opening of the same key that cleared shortly before: what it inherits from.
 pub(super) async fn for_followers(
