@@ -23,12 +23,6 @@ create index openings_open_by_rack on openings (rack_id) where closed_at is null
 
 -- What was said at an opening, and between two of them.
 create index comments_by_event on comments (event_id) where event_id is not null and deleted_at is null;
-create index comments_by_key_at on comments (event_key, created_at) where deleted_at is null;
+create index comments_between on comments (event_key, created_at) where event_id is null and deleted_at is null;
 
 create index ticket_events_by_event on ticket_events (event_id);
-
--- What was done of late about a key. A key that flaps for a year has thousands.
-create index ticket_events_by_key_at on ticket_events (event_key, added_at);
-drop index ticket_events_by_key;
-create index acknowledgements_by_key_at on acknowledgements (event_key, created_at);
-drop index acknowledgements_by_key;
