@@ -185,8 +185,8 @@ impl Db {
             .transaction(async |connection| {
                 fence::pass(connection, ours).await?;
                 Ok(diesel::sql_query(
-                    "delete from openings where id in
-                     (select id from openings where closed_at < $1 order by closed_at limit $2)",
+                    "delete from openings where id = any(array(
+                         select id from openings where closed_at < $1 order by closed_at limit $2))",
                 )
                 .bind::<Timestamptz, _>(DateTime::<Utc>::from(until))
                 .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(i64::MAX))
