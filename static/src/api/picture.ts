@@ -287,9 +287,10 @@ export class Picture {
     const { dc, row } = this.#watched;
     const plan = this.#site?.plan;
     const tab = plan && tabByKey(plan, dc);
-    if (!plan || (row === undefined && tab === undefined)) return undefined;
-    const rows =
-      row === undefined ? (plan.tabs[tab ?? -1]?.rows ?? []) : [plan.rows.findIndex(({ id }) => id === row)];
+    const index = plan?.rows.findIndex(({ id }) => id === row) ?? -1;
+    // What an address names and the site does not have limits nothing, here as on the map.
+    const rows = index < 0 ? plan?.tabs[tab ?? -1]?.rows : [index];
+    if (!plan || !rows) return undefined;
     return new Set(rows.flatMap((index) => plan.rows[index]?.slots ?? []).filter((rack) => rack >= 0));
   }
 

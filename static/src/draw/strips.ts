@@ -194,7 +194,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.lineTo(x + tick * 0.82, y + tick * 0.26);
     pen.stroke();
   }
-  if (size >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
+  if (Math.min(w, whole) >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
   pen.globalAlpha = 1;
 }
 

@@ -4,6 +4,7 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tabByKey } from "../core/plan.ts";
+import { isMuffled } from "./alarm.ts";
 import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
@@ -117,6 +118,7 @@ export function Kiosk({ heat, words }: Props) {
           {hold?.name}
         </span>
         <Band heat={heat} words={words} />
+        {isMuffled(heat) ? <span class="why">{words.sound.muffled}</span> : null}
         <Sources heat={heat} words={words} onlyBad />
         <time>{clock}</time>
       </header>
