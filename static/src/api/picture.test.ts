@@ -328,3 +328,22 @@ test("places around what is looked at are offered for notes, the nearest first",
   expect(places({ selection: { kind: "rack", id: 3 } }).slice(0, 2)).toEqual(["rack", "row"]);
   expect(places({ event: "zabbix:30117:srv-00001" }).slice(0, 3)).toEqual(["device", "rack", "row"]);
 });
+
+test("notes are those of the places around what is looked at; of the whole site all", () => {
+  const notes = [3, 30].map((id) => ({
+    id,
+    place: `rack:${id}`,
+    author: "a",
+    at: EXAMPLE.snapshot.generated_at,
+    text: "x",
+  }));
+  const shown = (watched: Watched) => {
+    const made = picture(watched);
+    made.take({ ...later(EXAMPLE.snapshot.events ?? []), notes }, 0);
+    return made.detail(EXAMPLE_NOW).notes.map(({ id }) => id);
+  };
+  expect(shown({})).toEqual([3, 30]);
+  expect(shown({ selection: { kind: "rack", id: 3 } })).toEqual([3]);
+  expect(shown({ event: "zabbix:30117:srv-00001" })).toEqual([3]);
+  expect(shown({ selection: { kind: "tray" } })).toEqual([]);
+});

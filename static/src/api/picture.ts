@@ -418,8 +418,8 @@ export class Picture {
   /** The notes on some places; of the whole site all. */
   #notes(places: readonly PlaceName[]) {
     const notes = this.#snapshot?.notes ?? [];
-    const { dc, row } = this.#watched;
-    const whole = subject(this.#watched) === undefined && dc === undefined && row === undefined;
+    const { dc, row, event } = this.#watched;
+    const whole = [subject(this.#watched), dc, row, event].every((part) => part === undefined);
     const here = new Map(places.map(({ place, name }) => [place, name]));
     return notes
       .filter((note) => whole || here.has(note.place))
