@@ -47,6 +47,8 @@ const REQUEST_LIMIT = 1000;
 const LONGEST_HOLD_MS = 300_000;
 /** From this severity on somebody must come at once. */
 const URGENT = 4;
+/** What a wall may be held by; more than that and it does not matter by which. */
+const URGENT_LIMIT = 1000;
 /** So many notes are shown of the whole site. */
 const NOTE_LIMIT = 50;
 
@@ -73,7 +75,7 @@ export class Picture {
   /** The picture is held: since then, with the newest that came meanwhile and how many came. */
   #frozen: { at: number; newest?: Snapshot; newer: number } | undefined;
   /** What somebody had to act on in the picture before, by key. */
-  #rung: Map<string, Ring> | undefined;
+  #rung: ReadonlyMap<string, number> | undefined;
   /** The sorted list, and what it was made of. */
   #listed: { of: readonly unknown[]; rows: Row[]; hidden: number } | undefined;
 
@@ -259,10 +261,10 @@ export class Picture {
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
-      urgent: [...(this.#rung?.values() ?? [])]
-        .filter(({ severity }) => severity >= URGENT)
-        .map(({ key }) => key)
-        .slice(0, LIST_LIMIT),
+      urgent: [...(this.#rung ?? [])]
+        .filter(([, severity]) => severity >= URGENT)
+        .map(([key]) => key)
+        .slice(0, URGENT_LIMIT),
       ...(bars ? { bars } : {}),
       ...(frozen ? { frozen: { at: frozen.at, newer: frozen.newer } } : {}),
       newestAt: at((frozen?.newest ?? snapshot).generated_at),
@@ -490,18 +492,22 @@ export class Picture {
     if (!rollup) return [];
     const { where, passed } = rollup;
     const plan = this.#site?.plan;
-    const ringing = new Map<string, Ring>();
-    const again = new Set<string>();
+    const before = this.#rung;
+    /** By what rings: the worst of it. Pictures have tens of thousands of events, so only what is new is looked into. */
+    const ringing = new Map<string, number>();
+    const rings = new Map<string, Ring>();
     this.#snapshot?.events?.forEach((event, i) => {
       // Its name may be another one in a moment.
       if (event.handled !== undefined || passed?.[i] === 0 || event.unplaced === "host_pending") return;
       const key = event.incident ?? event.id;
-      if ((ringing.get(key)?.severity ?? -1) >= event.severity) return;
+      if ((ringing.get(key) ?? -1) >= event.severity) return;
+      ringing.set(key, event.severity);
+      if (!before || before.has(key)) return;
       // One that only came back rang when it came first.
-      if (event.incident === undefined && freshUntil(event) === Number.NEGATIVE_INFINITY) again.add(key);
+      if (event.incident === undefined && freshUntil(event) === Number.NEGATIVE_INFINITY) return;
       const tab = plan?.tabs[plan.rows[plan.racks[where[i] ?? -1]?.row ?? -1]?.tab ?? -1]?.key;
       const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
-      ringing.set(key, {
+      rings.set(key, {
         key,
         name: incident?.reason ?? event.name,
         host: incident && plan ? pathOf(plan, where[i] ?? -1).join(" / ") : (event.host ?? ""),
@@ -509,10 +515,8 @@ export class Picture {
         ...(tab === undefined ? {} : { tab }),
       });
     });
-    const before = this.#rung;
     this.#rung = ringing;
-    if (!before) return [];
-    return [...ringing.values()].filter(({ key }) => !before.has(key) && !again.has(key));
+    return [...rings.values()];
   }
 
   /** What the text of the search box may mean: racks and devices of that name, and how many events pass it. */
