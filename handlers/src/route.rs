@@ -27,6 +27,9 @@ pub(crate) enum Route<'a> {
     CreateComments,
     EditComment { id: i64 },
     DeleteComment { id: i64 },
+    EventHistory { key: Cow<'a, str> },
+    RackHistory { id: i64 },
+    ListChanges,
     ListNotes,
     CreateNote,
     EditNote { id: i64 },
@@ -52,11 +55,14 @@ pub(crate) enum Route<'a> {
     DeleteView { id: i64 },
     ViewMembers { id: i64 },
     Me,
+    Audit,
+    Screen { token: &'a str },
     Healthz,
     Readyz,
     OpenApi,
     Status,
     Plain,
+    Handover,
 }
 
 /// What a route needs.
@@ -68,6 +74,8 @@ pub(crate) struct Rules {
     pub(crate) role: Option<Role>,
     /// The browser must have been sent by Heat's own page.
     pub(crate) own_origin: bool,
+    /// How much of it one caller may do is limited.
+    pub(crate) paced: bool,
 }
 
 const GET: &str = "GET, HEAD";
@@ -88,6 +96,8 @@ impl<'a> Route<'a> {
             ["api", "v1", "inventory"] => read(Self::Inventory),
             ["api", "v1", "coverage"] => read(Self::Coverage),
             ["api", "v1", "me"] => read(Self::Me),
+            ["api", "v1", "audit"] => read(Self::Audit),
+            ["screen", token] => read(Self::Screen { token }),
             ["api", "v1", "devices"] => read(Self::FindDevices),
             ["api", "v1", "devices", id] => read(Self::Device { id: id_of("device", id)? }),
             ["api", "v1", "racks", id] => read(Self::Rack { id: id_of("rack", id)? }),
@@ -117,6 +127,9 @@ impl<'a> Route<'a> {
                 (&Method::POST, key) => Ok(Self::CreateComment { key }),
                 _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
             },
+            ["api", "v1", "events", key, "history"] => read(Self::EventHistory { key: event_key(key)? }),
+            ["api", "v1", "racks", id, "history"] => read(Self::RackHistory { id: id_of("rack", id)? }),
+            ["api", "v1", "changes"] => read(Self::ListChanges),
             ["api", "v1", "comments"] => match *method {
                 Method::POST => Ok(Self::CreateComments),
                 _ => Err(Problem::MethodNotAllowed("POST")),
@@ -169,6 +182,7 @@ impl<'a> Route<'a> {
             ["openapi.json"] => read(Self::OpenApi),
             ["status"] => read(Self::Status),
             ["plain"] => read(Self::Plain),
+            ["handover"] => read(Self::Handover),
             _ => Err(Problem::NotFound("no such path; /openapi.json describes all there are".to_owned())),
         }
     }
@@ -189,6 +203,9 @@ impl<'a> Route<'a> {
             Self::CreateComments => writes("createComments"),
             Self::EditComment { .. } => writes("editComment"),
             Self::DeleteComment { .. } => writes("deleteComment"),
+            Self::EventHistory { .. } => reads("getEventHistory"),
+            Self::RackHistory { .. } => reads("getRackHistory"),
+            Self::ListChanges => reads("listChanges"),
             Self::ListNotes => reads("listNotes"),
             Self::CreateNote => writes("createNote"),
             Self::EditNote { .. } => writes("editNote"),
@@ -215,25 +232,28 @@ impl<'a> Route<'a> {
             Self::DeleteView { .. } => writes("deleteView"),
             Self::ViewMembers { .. } => reads("getViewMembers"),
             Self::Me => reads("getMe"),
+            Self::Audit => Rules { role: Some(Role::Admin), ..reads("listAudit") },
+            Self::Screen { .. } => open("enterScreen"),
             Self::Healthz => open("healthz"),
             Self::Readyz => open("readyz"),
             Self::OpenApi => open("openapi"),
             Self::Status => reads("status"),
             Self::Plain => reads("plain"),
+            Self::Handover => reads("handover"),
         }
     }
 }
 
 const fn open(name: &'static str) -> Rules {
-    Rules { name, role: None, own_origin: false }
+    Rules { name, role: None, own_origin: false, paced: false }
 }
 
 const fn reads(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Viewer), own_origin: false }
+    Rules { name, role: Some(Role::Viewer), own_origin: false, paced: false }
 }
 
 const fn writes(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Operator), own_origin: true }
+    Rules { name, role: Some(Role::Operator), own_origin: true, paced: true }
 }
 
 /// One path segment as an event key.
@@ -274,8 +294,11 @@ mod tests {
     fn every_operation_of_the_openapi_document_is_a_route_of_that_name_and_no_other_method_is() {
         let document: Value = serde_json::from_str(crate::machine::OPENAPI).unwrap();
         for (template, item) in document["paths"].as_object().unwrap() {
-            let path =
-                template.replace("{key}", "zabbix:1:a").replace("{id}", "42").replace("{name}", "power");
+            let path = template
+                .replace("{key}", "zabbix:1:a")
+                .replace("{id}", "42")
+                .replace("{name}", "power")
+                .replace("{token}", "heat_0");
             for method in ["get", "post", "put", "patch", "delete"] {
                 let operation = item.get(method).map(|operation| operation["operationId"].as_str().unwrap());
                 match (name(&method.to_uppercase(), &path), operation) {
@@ -308,6 +331,9 @@ mod tests {
             Route::CreateComments,
             Route::EditComment { id: 1 },
             Route::DeleteComment { id: 1 },
+            Route::EventHistory { key: key() },
+            Route::RackHistory { id: 1 },
+            Route::ListChanges,
             Route::ListNotes,
             Route::CreateNote,
             Route::EditNote { id: 1 },
@@ -333,11 +359,14 @@ mod tests {
             Route::DeleteView { id: 1 },
             Route::ViewMembers { id: 1 },
             Route::Me,
+            Route::Audit,
+            Route::Screen { token: "heat_0" },
             Route::Healthz,
             Route::Readyz,
             Route::OpenApi,
             Route::Status,
             Route::Plain,
+            Route::Handover,
         ];
         for route in all {
             let operation = format!("\"operationId\": \"{}\"", route.rules().name);

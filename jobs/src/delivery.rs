@@ -114,7 +114,10 @@ impl Delivery {
                 Ok(Some(outbox)) => {
                     tracing::info!("delivering tickets");
                     waiting.clear();
-                    match Round::new(Arc::clone(&this), outbox).work(&mut follow, &stop).await {
+                    this.metrics.delivering.set(1);
+                    let worked = Round::new(Arc::clone(&this), outbox).work(&mut follow, &stop).await;
+                    this.metrics.delivering.set(0);
+                    match worked {
                         Ok(()) => return,
                         Err(error) => error.to_string(),
                     }

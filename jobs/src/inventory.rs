@@ -7,10 +7,12 @@ use backon::{ExponentialBuilder, Retryable};
 use heat::cache::{Cache, CachedDocument, Fence};
 use heat::inventory::{Damage, Inventory};
 use heat::packed::Packed;
+use heat::snapshot::INVENTORY;
 use heat::time::Timestamp;
 
 use crate::board::{InventoryState, Post};
-use crate::cadence::ages;
+use crate::cadence::{Ages, ages};
+use crate::metrics::SourceMetrics;
 use crate::schedule::{Done, Work};
 use crate::upstream::inventory::{InventorySource, Reading};
 
@@ -31,6 +33,8 @@ pub struct ReadInventory {
     pub board: Post,
     /// What is told of as damaged.
     pub told: Option<Vec<Damage>>,
+    /// Where it is counted, beside the sources.
+    pub metrics: SourceMetrics,
 }
 
 impl ReadInventory {
@@ -128,6 +132,11 @@ impl Work for ReadInventory {
                 news
             });
         }
+        let state = self.board.borrow();
+        let inventory = &state.inventory;
+        let ages = Ages { late_after_s: inventory.late_after_s, stale_after_s: inventory.stale_after_s };
+        self.metrics.asked(INVENTORY, stored.is_ok(), inventory.fetched_at, ages);
+        drop(state);
         stored.map(|()| Done::Ran)
     }
 }

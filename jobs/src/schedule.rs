@@ -157,9 +157,9 @@ impl<W: Work> Guarded<W> {
     }
 
     async fn record(&self, took: Duration, outcome: Outcome, detail: String) {
-        let labels = JobLabels { job: self.name.clone() };
+        let labels = JobLabels { name: self.name.clone() };
         self.env.metrics.seconds.get_or_create(&labels).observe(took.as_secs_f64());
-        self.env.metrics.runs.get_or_create(&JobOutcome { job: self.name.clone(), outcome }).inc();
+        self.env.metrics.runs.get_or_create(&JobOutcome { name: self.name.clone(), outcome }).inc();
         match outcome {
             Outcome::Ok => tracing::debug!(job = %self.name, ?took, "done"),
             Outcome::Panicked => tracing::error!(job = %self.name, ?took, %detail, "panicked"),

@@ -113,7 +113,7 @@ impl Working {
         self.schedule(&running, &post, metrics).await?;
         let ending = over.child_token();
         let publishing = async {
-            let ended = publisher.run(over.clone()).await;
+            let ended = Box::pin(publisher.run(over.clone())).await;
             ending.cancel();
             ended
         };
@@ -163,6 +163,7 @@ impl Working {
             fence: self.fence,
             board: post.clone(),
             told: None,
+            metrics: metrics.sources.clone(),
         };
         running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
         if let Some(repository) = &config.templates {
