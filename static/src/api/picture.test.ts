@@ -310,8 +310,15 @@ test("a saved view dims what is neither in its racks nor on its devices, and wha
   made.limit({ filter: "", racks: [3], devices: [] });
   const inRack = (EXAMPLE.snapshot.events ?? []).filter(({ rack_id }) => rack_id === 3).length;
   expect(dimmed()).toBe(inRack);
+  const shown = () =>
+    [...(made.frame(EXAMPLE_NOW)?.cells.marks ?? [])].filter((marks) => !(marks & Mark.filteredOut)).length;
+  expect(shown()).toBe(1);
+  // Its racks are seen though nothing happens in them.
+  made.limit({ filter: "", racks: [3, 5], devices: [] });
+  expect(shown()).toBe(2);
   made.limit({ filter: "", racks: [], devices: [] });
   expect(dimmed()).toBe(0);
+  expect(shown()).toBe(0);
   made.limit({ filter: "sev>=0" });
   expect(dimmed()).toBe(EXAMPLE.snapshot.events?.length);
   made.limit(undefined);

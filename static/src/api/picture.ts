@@ -67,7 +67,14 @@ export class Picture {
   #watched: Watched = {};
   #filter: Filter | undefined;
   /** The saved view in force. */
-  #limit: { filter: Filter | undefined; places: ReadonlySet<string> | undefined } | undefined;
+  #limit:
+    | {
+        filter: Filter | undefined;
+        racks: ReadonlySet<number>;
+        devices: ReadonlySet<number>;
+        placed: boolean;
+      }
+    | undefined;
   /** Made when the first filter asks for it. */
   #floor: Floor | undefined;
   /** When time alone next changes what passes the filter, in milliseconds. */
@@ -158,16 +165,10 @@ export class Picture {
 
   limit(limit: Limit | undefined): void {
     const reading = readFilter(limit?.filter ?? "");
-    const { racks, devices } = limit ?? {};
-    const places =
-      racks || devices
-        ? new Set([
-            ...(racks ?? []).map((id) => `rack:${id}`),
-            ...(devices ?? []).map((id) => `device:${id}`),
-          ])
-        : undefined;
+    const placed = limit?.racks !== undefined || limit?.devices !== undefined;
     const filter = "mistake" in reading ? undefined : reading.filter;
-    this.#limit = filter || places ? { filter, places } : undefined;
+    const [racks, devices] = [new Set(limit?.racks), new Set(limit?.devices)];
+    this.#limit = filter || placed ? { filter, racks, devices, placed } : undefined;
     this.#rollup = undefined;
     this.#rung = undefined;
   }
@@ -179,11 +180,25 @@ export class Picture {
     const own = this.#judge(this.#filter, now);
     if (!limit) return own;
     const view = this.#judge(limit.filter, now);
-    const { places } = limit;
+    const { racks, devices, placed } = limit;
     return (event) =>
       own(event) &&
       view(event) &&
-      (!places || places.has(`rack:${event.rack_id}`) || places.has(`device:${event.device_id}`));
+      (!placed || racks.has(event.rack_id ?? -1) || devices.has(event.device_id ?? -1));
+  }
+
+  /** Of a saved view without a filter: its racks, those its devices stand in, and their devices. */
+  #keeps() {
+    const [site, limit] = [this.#site, this.#limit];
+    if (!site || !limit?.placed || limit.filter || this.#filter) return undefined;
+    const racks = new Set([...limit.racks].flatMap((id) => site.rackOf.get(id) ?? []));
+    const devices = new Set(limit.devices);
+    for (const rack of racks) for (const { id } of site.standing[rack] ?? []) devices.add(id);
+    for (const id of limit.devices) {
+      const home = site.standsIn.get(id);
+      if (home !== undefined) racks.add(home);
+    }
+    return { racks, devices };
   }
 
   /**
@@ -204,9 +219,11 @@ export class Picture {
 
   #settings(now: number) {
     const passes = this.#passes(now);
+    const keeps = this.#keeps();
     const { picked } = this.#watched;
     return {
       now,
+      ...(keeps ? { keeps } : {}),
       mapSeverity: this.#mapSeverity,
       ...(passes ? { passes } : {}),
       ...(picked ? { picked: new Set(picked) } : {}),

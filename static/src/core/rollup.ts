@@ -105,6 +105,8 @@ export interface RollupSettings {
   readonly mapSeverity: number;
   /** Whether an event passes the filter; absent: there is none. */
   readonly passes?: (event: HeatEvent) => boolean;
+  /** What is meant although nothing happens there: indices of racks, ids of devices. */
+  readonly keeps?: { readonly racks: ReadonlySet<number>; readonly devices: ReadonlySet<number> };
   /** Ids of openings that were picked. */
   readonly picked?: ReadonlySet<string>;
 }
@@ -248,6 +250,7 @@ export function rollUp(
   const { passes } = settings;
   const passed = passes && Uint8Array.from(events, (event) => Number(passes(event)));
   if (passed) cells.marks.fill(Mark.filteredOut);
+  for (const rack of settings.keeps?.racks ?? []) cells.marks[rack] = 0;
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
@@ -362,6 +365,9 @@ export function rollUpDevices(
   const cells = emptyCells(devices.length);
   const { passes } = settings;
   if (passes) cells.marks.fill(Mark.filteredOut);
+  devices.forEach(({ id }, i) => {
+    if (settings.keeps?.devices.has(id)) cells.marks[i] = 0;
+  });
   const index = new Map(devices.map((device, i) => [device.id, i]));
   for (const event of snapshot.events ?? []) {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);

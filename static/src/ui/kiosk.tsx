@@ -111,6 +111,7 @@ export function Kiosk({ heat, words }: Props) {
     <div class="page kiosk">
       <header class="kiosk-bar">
         <h1>{tab === undefined ? words.map.site : plan?.tabs[tab]?.name}</h1>
+        {heat.savedView ? <span>{heat.savedView.name ?? words.view.gone}</span> : null}
         <b class="kiosk-count">
           {count > 0 ? words.state.unhandled(words.number(count)) : words.panel.allCalm}
         </b>
