@@ -8,7 +8,7 @@ import { type Floor, floorOf, NOWHERE, placesOf, spotOf } from "../core/floor.ts
 import { freshUntil } from "../core/fresh.ts";
 import { linkOf } from "../core/link.ts";
 import type { Coverage, Device, HeatEvent, Incident, Inventory, Me, Snapshot } from "../core/model.ts";
-import { isBackground, type Row, sorted } from "../core/list.ts";
+import { firstOf, isBackground, type Row, sorted } from "../core/list.ts";
 import { pathOf, type Site, siteOf, tabByKey } from "../core/plan.ts";
 import {
   type Bars,
@@ -353,6 +353,7 @@ export class Picture {
     if (key !== undefined) return events.filter((event) => event.key === key && mayHaveTicket(event));
     if (subject(this.#watched) === undefined) return [];
     return this.#found(events, where, passed)
+      .sort(worstFirst)
       .map(({ event }) => event)
       .filter(
         (event) =>
@@ -383,7 +384,7 @@ export class Picture {
     const { rack: _, selection: __, event: key, ...overview } = this.#watched;
     const found = this.#gathered(
       this.#found(this.#snapshot?.events ?? [], rollup.where, rollup.passed, overview),
-    );
+    ).sort(worstFirst);
     const at = found.findIndex(({ event }) => event.key === key);
     const step = back ? -1 : 1;
     const from = at < 0 && back ? 0 : at;
@@ -603,39 +604,40 @@ export class Picture {
     watched = this.#watched,
   ) {
     const chosen = this.#chosen(watched);
-    const found: { event: HeatEvent; rack: number }[] = [];
+    const found: Found[] = [];
     events.forEach((event, i) => {
       const rack = where[i] ?? -1;
       if (passed?.[i] !== 0 && chosen(event, rack)) found.push({ event, rack });
     });
-    // Worst unhandled first, then the newest; the order of the document decides between equals.
-    return found.sort(
-      (a, b) =>
-        Number(a.event.handled !== undefined) - Number(b.event.handled !== undefined) ||
-        b.event.severity - a.event.severity ||
-        (a.event.since < b.event.since ? 1 : a.event.since > b.event.since ? -1 : 0),
-    );
+    return found;
   }
 
-  /** Of each incident only the first event, as what stands for it. */
-  #gathered(found: readonly { event: HeatEvent; rack: number }[]) {
-    const seen = new Set<string>();
-    return found.flatMap(({ event, rack }) => {
-      if (event.incident === undefined || event.handled !== undefined) return [{ event, rack }];
-      if (seen.has(event.incident)) return [];
-      seen.add(event.incident);
-      const incident = this.#snapshot?.incidents?.find(({ key }) => key === event.incident);
-      return [{ event, rack, ...(incident ? { incident } : {}) }];
-    });
+  /** Of each incident only its first event, as what stands for it. */
+  #gathered(found: readonly Found[]): Found[] {
+    const alone: Found[] = [];
+    const first = new Map<string, Found>();
+    for (const one of found) {
+      const { incident } = one.event;
+      if (incident === undefined || one.event.handled !== undefined) {
+        alone.push(one);
+        continue;
+      }
+      const before = first.get(incident);
+      if (!before || worstFirst(one, before) < 0) first.set(incident, one);
+    }
+    for (const [key, one] of first) {
+      const incident = this.#snapshot?.incidents?.find((other) => other.key === key);
+      alone.push({ ...one, ...(incident ? { incident } : {}) });
+    }
+    return alone;
   }
 
   #list(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined): List {
     const found = this.#found(events, where, passed);
     const kind = subject(this.#watched)?.kind;
-    const shown: readonly { event: HeatEvent; rack: number; incident?: Incident }[] =
-      kind === "rack" || kind === "device" ? found : this.#gathered(found);
+    const shown = kind === "rack" || kind === "device" ? found : this.#gathered(found);
     return {
-      items: shown.slice(0, LIST_LIMIT).map(({ event, rack, incident }) => ({
+      items: firstOf(shown, LIST_LIMIT, worstFirst).map(({ event, rack, incident }) => ({
         ...this.#listedOf(event, rack),
         ...(incident ? { incident } : {}),
       })),
@@ -691,6 +693,22 @@ export class Picture {
       quiet,
     };
   }
+}
+
+/** An event that was found, or an incident that it stands for. */
+interface Found {
+  readonly event: HeatEvent;
+  readonly rack: number;
+  readonly incident?: Incident;
+}
+
+/** The worst that nobody handles, then the newest. */
+function worstFirst({ event: a }: Found, { event: b }: Found): number {
+  return (
+    Number(a.handled !== undefined) - Number(b.handled !== undefined) ||
+    b.severity - a.severity ||
+    (a.since < b.since ? 1 : a.since > b.since ? -1 : a.id < b.id ? -1 : 1)
+  );
 }
 
 function rackIdOf(site: Site, index: number | undefined): { rack_id?: number } {
