@@ -81,8 +81,8 @@ export class Picture {
   #filterUntil = Number.POSITIVE_INFINITY;
   /** The picture is held: since then, with the newest that came meanwhile and how many came. */
   #frozen: { at: number; newest?: Snapshot; newer: number } | undefined;
-  /** What somebody had to act on in the picture before, by key. */
-  #rung: ReadonlyMap<string, number> | undefined;
+  /** What somebody had to act on in the picture before: events outside incidents in their order, incidents by key. */
+  #rung: { events: readonly HeatEvent[]; incidents: ReadonlyMap<string, number> } | undefined;
   /** The sorted list, and what it was made of. */
   #listed: { of: readonly unknown[]; rows: Row[]; hidden: number } | undefined;
 
@@ -278,10 +278,7 @@ export class Picture {
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
-      urgent: [...(this.#rung ?? [])]
-        .filter(([, severity]) => severity >= URGENT)
-        .map(([key]) => key)
-        .slice(0, URGENT_LIMIT),
+      urgent: this.#urgent(),
       ...(bars ? { bars } : {}),
       ...(frozen ? { frozen: { at: frozen.at, newer: frozen.newer } } : {}),
       newestAt: at((frozen?.newest ?? snapshot).generated_at),
@@ -511,30 +508,48 @@ export class Picture {
     const { where, passed } = rollup;
     const plan = this.#site?.plan;
     const before = this.#rung;
-    /** By what rings: the worst of it. Pictures have tens of thousands of events, so only what is new is looked into. */
-    const ringing = new Map<string, number>();
-    const rings = new Map<string, Ring>();
+    const events: HeatEvent[] = [];
+    const incidents = new Map<string, number>();
+    const rings: Ring[] = [];
+    const ring = (key: string, event: HeatEvent, rack: number) => {
+      const tab = plan?.tabs[plan.rows[plan.racks[rack]?.row ?? -1]?.tab ?? -1]?.key;
+      const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
+      rings.push({
+        key,
+        name: incident?.reason ?? event.name,
+        host: incident && plan ? pathOf(plan, rack).join(" / ") : (event.host ?? ""),
+        severity: incident?.worst ?? event.severity,
+        ...(tab === undefined ? {} : { tab }),
+      });
+    };
+    const wasThere = before && isIn(before.events);
     this.#snapshot?.events?.forEach((event, i) => {
       // Its name may be another one in a moment.
       if (event.handled !== undefined || passed?.[i] === 0 || event.unplaced === "host_pending") return;
-      const key = event.incident ?? event.id;
-      if ((ringing.get(key) ?? -1) >= event.severity) return;
-      ringing.set(key, event.severity);
-      if (!before || before.has(key)) return;
+      const rack = where[i] ?? -1;
+      const { incident } = event;
+      if (incident !== undefined) {
+        if (before && !before.incidents.has(incident) && !incidents.has(incident))
+          ring(incident, event, rack);
+        incidents.set(incident, Math.max(incidents.get(incident) ?? 0, event.severity));
+        return;
+      }
+      events.push(event);
       // One that only came back rang when it came first.
-      if (event.incident === undefined && freshUntil(event) === Number.NEGATIVE_INFINITY) return;
-      const tab = plan?.tabs[plan.rows[plan.racks[where[i] ?? -1]?.row ?? -1]?.tab ?? -1]?.key;
-      const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
-      rings.set(key, {
-        key,
-        name: incident?.reason ?? event.name,
-        host: incident && plan ? pathOf(plan, where[i] ?? -1).join(" / ") : (event.host ?? ""),
-        severity: event.severity,
-        ...(tab === undefined ? {} : { tab }),
-      });
+      if (wasThere && !wasThere(event) && freshUntil(event) !== Number.NEGATIVE_INFINITY) {
+        ring(event.id, event, rack);
+      }
     });
-    this.#rung = ringing;
-    return [...rings.values()];
+    this.#rung = { events, incidents };
+    return rings;
+  }
+
+  /** Keys of what somebody must come for at once. */
+  #urgent(): string[] {
+    const { events = [], incidents = [] } = this.#rung ?? {};
+    const keys = [...incidents].flatMap(([key, severity]) => (severity >= URGENT ? [key] : []));
+    for (const { id, severity } of events) if (severity >= URGENT) keys.push(id);
+    return keys.slice(0, URGENT_LIMIT);
   }
 
   /** What the text of the search box may mean: racks and devices of that name, and how many events pass it. */
@@ -700,6 +715,20 @@ interface Found {
   readonly event: HeatEvent;
   readonly rack: number;
   readonly incident?: Incident;
+}
+
+/**
+ * Tells whether an opening is in a list, asked in the order of documents (by key, then id): a walk along both is much
+ * quicker than to look each of tens of thousands up.
+ */
+function isIn(list: readonly HeatEvent[]): (event: HeatEvent) => boolean {
+  let at = 0;
+  return ({ key, id }) => {
+    for (let other = list[at]; other && (other.key < key || (other.key === key && other.id < id));) {
+      other = list[++at];
+    }
+    return list[at]?.id === id;
+  };
 }
 
 /** The worst that nobody handles, then the newest. */
