@@ -27,7 +27,7 @@ import { mute, SoundDialog } from "./sound.tsx";
 import { TemplatesDialog, useTemplates } from "./templates.tsx";
 import { Ticketing } from "./ticketing.tsx";
 import { type Props, Top } from "./top.tsx";
-import { ViewsDialog } from "./views.tsx";
+import { useSavedView, ViewsDialog } from "./views.tsx";
 
 /** Whether a key belongs to a field that is being typed in. */
 function isTyping(target: EventTarget | null): boolean {
@@ -140,6 +140,7 @@ export function App() {
   }, []);
 
   useAlarm(heat);
+  useSavedView(heat);
   if (view.kiosk) return <Kiosk heat={heat} words={words} />;
   return (
     <div class={view.bare ? "page bare" : "page"}>

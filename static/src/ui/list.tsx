@@ -58,10 +58,10 @@ export function EventList({ heat, words }: Props) {
     return () => observer.disconnect();
   }, [see]);
 
-  // The focus follows the row, if it is in the list already.
+  // The focus follows the row as it is now, if it is in the list already.
   useEffect(() => {
     if (!box.current?.contains(document.activeElement)) return;
-    box.current.querySelector<HTMLElement>(`[data-at="${at}"]`)?.focus({ preventScroll: true });
+    box.current.querySelector<HTMLElement>(`[data-at="${row.current}"]`)?.focus({ preventScroll: true });
   }, [at, window.from]);
 
   const move = (to: number) => {
