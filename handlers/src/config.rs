@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use heat::config::{ConfigError, File, Secret, StoreArgs};
 use heat::severity::Severity;
@@ -27,6 +28,10 @@ pub struct Args {
     /// Most WebSocket connections at once; further ones are told to try another replica
     #[arg(long, env = "HEAT_SOCKETS", default_value_t = 10_000)]
     sockets: u32,
+    /// How long a WebSocket of somebody who is logged in lasts, in seconds, or a little less; they connect again then,
+    /// with the rights they have by then
+    #[arg(long, env = "HEAT_SOCKET_MAX_AGE", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
+    socket_max_age: u64,
     #[command(flatten)]
     stores: StoreArgs,
     #[command(flatten)]
@@ -108,6 +113,7 @@ pub struct Config {
     pub(crate) redis_prefix: String,
     pub(crate) database_url: Secret,
     pub(crate) sockets: usize,
+    pub(crate) socket_max_age: Duration,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) shifts: Vec<Shift>,
@@ -128,6 +134,7 @@ impl TryFrom<Args> for Config {
             redis_prefix: args.stores.redis_prefix.clone(),
             database_url: args.stores.database_url()?,
             sockets: usize::try_from(args.sockets).unwrap_or(usize::MAX),
+            socket_max_age: Duration::from_secs(args.socket_max_age),
             access,
             shifts: file.shift,
             settings: Settings {
@@ -159,13 +166,12 @@ fn access(args: &IdentityArgs, file: &File, listen: SocketAddr) -> Result<Access
                 "HEAT_AUTH=proxy needs the URL people open Heat at, such as https://heat.example.net";
             return Err(ConfigError::invalid("HEAT_PUBLIC_URL", "", expected));
         }
-        Some(AuthMode::Proxy) => Identity::Proxy {
-            trusted: args.trusted_proxies.iter().map(|text| network(text)).collect::<Result<_, _>>()?,
-            groups: groups(file)?,
-            anonymous: args.anonymous == Some(Anonymous::Viewer),
-        },
+        Some(AuthMode::Proxy) => {
+            Identity::Proxy { groups: groups(file)?, anonymous: args.anonymous == Some(Anonymous::Viewer) }
+        }
     };
-    Ok(Access { identity, origin })
+    let trusted = args.trusted_proxies.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+    Ok(Access { identity, trusted, origin })
 }
 
 fn origin(text: &str) -> Result<String, ConfigError> {

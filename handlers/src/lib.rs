@@ -3,16 +3,18 @@
 //! It is stateless: everything it answers stands in Redis or Postgres. What it keeps in memory is the latest frame for
 //! its sockets ([`feed`]) and documents by their version ([`kept`]): caches, either of which may be lost at any time.
 //!
-//! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] who asks, a file per
-//! resource answers, and [`problem`] tells what went wrong.
+//! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] and [`door`] who asks,
+//! a file per resource answers, and [`problem`] tells what went wrong.
 
 mod accept;
 mod access;
 mod acknowledgements;
 mod app;
+mod audit;
 mod comments;
 mod config;
 mod devices;
+mod door;
 mod event_csv;
 mod event_list;
 mod events;
@@ -25,6 +27,7 @@ mod machine;
 mod me;
 mod metrics;
 mod notes;
+mod pace;
 mod page;
 mod picture;
 mod plain;
@@ -32,10 +35,13 @@ mod problem;
 mod racks;
 mod reply;
 mod route;
+mod screen;
 mod service;
 mod status;
 mod templates;
+mod tenure;
 mod tickets;
+mod tokens;
 mod until;
 mod views;
 

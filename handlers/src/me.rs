@@ -53,7 +53,7 @@ pub(crate) fn show(app: &App, caller: &Caller) -> Result<Reply, Problem> {
     let me = Me {
         name: &caller.name,
         role: caller.role,
-        auth: app.access.mode(),
+        auth: caller.via.name(),
         version: env!("CARGO_PKG_VERSION"),
         settings: &app.settings,
         shift_ends_at: end_of_shift(&app.shifts, app.settings.zone(), Timestamp::now()),

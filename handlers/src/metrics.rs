@@ -38,6 +38,10 @@ pub(crate) enum SocketEnd {
     Silent,
     /// The client sent a message.
     Refused,
+    /// Whoever is logged in is to connect again, with the rights they have by now.
+    Aged,
+    /// Its token was revoked or is over.
+    Revoked,
     /// The replica stops.
     Stopped,
 }

@@ -7,7 +7,9 @@ use heat::filter::FilterError;
 use heat::note::NoPlace;
 use heat::ticket::DraftRefused;
 use heat::view::ViewRefused;
-use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -32,6 +34,8 @@ pub(crate) enum Problem {
     },
     /// Nobody is logged in.
     Unauthorized,
+    /// The token is none, or none any more.
+    WrongToken,
     /// The caller may not.
     Forbidden(String),
     /// There is no such thing.
@@ -51,6 +55,8 @@ pub(crate) enum Problem {
     PreconditionFailed(String),
     /// The same idempotency key came with another request.
     OtherRequest,
+    /// The caller is to wait a second.
+    TooMany(&'static str),
     /// The body did not come.
     TooSlow,
     /// The body is over [`reply::LONGEST_BODY`].
@@ -94,7 +100,7 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) | Self::Syntax { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -102,6 +108,7 @@ impl Problem {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -119,8 +126,13 @@ impl Problem {
             | Self::NotFound(detail)
             | Self::Conflict { detail, .. }
             | Self::Unavailable { detail, .. } => detail,
-            Self::UpgradeRequired(detail) => detail,
-            Self::Unauthorized => "nobody is logged in; log in through the site's front door",
+            Self::UpgradeRequired(detail) | Self::TooMany(detail) => detail,
+            Self::WrongToken => {
+                "there is no such token, or it was revoked or is over; `heat-updater token list` tells"
+            }
+            Self::Unauthorized => {
+                "nobody is logged in; log in through the site's front door, or send a token"
+            }
             Self::MethodNotAllowed(_) => {
                 "this path does not take this method; the Allow header names those it takes"
             }
@@ -142,6 +154,12 @@ impl Problem {
 
     fn headers(&self, headers: &mut HeaderMap) {
         match self {
+            Self::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::WrongToken => {
+                let told = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                headers.insert(WWW_AUTHENTICATE, told);
+            }
+            Self::TooMany(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
             Self::MethodNotAllowed(allow) => drop(headers.insert(ALLOW, HeaderValue::from_static(allow))),
             Self::PreconditionFailed(tag) => {
                 if let Ok(tag) = HeaderValue::try_from(tag) {

@@ -52,6 +52,8 @@ pub(crate) enum Route<'a> {
     DeleteView { id: i64 },
     ViewMembers { id: i64 },
     Me,
+    Audit,
+    Screen { token: &'a str },
     Healthz,
     Readyz,
     OpenApi,
@@ -68,6 +70,8 @@ pub(crate) struct Rules {
     pub(crate) role: Option<Role>,
     /// The browser must have been sent by Heat's own page.
     pub(crate) own_origin: bool,
+    /// How much of it one caller may do is limited.
+    pub(crate) paced: bool,
 }
 
 const GET: &str = "GET, HEAD";
@@ -88,6 +92,8 @@ impl<'a> Route<'a> {
             ["api", "v1", "inventory"] => read(Self::Inventory),
             ["api", "v1", "coverage"] => read(Self::Coverage),
             ["api", "v1", "me"] => read(Self::Me),
+            ["api", "v1", "audit"] => read(Self::Audit),
+            ["screen", token] => read(Self::Screen { token }),
             ["api", "v1", "devices"] => read(Self::FindDevices),
             ["api", "v1", "devices", id] => read(Self::Device { id: id_of("device", id)? }),
             ["api", "v1", "racks", id] => read(Self::Rack { id: id_of("rack", id)? }),
@@ -215,6 +221,8 @@ impl<'a> Route<'a> {
             Self::DeleteView { .. } => writes("deleteView"),
             Self::ViewMembers { .. } => reads("getViewMembers"),
             Self::Me => reads("getMe"),
+            Self::Audit => Rules { role: Some(Role::Admin), ..reads("listAudit") },
+            Self::Screen { .. } => open("enterScreen"),
             Self::Healthz => open("healthz"),
             Self::Readyz => open("readyz"),
             Self::OpenApi => open("openapi"),
@@ -225,15 +233,15 @@ impl<'a> Route<'a> {
 }
 
 const fn open(name: &'static str) -> Rules {
-    Rules { name, role: None, own_origin: false }
+    Rules { name, role: None, own_origin: false, paced: false }
 }
 
 const fn reads(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Viewer), own_origin: false }
+    Rules { name, role: Some(Role::Viewer), own_origin: false, paced: false }
 }
 
 const fn writes(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Operator), own_origin: true }
+    Rules { name, role: Some(Role::Operator), own_origin: true, paced: true }
 }
 
 /// One path segment as an event key.
@@ -274,8 +282,11 @@ mod tests {
     fn every_operation_of_the_openapi_document_is_a_route_of_that_name_and_no_other_method_is() {
         let document: Value = serde_json::from_str(crate::machine::OPENAPI).unwrap();
         for (template, item) in document["paths"].as_object().unwrap() {
-            let path =
-                template.replace("{key}", "zabbix:1:a").replace("{id}", "42").replace("{name}", "power");
+            let path = template
+                .replace("{key}", "zabbix:1:a")
+                .replace("{id}", "42")
+                .replace("{name}", "power")
+                .replace("{token}", "heat_0");
             for method in ["get", "post", "put", "patch", "delete"] {
                 let operation = item.get(method).map(|operation| operation["operationId"].as_str().unwrap());
                 match (name(&method.to_uppercase(), &path), operation) {
@@ -333,6 +344,8 @@ mod tests {
             Route::DeleteView { id: 1 },
             Route::ViewMembers { id: 1 },
             Route::Me,
+            Route::Audit,
+            Route::Screen { token: "heat_0" },
             Route::Healthz,
             Route::Readyz,
             Route::OpenApi,

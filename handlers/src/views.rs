@@ -88,7 +88,7 @@ pub(crate) async fn list(app: &App, asked: &Asked) -> Result<Reply, Problem> {
 
 /// `POST /api/v1/views`
 pub(crate) async fn create(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
+    let (actor, caller) = (asked.actor()?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let wish = reply::body::<ViewWish>(&parts.headers, body).await?.accepted()?;
     let view = done(app.db.create_view(&actor, &wish).await?)?;
@@ -108,7 +108,7 @@ pub(crate) async fn show(app: &App, asked: &Asked, id: i64) -> Result<Reply, Pro
 
 /// `PUT /api/v1/views/{id}`
 pub(crate) async fn change(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
+    let (actor, caller) = (asked.actor()?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let version = version_seen(&parts.headers)?;
     let wish = reply::body::<ViewWish>(&parts.headers, body).await?.accepted()?;
@@ -119,7 +119,7 @@ pub(crate) async fn change(app: &App, asked: Asked, id: i64) -> Result<Reply, Pr
 
 /// `DELETE /api/v1/views/{id}`
 pub(crate) async fn delete(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?);
+    let (actor, caller) = (asked.actor()?, asked.caller()?);
     let version = version_seen(asked.headers())?;
     done(app.db.delete_view(&actor, reach(caller), id, version).await?)?;
     app.tell_changed(&actor).await;

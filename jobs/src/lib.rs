@@ -42,6 +42,7 @@ pub mod rackcode;
 pub mod refresh;
 pub mod schedule;
 pub mod templates;
+pub mod tokens;
 pub mod updater;
 pub mod upstream;
 pub mod views;

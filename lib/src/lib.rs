@@ -2,7 +2,8 @@
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
 //! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
-//! [`ticket`], [`template`], [`view`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! [`ticket`], [`template`], [`view`], [`packed`], [`pattern`], [`role`], [`token`]) is pure: it does no I/O and imports
+//! neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -22,6 +23,7 @@ pub mod packed;
 pub mod pattern;
 pub mod placement;
 pub mod rackcode;
+pub mod role;
 pub mod search;
 pub mod serve;
 pub mod severity;
@@ -32,4 +34,5 @@ pub mod telemetry;
 pub mod template;
 pub mod ticket;
 pub mod time;
+pub mod token;
 pub mod view;

@@ -67,8 +67,11 @@ describe("everybody", only, () => {
     });
   }
 
-  for (const scheme of ["dark", "light"]) {
-    test(`can use it: axe finds nothing serious in ${scheme}`, async () => {
+  for (const [scheme, locale] of [
+    ["dark", "ru-RU"],
+    ["light", "en-GB"],
+  ]) {
+    test(`can use it: axe finds nothing serious in ${scheme}, ${locale}`, async () => {
       const event = site.events.find((other) => other.rack_id && !other.handled);
       mock.state.comments.push({
         id: 1,
@@ -78,22 +81,92 @@ describe("everybody", only, () => {
         text: "Seen",
         own: true,
       });
-      const { rack } = quietPlace();
+      const { rack, device } = quietPlace();
+      for (let n = 0; n < 25; n++) {
+        site.makeEvent(970_000 + n, device, [`Old ${n}`, 2], Date.now() - 9 * 86_400_000);
+      }
+      mock.state.changes = [
+        {
+          kind: "commented",
+          at: stamp(Date.now()),
+          key: event.key,
+          name: "x",
+          host: "y",
+          by: "b",
+          text: "z",
+        },
+      ];
+      mock.state.inventoryProblems = [{ kind: "unknown_host", host: "ghost", text: "no such host" }];
+      mock.state.notes.push({
+        id: 1,
+        place: `rack:${rack.id}`,
+        author: "b",
+        at: stamp(Date.now()),
+        text: "Mind the cable",
+        quiet: true,
+      });
+      mock.push(fresh({ notes: mock.state.notes }));
       const views = {
         "zoom 0": "/",
+        "a data centre": "/?dc=sas",
+        "a row": `/?row=${rack.row_id}`,
+        "the list below the map": `/?list=drawer&sel=rack:${rack.id}`,
+        "the list alone": "/?list=page&all=1&sort=place",
+        changes: "/?changes=1",
+        "what to mend": "/?sel=source:inventory",
+        "a device": `/?sel=device:${device.id}`,
+        "a view that is gone": "/?view=9",
+        kiosk: "/?kiosk=1&dc=sas",
         "zoom 2": `/?rack=${rack.id}&sel=rack:${rack.id}`,
         "an event": `/?event=${encodeURIComponent(event.key)}`,
         "the tray": "/?sel=tray&sev=4,5",
         "a wrong filter": "/?filter=hots:x",
         "a source": "/?sel=source:zabbix",
       };
-      await visit("/", { scheme });
+      await visit("/", { scheme, locale });
       for (const [name, query] of Object.entries(views)) {
         await page.goto(mock.url + query);
-        await mapOf(page);
+        if (name === "the list alone") await page.locator("[data-at]").first().waitFor();
+        else await mapOf(page);
         if (name === "an event") await page.locator(".said").waitFor();
         await assertAccessible(page, name);
       }
+      await page.goto(`${mock.url}/?sel=rack:${rack.id}&list=drawer`);
+      await page.locator(".panel .event").first().waitFor();
+      await page.locator(".past summary").click();
+      await page.locator(".rows input").first().check();
+      await page.locator(".picked-bar").waitFor();
+      await assertAccessible(page, "picked, and the past");
+      for (const [key, name] of Object.entries({ a: "acknowledge", c: "comment", v: "views" })) {
+        await page.keyboard.press(key);
+        await page.locator("dialog.act footer").waitFor();
+        await assertAccessible(page, name);
+        if (key === "v") {
+          await page.locator("dialog .primary").click();
+          await page.locator("#view-expression").fill("{a} AND {b}");
+          await page.locator("dialog input").first().fill("x");
+          await page.locator("dialog .primary").click();
+          await page.locator(".mistake-at").waitFor();
+          await assertAccessible(page, "a view with a mistake");
+        }
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
+      await page.locator(".notes button").click();
+      await page.locator("dialog.act footer").waitFor();
+      await assertAccessible(page, "a note");
+      await page.keyboard.press("Escape");
+      await page.locator("#sound").click();
+      await page.locator("dialog.settings").waitFor();
+      await assertAccessible(page, "sound");
+      await page.keyboard.press("Escape");
+      await page.locator("dialog").waitFor({ state: "detached" });
+      await page.keyboard.press("Escape");
+      // Space presses what has the focus.
+      await page.evaluate(() => document.activeElement.blur());
+      await page.keyboard.press(" ");
+      await page.locator("button.held").waitFor();
+      await assertAccessible(page, "held");
       await page.keyboard.press("?");
       await page.locator("dialog.help").waitFor();
       await assertAccessible(page, "help");

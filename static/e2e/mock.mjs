@@ -5,6 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { constants, deflateRawSync } from "node:zlib";
 import { makeSite, stamp } from "./site.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -36,11 +37,20 @@ function frame(opcode, payload) {
   return Buffer.concat([head, payload]);
 }
 
+/** A snapshot as one message, deflated (and marked so) or not. */
+function messageOf(snapshot, deflated) {
+  const text = Buffer.from(JSON.stringify(snapshot));
+  if (!deflated) return frame(1, text);
+  const packed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+  // The tail of a flush is left out, and the first reserved bit says that it is deflated.
+  return frame(0x41, packed.subarray(0, -4));
+}
+
 /**
  * Starts it on a port (0: any). What it serves is in `state`; change it and call `push`. `state.down`: every request
  * is dropped and no socket is accepted. `state.clock`: added to the `Date` header, in milliseconds.
  */
-export async function startMock({ port = 0, site = makeSite() } = {}) {
+export async function startMock({ port = 0, site = makeSite(), compress = false } = {}) {
   const state = {
     site,
     inventory: site.inventory,
@@ -68,6 +78,14 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     requests: [],
     notes: [],
     nextNote: 1,
+    views: [],
+    nextView: 1,
+    /** Racks and devices for which a view's expression holds, by its id. */
+    members: {},
+    changes: [],
+    /** Earlier openings, by `key` or `rack_id`. */
+    openings: [],
+    inventoryProblems: [],
     /** Bodies of the writing requests, as `[method and path, body]`. */
     written: [],
   };
@@ -278,6 +296,66 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     return shown();
   };
 
+  const views = (request, response, path, json) => {
+    const [, , id, members] = path.split("/");
+    if (!id && request.method === "GET") return send(response, 200, { views: state.views });
+    const view = state.views.find((other) => other.id === Number(id));
+    if (id && !view) return problem(response, 404, "there is no such view");
+    if (members) {
+      return send(response, 200, {
+        version: `${view.version}.1`,
+        inventory_version: state.inventory.version,
+        racks: [],
+        devices: [],
+        ...state.members[id],
+      });
+    }
+    if (request.method === "GET") return send(response, 200, view, { ETag: `"${view.version}"` });
+    if (id && request.headers["if-match"] !== `"${view.version}"`) {
+      return problem(response, 412, "the view was changed meanwhile");
+    }
+    if (request.method === "DELETE") {
+      state.views.splice(state.views.indexOf(view), 1);
+      return send(response, 204);
+    }
+    const wrong = json.expression.indexOf(" AND ");
+    if (wrong >= 0) {
+      return problem(response, 422, 'unexpected "AND"; "and" is written in lower case', {
+        pointer: "/expression",
+        position: [...json.expression.slice(0, wrong + 1)].length,
+      });
+    }
+    const made = Object.assign(
+      view ?? { id: state.nextView++, owner: "operator", version: 0, editable: true },
+      {
+        ...json,
+        updated_at: stamp(Date.now()),
+      },
+    );
+    made.version++;
+    if (!view) state.views.push(made);
+    return send(response, view ? 200 : 201, made, { ETag: `"${made.version}"` });
+  };
+
+  /** A rack or a device with what is known of it. */
+  const place = (response, kind, id) => {
+    const { inventory } = state;
+    const found = inventory[`${kind}s`].find((other) => other.id === id);
+    if (!found) return problem(response, 404, `there is no such ${kind}`);
+    const link = `https://racktables.example.net/index.php?page=${kind}&${kind === "rack" ? "rack" : "object"}_id=${id}`;
+    const more =
+      kind === "rack"
+        ? { devices: inventory.devices.filter((device) => device.mounts?.some((m) => m.rack_id === id)) }
+        : {
+            racks: (found.mounts ?? []).map(({ rack_id }) => {
+              const rack = inventory.racks.find((other) => other.id === rack_id);
+              return { id: rack.id, name: rack.name };
+            }),
+            watched_by: ["zabbix"],
+          };
+    return send(response, 200, { inventory_version: inventory.version, [kind]: found, link, ...more });
+  };
+
   const api = async (request, response, url) => {
     const path = url.pathname.slice("/api/v1".length);
     if (path === "/snapshot") return document(request, response, state.snapshot, state.snapshot?.revision);
@@ -303,6 +381,36 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     }
     const json = body === "" ? undefined : JSON.parse(body);
     if (path === "/events/acknowledge") return acknowledgements(request, response, json);
+    if (path.startsWith("/views")) return views(request, response, path, json);
+    const about = /^\/(rack|device)s\/(\d+)(\/history)?$/.exec(path);
+    if (about?.[3]) {
+      return send(response, 200, {
+        openings: state.openings.filter((one) => one.rack_id === Number(about[2])),
+      });
+    }
+    if (about) return place(response, about[1], Number(about[2]));
+    const past = /^\/events\/([^/]+)\/history$/.exec(path);
+    if (past) {
+      const key = decodeURIComponent(past[1]);
+      return send(response, 200, { key, openings: state.openings.filter((one) => one.key === key) });
+    }
+    if (path === "/changes") {
+      const from = Number(url.searchParams.get("since") ?? Math.max(0, state.changes.length - 100));
+      return send(response, 200, { changes: state.changes.slice(from), next: String(state.changes.length) });
+    }
+    if (path === "/inventory/problems") {
+      const kind = url.searchParams.get("kind");
+      const counts = {};
+      for (const one of state.inventoryProblems) counts[one.kind] = (counts[one.kind] ?? 0) + 1;
+      const all = state.inventoryProblems.filter((one) => !kind || one.kind === kind);
+      const from = Number(url.searchParams.get("cursor") ?? 0);
+      return send(response, 200, {
+        inventory_version: state.inventory.version,
+        counts,
+        problems: all.slice(from, from + 50),
+        ...(all.length > from + 50 ? { next: String(from + 50) } : {}),
+      });
+    }
     if (path.startsWith("/notes")) return notes(request, response, path, json);
     if (path === "/events" && request.headers.accept === "text/csv") {
       state.requests.push(`CSV ${url.search}`);
@@ -402,24 +510,35 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     state.requests.push(`UPGRADE ${request.url}`);
     socket.on("error", () => {});
     if (state.down || state.refuseSockets) return socket.destroy();
+    // As production does: one deflated message, the same for everybody.
+    const deflated = compress && /permessage-deflate/.test(request.headers["sec-websocket-extensions"] ?? "");
+    const extension = deflated
+      ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
+      : "";
     const accept = createHash("sha1")
       .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
       .digest("base64");
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${extension}\r\n`,
     );
     sockets.add(socket);
+    socket.compressed = deflated;
     // Clients send control frames only; a close is all that matters here.
     socket.on("data", (data) => (data[0] & 15) === 8 && socket.end());
     socket.on("close", () => sockets.delete(socket));
-    if (state.snapshot) socket.write(frame(1, Buffer.from(JSON.stringify(state.snapshot))));
+    if (state.snapshot) socket.write(messageOf(state.snapshot, deflated));
   });
 
-  /** Publishes a snapshot to every socket. */
+  /** Publishes a snapshot to every socket. Returns when it was sent, in milliseconds. */
   const push = (snapshot) => {
     state.snapshot = snapshot;
-    const message = frame(1, Buffer.from(JSON.stringify(snapshot)));
-    for (const socket of sockets) socket.write(message);
+    const messages = new Map();
+    for (const { compressed } of sockets) {
+      if (!messages.has(compressed)) messages.set(compressed, messageOf(snapshot, compressed));
+    }
+    const sent = performance.timeOrigin + performance.now();
+    for (const socket of sockets) socket.write(messages.get(socket.compressed));
+    return sent;
   };
 
   /** Closes every socket: with a close code, or as if the cable was cut. */

@@ -194,7 +194,7 @@ describe("a held picture", only, () => {
     const { made } = rackOf(1);
     await visit(`/?event=${encodeURIComponent(made[0].key)}`);
     await page.locator(".do button").first().waitFor();
-    await page.locator("body").press(" ");
+    await page.keyboard.press(" ");
     await page.locator("button.held").waitFor();
     await page.keyboard.press("a");
     await page.locator("dialog.act button.primary").click();

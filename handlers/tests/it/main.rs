@@ -7,8 +7,10 @@
 )]
 
 mod acknowledgements;
+mod audit;
 mod comments;
 mod contract;
+mod doors;
 mod lists;
 mod live;
 mod notes;
@@ -17,6 +19,8 @@ mod pages;
 mod picture;
 mod places;
 mod problems;
+mod secrets;
 mod stage;
 mod tickets;
+mod tokens;
 mod views;

@@ -6,4 +6,5 @@ mod acknowledgements;
 mod cache;
 mod db;
 mod notes;
+mod roles;
 mod tickets;

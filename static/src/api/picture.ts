@@ -28,6 +28,7 @@ import type {
   Answers,
   Detail,
   Frame,
+  Limit,
   List,
   Listed,
   Page,
@@ -63,6 +64,8 @@ export class Picture {
   #locationLevel: number | undefined;
   #watched: Watched = {};
   #filter: Filter | undefined;
+  /** The saved view in force. */
+  #limit: { filter: Filter | undefined; places: ReadonlySet<string> | undefined } | undefined;
   /** Made when the first filter asks for it. */
   #floor: Floor | undefined;
   /** When time alone next changes what passes the filter, in milliseconds. */
@@ -151,6 +154,36 @@ export class Picture {
     this.#watched = watched;
   }
 
+  limit(limit: Limit | undefined): void {
+    const reading = readFilter(limit?.filter ?? "");
+    const { racks, devices } = limit ?? {};
+    const places =
+      racks || devices
+        ? new Set([
+            ...(racks ?? []).map((id) => `rack:${id}`),
+            ...(devices ?? []).map((id) => `device:${id}`),
+          ])
+        : undefined;
+    const filter = "mistake" in reading ? undefined : reading.filter;
+    this.#limit = filter || places ? { filter, places } : undefined;
+    this.#rollup = undefined;
+    this.#rung = undefined;
+  }
+
+  /** Whether an event passes the filter and the saved view; undefined: there is neither. */
+  #passes(now: number): ((event: HeatEvent) => boolean) | undefined {
+    const limit = this.#limit;
+    if (!this.#filter && !limit) return undefined;
+    const own = this.#judge(this.#filter, now);
+    if (!limit) return own;
+    const view = this.#judge(limit.filter, now);
+    const { places } = limit;
+    return (event) =>
+      own(event) &&
+      view(event) &&
+      (!places || places.has(`rack:${event.rack_id}`) || places.has(`device:${event.device_id}`));
+  }
+
   /**
    * Whether time alone has changed what cells show: a source went stale, a new event is new no longer, one has come
    * to the age that the filter asks for.
@@ -168,12 +201,12 @@ export class Picture {
   }
 
   #settings(now: number) {
-    const filter = this.#filter;
+    const passes = this.#passes(now);
     const { picked } = this.#watched;
     return {
       now,
       mapSeverity: this.#mapSeverity,
-      ...(filter ? { passes: this.#judge(filter, now) } : {}),
+      ...(passes ? { passes } : {}),
       ...(picked ? { picked: new Set(picked) } : {}),
     };
   }
@@ -188,9 +221,11 @@ export class Picture {
 
   /** When time alone next changes what passes the filter. */
   #turn(now: number): number {
-    const turn = turnsOf(this.#filter);
     let first = Number.POSITIVE_INFINITY;
-    if (turn) for (const event of this.#snapshot?.events ?? []) first = Math.min(first, turn(event, now));
+    for (const filter of [this.#filter, this.#limit?.filter]) {
+      const turn = turnsOf(filter);
+      if (turn) for (const event of this.#snapshot?.events ?? []) first = Math.min(first, turn(event, now));
+    }
     return first;
   }
 
@@ -439,7 +474,7 @@ export class Picture {
       if (isBackground(event) && !all) hidden++;
       else rows.push({ event, rack });
     });
-    const passes = this.#filter && this.#judge(this.#filter, now);
+    const passes = this.#passes(now);
     for (const { cleared_at: clearedAt, ...cleared } of this.#snapshot?.cleared ?? []) {
       const event: HeatEvent = cleared;
       const rack = (event.rack_id === undefined ? undefined : this.#site?.rackOf.get(event.rack_id)) ?? -1;
@@ -451,9 +486,9 @@ export class Picture {
   /** What somebody must act on that nobody had to in the picture before; nothing in the first one. */
   rings(now: number): Ring[] {
     const rollup = this.#rolled(now);
-    if (!rollup || !this.#site) return [];
+    if (!rollup) return [];
     const { where, passed } = rollup;
-    const plan = this.#site.plan;
+    const plan = this.#site?.plan;
     const ringing = new Map<string, Ring>();
     const again = new Set<string>();
     this.#snapshot?.events?.forEach((event, i) => {
@@ -463,12 +498,12 @@ export class Picture {
       if ((ringing.get(key)?.severity ?? -1) >= event.severity) return;
       // One that only came back rang when it came first.
       if (event.incident === undefined && freshUntil(event) === Number.NEGATIVE_INFINITY) again.add(key);
-      const tab = plan.tabs[plan.rows[plan.racks[where[i] ?? -1]?.row ?? -1]?.tab ?? -1]?.key;
+      const tab = plan?.tabs[plan.rows[plan.racks[where[i] ?? -1]?.row ?? -1]?.tab ?? -1]?.key;
       const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
       ringing.set(key, {
         key,
         name: incident?.reason ?? event.name,
-        host: incident ? pathOf(plan, where[i] ?? -1).join(" / ") : (event.host ?? ""),
+        host: incident && plan ? pathOf(plan, where[i] ?? -1).join(" / ") : (event.host ?? ""),
         severity: event.severity,
         ...(tab === undefined ? {} : { tab }),
       });

@@ -33,6 +33,13 @@ export interface Watched {
   };
 }
 
+/** What a saved view leaves of the picture: events that its filter means, at its racks and devices if it names some. */
+export interface Limit {
+  readonly filter: string;
+  readonly racks?: readonly number[];
+  readonly devices?: readonly number[];
+}
+
 /** What one may do about events. */
 export type Act = "ticket" | "acknowledge" | "comment";
 
@@ -43,6 +50,8 @@ export type ToWorker =
   | { readonly type: "next"; readonly back: boolean }
   /** Which openings of this rack (by index) would one act on? Without one: of the list. Answered by `picked`. */
   | { readonly type: "pick"; readonly rack?: number }
+  /** The saved view in force. */
+  | { readonly type: "limit"; readonly limit: Limit | undefined }
   /** Hold the picture, or go on with the newest. */
   | { readonly type: "freeze"; readonly on: boolean }
   /** Connect again at once: the network came back, or somebody logged in again. */

@@ -11,10 +11,12 @@ import type {
   NoteEdits,
   Problem,
   Rendered,
+  SavedView,
   Templates,
   Ticket,
   TicketEdits,
   TicketRequest,
+  ViewWish,
 } from "../core/model.ts";
 
 export const BASE = "/api/v1";
@@ -67,6 +69,21 @@ async function ask<T>(
   });
   if (!answer.ok) throw await refusalOf(answer);
   return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export function read<T>(path: string): Promise<T> {
+  return ask("GET", path);
+}
+
+/** Makes a view, or changes the one of this version. */
+export function saveView(wish: ViewWish, id?: number, version?: number): Promise<SavedView> {
+  if (id === undefined) return ask("POST", "/views", wish);
+  return ask("PUT", `/views/${id}`, wish, { "If-Match": `"${version}"` });
+}
+
+/** Deletes the view, if it is of this version still. */
+export function forget(id: number, version: number): Promise<void> {
+  return ask("DELETE", `/views/${id}`, undefined, { "If-Match": `"${version}"` });
 }
 
 /** One path segment, whatever is in it. */

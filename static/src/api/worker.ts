@@ -203,6 +203,10 @@ scope.onmessage = ({ data }) => {
       if (ids.length > 0) scope.postMessage({ type: "picked", ids });
       break;
     }
+    case "limit":
+      picture.limit(data.limit);
+      publish();
+      break;
     case "freeze":
       picture.freeze(data.on, now());
       publish();

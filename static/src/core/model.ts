@@ -32,6 +32,14 @@ export type TicketRequest = Schemas["TicketRequest"];
 export type Covered = Schemas["Covered"];
 export type Templates = Schemas["Templates"];
 export type Rendered = Schemas["Rendered"];
+export type WholeRack = Schemas["WholeRack"];
+export type WholeDevice = Schemas["WholeDevice"];
+export type InventoryProblem = Schemas["InventoryProblem"];
+export type InventoryProblems = Schemas["InventoryProblemPage"];
+export type SavedView = Schemas["View"];
+export type ViewWish = Schemas["ViewWish"];
+export type ViewPage = Schemas["ViewPage"];
+export type ViewMembers = Schemas["ViewMembers"];
 
 /** Zabbix's scale: 0 not classified … 5 disaster. */
 export type Severity = 0 | 1 | 2 | 3 | 4 | 5;

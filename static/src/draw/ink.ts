@@ -47,8 +47,16 @@ export function hatch(
 }
 
 /** The hatch that says: no data. Wide and grey, dark over a colour, so that the colour stays. */
-export function silence(pen: Pen, x: number, y: number, w: number, h: number, coloured: boolean): void {
-  hatch(pen, x, y, w, h, 5, coloured ? "rgba(0,0,0,.55)" : SILENT);
+export function silence(
+  pen: Pen,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
+  coloured: boolean,
+  scale = 1,
+): void {
+  hatch(pen, x, y, w, h, 5 * scale, coloured ? "rgba(0,0,0,.55)" : SILENT);
 }
 
 /** The text, cut with an ellipsis so that it fits a width. */

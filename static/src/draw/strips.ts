@@ -36,13 +36,14 @@ export const DIGITS = 17;
 const [BARS_WIDE, BARS_TALL] = [16, 44];
 /** The part of such a cell that shows its colour and number. */
 const HEAD = 0.3;
+const HEAD_TALLEST = 26;
 
 export function drawStrips(pen: Pen, view: StripsView): void {
   const { layout } = view;
   const [width, height] = layout.cell;
   pen.textBaseline = "middle";
   for (const heading of layout.headings) {
-    pen.font = `600 13px ${FONT}`;
+    pen.font = `600 ${view.digits > DIGITS ? 20 : 13}px ${FONT}`;
     pen.fillStyle = LIGHT_INK;
     pen.textAlign = "left";
     pen.fillText(
@@ -100,8 +101,10 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
   const { layout, cells, palette, bars } = view;
   const [w, whole] = layout.cell;
   const opened = bars !== undefined && w >= BARS_WIDE && whole >= BARS_TALL;
-  const h = opened ? Math.round(Math.min(whole * HEAD, w)) : whole;
+  const h = opened ? Math.round(Math.min(whole * HEAD, w, HEAD_TALLEST)) : whole;
   const size = Math.min(w, h);
+  /** Across a room strokes must be thicker, too. */
+  const scale = view.digits > DIGITS ? Math.max(1, size / 36) : 1;
   const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
   const marks = cells.marks[rack] ?? 0;
   const severity = cells.fill[rack] ?? NONE;
@@ -129,13 +132,13 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     // Severity again, as a length: colour never stands alone.
     pen.fillStyle = ink;
     pen.globalAlpha = opacity * 0.6;
-    pen.fillRect(x, y + h - 2, (w * (severity + 1)) / 6, 2);
+    pen.fillRect(x, y + h - 2 * scale, (w * (severity + 1)) / 6, 2 * scale);
     pen.globalAlpha = opacity;
   }
-  if (marks & Mark.silent) silence(pen, x, y, w, opened ? whole : h, coloured);
+  if (marks & Mark.silent) silence(pen, x, y, w, opened ? whole : h, coloured, scale);
   else if (marks & Mark.partlySilent) {
     const half = Math.round(h / 2);
-    silence(pen, x, y + half, w, h - half, coloured);
+    silence(pen, x, y + half, w, h - half, coloured, scale);
   }
 
   const count = cells.count[rack] ?? 0;
@@ -153,7 +156,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.fillStyle = ink;
     pen.fillText(text, x + w / 2, y + h / 2 + px * 0.06);
   } else if (!coloured && size >= 9) {
-    const glyph = Math.min(13, Math.round(size * 0.85));
+    const glyph = Math.min(13 * scale, Math.round(size * 0.85));
     const [gx, gy] = [x + (w - glyph) / 2, y + (h - glyph) / 2];
     if (marks & Mark.suppressed) wrench(pen, gx, gy, glyph, QUIET_INK);
     else if (marks & Mark.dependent) chain(pen, gx, gy, glyph, QUIET_INK);

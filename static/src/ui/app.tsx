@@ -27,6 +27,7 @@ import { mute, SoundDialog } from "./sound.tsx";
 import { TemplatesDialog, useTemplates } from "./templates.tsx";
 import { Ticketing } from "./ticketing.tsx";
 import { type Props, Top } from "./top.tsx";
+import { ViewsDialog } from "./views.tsx";
 
 /** Whether a key belongs to a field that is being typed in. */
 function isTyping(target: EventTarget | null): boolean {
@@ -54,6 +55,8 @@ const KEYS: Readonly<Record<string, () => void>> = {
     if (box && heat.picked.size === 0) box.focus();
     else openDialog({ kind: "comment" });
   },
+  h: () => (current().view.changes ? drop("changes") : turn({ changes: true })),
+  v: () => openDialog({ kind: "views" }),
   u: () => turn({ selection: { kind: "tray" } }),
   n: () => goNext(false),
   N: () => goNext(true),
@@ -114,6 +117,8 @@ function Over({ heat, words }: Props) {
       return <Ticketing heat={heat} words={words} id={dialog.id} />;
     case "templates":
       return <TemplatesDialog heat={heat} words={words} />;
+    case "views":
+      return <ViewsDialog heat={heat} words={words} />;
     case "sound":
       return <SoundDialog heat={heat} words={words} />;
     case "help":

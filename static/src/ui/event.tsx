@@ -1,6 +1,7 @@
 /** One event: its line in a list, and its details with the comments. */
 import { useEffect, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
+import type { LastTime } from "../api/planned.ts";
 import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
@@ -8,12 +9,13 @@ import { pathOf } from "../core/plan.ts";
 import { openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
+import { History } from "./history.tsx";
 import { Actions } from "./actions.tsx";
 import { drop, go, serverNow, turn, zoneOf } from "./state.ts";
 import { Notes } from "./notes.tsx";
 import { Swatch } from "./swatch.tsx";
 import { Thread } from "./thread.tsx";
-import { TicketChip } from "./ticket.tsx";
+import { TicketChip, TicketKey } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
 
 /** Texts are cut at this length in the snapshot. */
@@ -36,7 +38,7 @@ export function EventRow({ item, heat, words, here }: RowProps) {
       <button
         type="button"
         class={handled ? "event handled" : "event"}
-        data-event={event.key}
+        data-event={incident ? undefined : event.key}
         onClick={() =>
           incident ? turn({ selection: { kind: "rack", id: incident.rack_id } }) : turn({ event: event.key })
         }
@@ -118,6 +120,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
       {item ? <Facts item={item} heat={heat} words={words} /> : null}
       {found ? <Actions heat={heat} words={words} ticket={found.event.unplaced !== "host_pending"} /> : null}
       <Notes heat={heat} words={words} />
+      <History heat={heat} words={words} path={`/events/${encodeURIComponent(eventKey)}`} />
       <Thread
         heat={heat}
         words={words}
@@ -142,6 +145,7 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
   const zone = zoneOf(heat);
   const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
   const when = (time: string) => moment(words, time, zone, now);
+  const before = event.last_time as unknown as LastTime | undefined;
   const acknowledged = event.acknowledged;
   return (
     <>
@@ -244,11 +248,15 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
       </dl>
       {event.text ? <Text event={event} words={words} /> : null}
       {event.partial ? <p class="lead">{words.event.partial}</p> : null}
-      {event.last_time ? (
+      {before ? (
         <p class="lead">
-          {words.event.lastTime(since(words, event.last_time.cleared_at, now))}
-          {event.last_time.ticket ? `, ${event.last_time.ticket}` : ""}
-          {event.last_time.comment ? `: «${event.last_time.comment}»` : ""}
+          {words.event.lastTime(since(words, before.cleared_at, now))}
+          {before.ticket ? (
+            <>
+              , <TicketKey ticket={before.ticket} />
+            </>
+          ) : null}
+          {before.comment ? `: «${before.comment.text}», ${before.comment.author}` : ""}
         </p>
       ) : null}
     </>

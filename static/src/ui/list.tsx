@@ -34,6 +34,12 @@ export function EventList({ heat, words }: Props) {
   const { view, detail, picked, window } = heat;
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(0);
+  /** The same at once: of two quick keys the second one must not start where the first did. */
+  const row = useRef(0);
+  const stand = useCallback((to: number) => {
+    row.current = to;
+    setAt(to);
+  }, []);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const sort = view.sort ?? WORST_FIRST;
   const page = detail?.page;
@@ -68,15 +74,15 @@ export function EventList({ heat, words }: Props) {
         area.scrollTop = top + 2 * ROW - area.clientHeight;
       }
     }
-    setAt(next);
+    stand(next);
   };
   const onKey = (event: KeyboardEvent) => {
-    const item = page?.items[at - page.from];
+    const item = page?.items[row.current - page.from];
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -total, End: total }[
       event.key
     ];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (step !== undefined) move(at + step);
+    if (step !== undefined) move(row.current + step);
     else if (event.key === "Enter" && item && event.target instanceof HTMLTableRowElement) {
       turn({ event: item.event.key });
     } else if (event.key === "x" && item && !item.clearedAt) pick([item.event.id]);
@@ -176,7 +182,7 @@ export function EventList({ heat, words }: Props) {
                   (chosen?.kind === "rack" && item.event.rack_id === chosen.id) ||
                   (chosen?.kind === "device" && item.event.device_id === chosen.id)
                 }
-                onFocus={setAt}
+                onFocus={stand}
                 heat={heat}
                 words={words}
               />

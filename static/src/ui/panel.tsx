@@ -11,6 +11,10 @@ import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
 import { Actions } from "./actions.tsx";
 import { Backlog } from "./backlog.tsx";
+import { Changes } from "./changes.tsx";
+import { History } from "./history.tsx";
+import { PlaceFacts } from "./place.tsx";
+import { Problems } from "./problems.tsx";
 import { Notes } from "./notes.tsx";
 import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
@@ -20,7 +24,9 @@ export function Panel({ heat, words }: Props) {
   const { view } = heat;
   return (
     <aside class="panel" aria-label={words.panel.label}>
-      {view.event === undefined ? (
+      {view.event === undefined && view.changes && !view.selection ? (
+        <Changes heat={heat} words={words} />
+      ) : view.event === undefined ? (
         <Selection heat={heat} words={words} />
       ) : (
         <EventDetail key={view.event} heat={heat} words={words} eventKey={view.event} />
@@ -105,22 +111,8 @@ function Selection({ heat, words }: Props) {
           {current.incident.reason}
         </p>
       ) : null}
-      {selection?.kind === "rack" && current?.rack?.comment ? (
-        <p class="inventory-note">
-          <small>{words.panel.comment}</small>
-          {current.rack.comment}
-        </p>
-      ) : null}
-      {selection?.kind === "device" && me?.settings.racktables_url ? (
-        <p>
-          <a
-            href={me.settings.racktables_url.replace("{id}", String(selection.id))}
-            target="_blank"
-            rel="noreferrer"
-          >
-            {words.panel.inventoryPage}
-          </a>
-        </p>
+      {selection?.kind === "rack" || selection?.kind === "device" ? (
+        <PlaceFacts heat={heat} words={words} kind={selection.kind} id={selection.id} />
       ) : null}
       {rackOfSelection !== undefined && view.rack !== rackOfSelection && plan ? (
         <button type="button" class="wide" onClick={() => turn({ rack: rackOfSelection })}>
@@ -191,6 +183,12 @@ function Selection({ heat, words }: Props) {
       {selection === undefined && me && me.settings.map_severity > 0 ? (
         <p class="lead">{words.panel.below(words.severity[me.settings.map_severity] ?? "")}</p>
       ) : null}
+      {selection?.kind === "source" && isInventory(frame, selection.name) ? (
+        <Problems heat={heat} words={words} />
+      ) : null}
+      {selection?.kind === "rack" ? (
+        <History key={selection.id} heat={heat} words={words} path={`/racks/${selection.id}`} />
+      ) : null}
       {current && current.cleared.length > 0 ? (
         <section class="group">
           <h3>{words.panel.cleared}</h3>
@@ -208,6 +206,10 @@ function Selection({ heat, words }: Props) {
       ) : null}
     </>
   );
+}
+
+function isInventory(frame: State["frame"], name: string): boolean {
+  return frame?.sources.some((source) => source.name === name && source.kind === "inventory") ?? false;
 }
 
 function nothing(kind: string | undefined, words: Words): string {

@@ -9,6 +9,7 @@ import type {
   Detail,
   Frame,
   FromWorker,
+  Limit,
   PlaceName,
   Ring,
   Tick,
@@ -52,7 +53,7 @@ export type Taste = { readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[
 
 /** What lies over the page. */
 export type Dialog =
-  | { readonly kind: "help" | "templates" | "acknowledge" | "comment" | "copy" | "sound" }
+  | { readonly kind: "help" | "templates" | "acknowledge" | "comment" | "copy" | "sound" | "views" }
   /** To ask for a ticket, or on the ticket of this id. */
   | { readonly kind: "ticket"; readonly id?: number }
   /** A new note on one of these places, or a note to change. */
@@ -249,6 +250,11 @@ export function look(from: number, count: number): void {
   if (from === state.window.from && count === state.window.count) return;
   change({ window: { from, count } });
   watch();
+}
+
+/** Puts a saved view in force, or none. */
+export function limitTo(limit: Limit | undefined): void {
+  tell({ type: "limit", limit });
 }
 
 /** Holds the picture as it is, or goes on. */

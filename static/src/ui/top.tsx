@@ -10,6 +10,7 @@ import { SoundButton } from "./sound.tsx";
 import { Swatch } from "./swatch.tsx";
 import { drop, filterBy, go, openDialog, prefer, serverNow, type State, turn } from "./state.ts";
 import { TemplatesChip } from "./templates.tsx";
+import { ViewChip } from "./views.tsx";
 import type { Words } from "./words/index.ts";
 
 export interface Props {
@@ -23,6 +24,15 @@ export function Top({ heat, words }: Props) {
       <div class="bar">
         <Tabs heat={heat} words={words} />
         <Search heat={heat} words={words} />
+        <ViewChip heat={heat} words={words} />
+        <button
+          type="button"
+          class="plain"
+          aria-pressed={heat.view.changes ?? false}
+          onClick={() => (heat.view.changes ? drop("changes") : turn({ changes: true }))}
+        >
+          {words.changes.title}
+        </button>
         <button
           type="button"
           class="plain"
