@@ -25,7 +25,7 @@ use crate::reply::Reply;
 const LONGEST_TABLE: usize = 2000;
 
 /// Where an event stands, or why it stands nowhere. What the inventory does not know goes by its number.
-fn place(floor: &Floor, event: &ActiveEvent<'_>) -> String {
+pub(crate) fn place(floor: &Floor, event: &ActiveEvent<'_>) -> String {
     let named = |name: Option<&str>, what: &str, id: u64| name.map_or(format!("{what} {id}"), str::to_owned);
     let rack = event.rack_id.map(|id| named(floor.path(id), "rack", id));
     let device = event.device_id.map(|id| named(floor.device(id), "device", id));
@@ -67,12 +67,12 @@ struct Row<'a> {
 }
 
 /// A ticket: its key with its page, and how it stands.
-struct TicketCell<'a> {
-    key: &'a str,
-    page: Option<&'a str>,
-    standing: &'a str,
+pub(crate) struct TicketCell<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) page: Option<&'a str>,
+    pub(crate) standing: &'a str,
     /// Why it is not created.
-    error: &'a str,
+    pub(crate) error: &'a str,
 }
 
 #[derive(TemplateSimple)]
@@ -135,7 +135,7 @@ fn rendered(
 }
 
 /// What one must know before believing the table.
-fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, String)> {
+pub(crate) fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut bands = Vec::new();
     let generated_at = picture.0.generated_at.0;
     let age = now.since(generated_at);
@@ -191,11 +191,11 @@ fn row<'a>(picture: &Picture, floor: &Floor, event: &'a ActiveEvent<'static>, no
 }
 
 /// What an address opens must never be a script.
-fn is_page(address: &str) -> bool {
+pub(crate) fn is_page(address: &str) -> bool {
     address.starts_with("http://") || address.starts_with("https://")
 }
 
-fn ticket<'a>(ticket: &'a Ticket<'_>) -> TicketCell<'a> {
+pub(crate) fn ticket<'a>(ticket: &'a Ticket<'_>) -> TicketCell<'a> {
     TicketCell {
         key: &ticket.key,
         page: Some(&*ticket.url).filter(|url| is_page(url)),
@@ -209,7 +209,7 @@ fn ticket<'a>(ticket: &'a Ticket<'_>) -> TicketCell<'a> {
     }
 }
 
-fn words(severity: Severity) -> &'static str {
+pub(crate) fn words(severity: Severity) -> &'static str {
     match severity {
         Severity::NotClassified => "Not classified",
         Severity::Information => "Information",

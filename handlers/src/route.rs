@@ -27,6 +27,9 @@ pub(crate) enum Route<'a> {
     CreateComments,
     EditComment { id: i64 },
     DeleteComment { id: i64 },
+    EventHistory { key: Cow<'a, str> },
+    RackHistory { id: i64 },
+    ListChanges,
     ListNotes,
     CreateNote,
     EditNote { id: i64 },
@@ -59,6 +62,7 @@ pub(crate) enum Route<'a> {
     OpenApi,
     Status,
     Plain,
+    Handover,
 }
 
 /// What a route needs.
@@ -123,6 +127,9 @@ impl<'a> Route<'a> {
                 (&Method::POST, key) => Ok(Self::CreateComment { key }),
                 _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
             },
+            ["api", "v1", "events", key, "history"] => read(Self::EventHistory { key: event_key(key)? }),
+            ["api", "v1", "racks", id, "history"] => read(Self::RackHistory { id: id_of("rack", id)? }),
+            ["api", "v1", "changes"] => read(Self::ListChanges),
             ["api", "v1", "comments"] => match *method {
                 Method::POST => Ok(Self::CreateComments),
                 _ => Err(Problem::MethodNotAllowed("POST")),
@@ -175,6 +182,7 @@ impl<'a> Route<'a> {
             ["openapi.json"] => read(Self::OpenApi),
             ["status"] => read(Self::Status),
             ["plain"] => read(Self::Plain),
+            ["handover"] => read(Self::Handover),
             _ => Err(Problem::NotFound("no such path; /openapi.json describes all there are".to_owned())),
         }
     }
@@ -195,6 +203,9 @@ impl<'a> Route<'a> {
             Self::CreateComments => writes("createComments"),
             Self::EditComment { .. } => writes("editComment"),
             Self::DeleteComment { .. } => writes("deleteComment"),
+            Self::EventHistory { .. } => reads("getEventHistory"),
+            Self::RackHistory { .. } => reads("getRackHistory"),
+            Self::ListChanges => reads("listChanges"),
             Self::ListNotes => reads("listNotes"),
             Self::CreateNote => writes("createNote"),
             Self::EditNote { .. } => writes("editNote"),
@@ -228,6 +239,7 @@ impl<'a> Route<'a> {
             Self::OpenApi => open("openapi"),
             Self::Status => reads("status"),
             Self::Plain => reads("plain"),
+            Self::Handover => reads("handover"),
         }
     }
 }
@@ -319,6 +331,9 @@ mod tests {
             Route::CreateComments,
             Route::EditComment { id: 1 },
             Route::DeleteComment { id: 1 },
+            Route::EventHistory { key: key() },
+            Route::RackHistory { id: 1 },
+            Route::ListChanges,
             Route::ListNotes,
             Route::CreateNote,
             Route::EditNote { id: 1 },
@@ -351,6 +366,7 @@ mod tests {
             Route::OpenApi,
             Route::Status,
             Route::Plain,
+            Route::Handover,
         ];
         for route in all {
             let operation = format!("\"operationId\": \"{}\"", route.rules().name);

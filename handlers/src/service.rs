@@ -20,8 +20,9 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    acknowledgements, audit, comments, devices, door, event_list, events, inventory_problems, live, machine,
-    me, notes, picture, plain, racks, screen, status, templates, tickets, views,
+    acknowledgements, audit, changes, comments, devices, door, event_list, events, handover, history,
+    inventory_problems, live, machine, me, notes, picture, plain, racks, screen, status, templates, tickets,
+    views,
 };
 
 /// What a browser may do with an answer, whether or not a proxy in front says it too.
@@ -130,6 +131,9 @@ async fn dispatch(
         Route::CreateComments => comments::create_many(app, asked).await,
         Route::EditComment { id } => comments::edit(app, asked, id).await,
         Route::DeleteComment { id } => comments::delete(app, &asked, id).await,
+        Route::EventHistory { key } => history::of_event(app, &asked, &key).await,
+        Route::RackHistory { id } => history::of_rack(app, &asked, id).await,
+        Route::ListChanges => changes::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::ListNotes => notes::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::CreateNote => notes::create(app, asked).await,
         Route::EditNote { id } => notes::edit(app, asked, id).await,
@@ -164,6 +168,7 @@ async fn dispatch(
         Route::OpenApi => Ok(machine::openapi()),
         Route::Status => status::show(app).await,
         Route::Plain => plain::show(app, asked.request.uri().query()).await,
+        Route::Handover => handover::show(app, &asked).await,
     }
 }
 

@@ -20,6 +20,7 @@ use heat::floor::Floor;
 use heat::incident::{Availability, Open, WatchedRacks, mark};
 use heat::inventory::{Device, Inventory, Mount, Rack};
 use heat::packed::Packed;
+use heat::past::Pasts;
 use heat::placement::Places;
 use heat::snapshot::{NotNews, Parts, Reported, Snapshot, Source, Status, build};
 use heat::ticket::Covers;
@@ -119,6 +120,7 @@ fn events(answer: &[u8]) -> Vec<Event> {
 
 static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
 static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
+static NO_PASTS: LazyLock<Pasts> = LazyLock::new(Pasts::new);
 static NO_PLACES: LazyLock<Floor> = LazyLock::new(Floor::default);
 
 /// All devices are watched, and no incident was open before.
@@ -165,6 +167,8 @@ fn snapshot<'a>(
         covers: &NO_TICKETS,
         acknowledgements: &NO_ACKNOWLEDGEMENTS,
         notes: &[],
+        pasts: &NO_PASTS,
+        cleared: &[],
     })
 }
 

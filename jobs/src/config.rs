@@ -240,7 +240,7 @@ pub struct ScheduleArgs {
     /// Forget old history
     #[arg(long, env = "HEAT_HOUSEKEEPING_CRON", default_value = "0 17 3 * * *")]
     housekeeping_cron: String,
-    /// How many days the history of events is kept
+    /// How many days the history of events and the feed of changes are kept; what people wrote stays
     #[arg(long, env = "HEAT_HISTORY_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     history_days: u32,
 }

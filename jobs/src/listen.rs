@@ -12,6 +12,7 @@ use heat::cache::{Cache, CacheError, Fence};
 use heat::comment::Threads;
 use heat::db::{Db, DbError};
 use heat::note::PlaceNote;
+use heat::past::Pasts;
 use heat::snapshot::{COMMENTS, NotNews, Source, Status};
 use heat::ticket::Covers;
 use heat::time::Timestamp;
@@ -38,6 +39,8 @@ struct Said {
     acknowledgements: Acknowledgements,
     #[serde(default)]
     notes: Vec<PlaceNote>,
+    #[serde(default)]
+    pasts: Pasts,
 }
 
 /// One reading of Postgres.
@@ -110,6 +113,11 @@ impl Listener {
     /// Notes on places.
     pub fn notes(&self) -> &[PlaceNote] {
         &self.said.notes
+    }
+
+    /// History by event key.
+    pub fn pasts(&self) -> &Pasts {
+        &self.said.pasts
     }
 
     /// When the next acknowledgement or note ends by itself.
@@ -211,6 +219,7 @@ impl Listener {
             self.said.threads.extend(heard.said.threads);
             self.said.covers.extend(heard.said.covers);
             self.said.acknowledgements.extend(heard.said.acknowledgements);
+            self.said.pasts.extend(heard.said.pasts);
             changed
         };
         if changed {
@@ -239,8 +248,11 @@ async fn read(cache: Cache, db: Db, keys: Vec<String>, whole: bool, at: Timestam
             } else {
                 Vec::new()
             },
+            pasts: Pasts::new(),
         })
     };
-    let said = said.await.map_err(|error| error.to_string())?;
+    // History is the longest reading, and goes beside the others.
+    let (said, pasts) = tokio::try_join!(said, db.pasts(&wanted)).map_err(|error| error.to_string())?;
+    let said = Said { pasts, ..said };
     Ok(Heard { said, keys, whole, counter, at })
 }

@@ -113,13 +113,13 @@ fn opening(source: &str, event: &Event, board: &Board) -> Opening {
     }
 }
 
-/// Forgets openings that closed long ago.
+/// Forgets openings that closed long ago, and changes of that age.
 pub struct Housekeeping {
     /// Postgres.
     pub db: Db,
     /// The working updater's fence.
     pub fence: Fence,
-    /// How long a closed opening is kept.
+    /// How long a closed opening, or a change, is kept.
     pub keep: Duration,
 }
 
@@ -133,7 +133,14 @@ impl Work for Housekeeping {
                 count => forgotten += count,
             }
         }
-        tracing::info!(forgotten, "openings that closed long ago");
+        let mut changes = 0;
+        loop {
+            match self.db.forget_changes(self.fence, until).await? {
+                0 => break,
+                count => changes += count,
+            }
+        }
+        tracing::info!(forgotten, changes, "openings that closed long ago, and changes of that age");
         Ok(Done::Ran)
     }
 }

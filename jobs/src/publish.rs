@@ -360,6 +360,8 @@ impl Publisher {
             open: &self.open,
             acknowledgements: self.listener.acknowledgements(),
             notes: self.listener.notes(),
+            pasts: self.listener.pasts(),
+            cleared: &self.cleared,
         }
     }
 }

@@ -113,7 +113,7 @@ impl Working {
         self.schedule(&running, &post, metrics).await?;
         let ending = over.child_token();
         let publishing = async {
-            let ended = publisher.run(over.clone()).await;
+            let ended = Box::pin(publisher.run(over.clone())).await;
             ending.cancel();
             ended
         };

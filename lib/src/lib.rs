@@ -1,9 +1,9 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
-//! [`handled`], [`opening`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
-//! [`ticket`], [`template`], [`view`], [`packed`], [`pattern`], [`role`], [`token`]) is pure: it does no I/O and imports
-//! neither [`cache`] nor [`db`].
+//! [`handled`], [`opening`], [`past`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`],
+//! [`search`], [`ticket`], [`template`], [`view`], [`packed`], [`pattern`], [`role`], [`token`]) is pure: it does no I/O
+//! and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod note;
 pub mod opening;
 pub mod packed;
+pub mod past;
 pub mod pattern;
 pub mod placement;
 pub mod rackcode;

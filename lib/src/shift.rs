@@ -38,6 +38,16 @@ pub fn end_of_shift(shifts: &[Shift], zone: Tz, now: Timestamp) -> Option<Timest
     beginnings.filter_map(|at| moment(zone, at)).filter(|at| *at > now).min()
 }
 
+/// The beginning of the shift that `now` lies in; none where there are no shifts. Beginnings are found as
+/// [`end_of_shift`] finds them, so that each shift begins where the one before ends.
+pub fn beginning_of_shift(shifts: &[Shift], zone: Tz, now: Timestamp) -> Option<Timestamp> {
+    let today = DateTime::<Utc>::from(now).with_timezone(&zone).date_naive();
+    let tomorrow = today.checked_add_days(Days::new(1))?;
+    let days = (0..=3).filter_map(|days| tomorrow.checked_sub_days(Days::new(days)));
+    let beginnings = days.flat_map(|day| shifts.iter().map(move |shift| day.and_time(shift.begins)));
+    beginnings.filter_map(|at| moment(zone, at)).filter(|at| *at <= now).max()
+}
+
 fn moment(zone: Tz, at: NaiveDateTime) -> Option<Timestamp> {
     let moment = match zone.from_local_datetime(&at) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
@@ -50,6 +60,7 @@ fn moment(zone: Tz, at: NaiveDateTime) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn shifts(begin: &[&str]) -> Vec<Shift> {
         let shift = |text: &&str| Shift { name: (*text).into(), begins: text.parse().unwrap() };
@@ -105,6 +116,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_shift_begins_where_the_one_before_ends(
+            seconds in 1_700_000_000_i64..1_900_000_000,
+            begin in prop::collection::vec((0_u32..24, 0_u32..60), 1..4),
+            zone in prop::sample::select(vec![Tz::UTC, Tz::Europe__Berlin, Tz::America__New_York, Tz::Asia__Kolkata]),
+        ) {
+            let begin: Vec<_> = begin.iter().map(|(hour, minute)| format!("{hour:02}:{minute:02}:00")).collect();
+            let shifts = shifts(&begin.iter().map(String::as_str).collect::<Vec<_>>());
+            let now = Timestamp::from_unix(seconds);
+            let begun = beginning_of_shift(&shifts, zone, now).unwrap();
+            prop_assert!(begun <= now);
+            prop_assert_eq!(end_of_shift(&shifts, zone, begun - Duration::from_secs(1)), Some(begun));
+            prop_assert_eq!(end_of_shift(&shifts, zone, begun), end_of_shift(&shifts, zone, now));
+        }
+
         #[test]
         fn an_end_is_later_than_now_and_at_most_a_day_and_an_hour_away(
             seconds in 1_700_000_000_i64..1_900_000_000,

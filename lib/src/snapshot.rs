@@ -23,6 +23,7 @@ use crate::incident::{self, Availability, Open, WatchedRacks};
 use crate::inventory::{DeviceId, RackId};
 use crate::note::PlaceNote;
 use crate::opening::of_opening;
+use crate::past::{LastComment, LastTicket, Pasts, last_time, openings_within_the_hour};
 use crate::placement::{Place, Places, Unplaced};
 use crate::severity::Severity;
 use crate::ticket::{self, Cover, Covers, TicketTag};
@@ -235,7 +236,7 @@ pub struct ActiveEvent<'a> {
     /// How many there are in all.
     #[serde(default, skip_serializing_if = "is_zero_u32")]
     pub comment_count: u32,
-    /// How often its key opened within the last hour.
+    /// How often its key opened within the last hour, if more than once.
     #[serde(default, skip_serializing_if = "NotNews::is_default")]
     pub openings_1h: NotNews<u32>,
     /// The incident it belongs to.
@@ -306,12 +307,12 @@ pub struct Ticket<'a> {
 pub struct LastTime<'a> {
     /// When it cleared.
     pub cleared_at: Timestamp,
-    /// Its last comment.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub comment: Cow<'a, str>,
-    /// Its ticket's key.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub ticket: Cow<'a, str>,
+    /// The last comment on the key until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Cow<'a, LastComment>>,
+    /// Its ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Cow<'a, LastTicket>>,
 }
 
 /// A rack whose devices fell together.
@@ -441,6 +442,10 @@ pub struct Parts<'a> {
     pub acknowledgements: &'a Acknowledgements,
     /// Notes on places, oldest first.
     pub notes: &'a [PlaceNote],
+    /// History by event key.
+    pub pasts: &'a Pasts,
+    /// What has just cleared, which history may not have yet.
+    pub cleared: &'a [Cleared<'static>],
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
@@ -460,6 +465,7 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+    count_openings(&mut snapshot.events, &parts, &joined);
     snapshot.incidents = incident::mark(&mut snapshot.events, parts.availability, parts.watched, parts.open);
     snapshot.no_data = no_data.into_iter().collect();
     snapshot.sources = parts.sources.into_iter().map(|s| s.source).chain(parts.pseudo_sources).collect();
@@ -474,6 +480,8 @@ struct Joined<'a> {
     active: HashSet<&'a str>,
     /// The quiet notes that stand, by place.
     quiet: HashMap<&'a str, Vec<&'a PlaceNote>>,
+    /// What has just cleared, by key.
+    cleared: HashMap<&'a str, Vec<&'a Cleared<'static>>>,
 }
 
 impl<'a> Joined<'a> {
@@ -489,7 +497,15 @@ impl<'a> Joined<'a> {
         for note in parts.notes.iter().filter(|note| note.quiet_since.is_some() && note.stands(parts.now)) {
             quiet.entry(note.place.as_str()).or_default().push(note);
         }
-        Self { active, quiet }
+        let mut cleared: HashMap<_, Vec<_>> = HashMap::new();
+        for one in parts.cleared {
+            cleared.entry(&*one.key).or_default().push(one);
+        }
+        Self { active, quiet, cleared }
+    }
+
+    fn cleared(&self, key: &str) -> &[&'a Cleared<'static>] {
+        self.cleared.get(key).map_or(&[], Vec::as_slice)
     }
 
     fn is_quiet(&self, event: &ActiveEvent<'_>, floor: &Floor) -> bool {
@@ -500,18 +516,34 @@ impl<'a> Joined<'a> {
     }
 }
 
+/// Of events sorted by key.
+fn count_openings(events: &mut [ActiveEvent<'_>], parts: &Parts<'_>, joined: &Joined<'_>) {
+    for openings in events.chunk_by_mut(|one, other| one.key == other.key) {
+        let Some(key) = openings.first().map(|event| &*event.key) else { continue };
+        let (past, cleared) = (parts.pasts.get(key), joined.cleared(key));
+        if past.is_none() && cleared.is_empty() && openings.len() == 1 {
+            continue;
+        }
+        let active = openings.iter().map(|event| event.since);
+        let count = NotNews(openings_within_the_hour(parts.now, past, active, cleared));
+        for event in openings {
+            event.openings_1h = count.clone();
+        }
+    }
+}
+
 fn active<'a>(
     event: &'a Event,
     source: &Cow<'a, str>,
     parts: &Parts<'a>,
-    joined: &Joined<'_>,
+    joined: &Joined<'a>,
 ) -> ActiveEvent<'a> {
     let place = if event.host_pending { Place::UnknownHost } else { parts.places.find(&event.host) };
     let unplaced = if event.host_pending { Some(Unplaced::HostPending) } else { place.unplaced() };
     let thread = parts.threads.get(&event.key);
     let is_active = |id: &str| joined.active.contains(id);
-    let cover = parts.covers.get(&event.key);
-    let cover = cover.and_then(|all| of_opening(all, &event.id, event.since, is_active));
+    let covers = parts.covers.get(&event.key).map_or(&[][..], Vec::as_slice);
+    let cover = of_opening(covers, &event.id, event.since, is_active);
     let ours = parts.acknowledgements.get(&event.key);
     let ours = ours.and_then(|all| of_opening(all, &event.id, event.since, is_active));
     let acknowledged = match ours {
@@ -542,6 +574,14 @@ fn active<'a>(
         ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
+        last_time: last_time(
+            &event.id,
+            event.since,
+            parts.pasts.get(&event.key),
+            joined.cleared(&event.key),
+            thread,
+            covers,
+        ),
         ..ActiveEvent::default()
     };
     let facts = Facts {
@@ -687,6 +727,7 @@ mod tests {
     static NO_TICKETS: LazyLock<Covers> = LazyLock::new(Covers::new);
     static NO_ACKNOWLEDGEMENTS: LazyLock<Acknowledgements> = LazyLock::new(Acknowledgements::new);
     static FLOOR: LazyLock<Floor> = LazyLock::new(|| Floor::new(&inventory()));
+    static NO_PASTS: LazyLock<Pasts> = LazyLock::new(Pasts::new);
     static NO_INCIDENTS: LazyLock<(Availability, WatchedRacks, Open)> = LazyLock::new(Default::default);
 
     fn event(source: &str, number: u32, host: &str) -> Event {
@@ -769,6 +810,8 @@ mod tests {
             acknowledgements: &NO_ACKNOWLEDGEMENTS,
             notes: &[],
             floor: &FLOOR,
+            pasts: &NO_PASTS,
+            cleared: &[],
         }
     }
 
@@ -958,6 +1001,31 @@ mod tests {
         assert_eq!(handled(note("rack:2")), (vec![], 1), "another place");
         assert_eq!(handled(PlaceNote { until: Some(NOW), ..note("rack:1") }), (vec![], 0), "it has ended");
         assert_eq!(handled(PlaceNote { quiet_since: None, ..note("rack:1") }), (vec![], 1), "not quiet");
+    }
+
+    #[test]
+    fn a_key_that_opens_again_tells_how_often_it_has_and_is_not_new() {
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let sources = [("z".to_owned(), vec![event("z", 8, "h1")])];
+        let before = |n, ago| {
+            let before = Event { since: NOW - Duration::from_secs(ago + 30), ..event("z", n, "h1") };
+            Cleared {
+                cleared_at: NOW - Duration::from_secs(ago),
+                ..Cleared::of(&before, "z", Place::Rack(11, 1, MatchedBy::Name), NOW).unwrap()
+            }
+        };
+        let shown = |cleared: &[Cleared<'static>]| {
+            let snapshot = build(Parts { cleared, ..parts(&sources, &places, &threads, &silent) });
+            let event = &snapshot.events[0];
+            (event.openings_1h.0, event.is_new(NOW), snapshot.news())
+        };
+        let (count, new, _) = shown(&[before(2, 5)]);
+        assert_eq!((count, new), (0, true), "another key");
+        let (count, new, once) = shown(&[before(1, 5)]);
+        assert_eq!((count, new), (2, false));
+        let (count, _, twice) = shown(&[before(1, 5), before(15, 100)]);
+        assert_eq!(count, 3);
+        assert_eq!(once, twice, "how often is no news");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Seconds since the Unix epoch; written as RFC 3339 in UTC with a `Z`, `2026-11-23T21:07:55Z`.
@@ -44,6 +45,11 @@ impl Timestamp {
     /// How long after `earlier` this is; zero if it is before.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// To the minute, by the clock of a time zone: `2026-11-24 00:07 MSK`.
+    pub fn on_the_wall(self, zone: Tz) -> String {
+        self.civil().with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string()
     }
 
     fn civil(self) -> DateTime<Utc> {
@@ -145,6 +151,13 @@ mod tests {
             prop_assert_eq!(&text, &at.civil().format("%Y-%m-%dT%H:%M:%SZ").to_string());
             prop_assert_eq!(text.parse::<Timestamp>().unwrap(), at);
         }
+    }
+
+    #[test]
+    fn on_the_wall_it_is_what_the_clocks_there_show() {
+        let at: Timestamp = "2026-11-23T21:07:55Z".parse().unwrap();
+        assert_eq!(at.on_the_wall(Tz::Europe__Moscow), "2026-11-24 00:07 MSK");
+        assert_eq!(at.on_the_wall(Tz::UTC), "2026-11-23 21:07 UTC");
     }
 
     #[test]

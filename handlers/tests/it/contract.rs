@@ -58,6 +58,22 @@ pub(crate) fn check(document: &Value, schema: &str, value: &Value) {
     assert_eq!(found, None);
 }
 
+/// As the updater writes history.
+async fn record(stage: &Stage, event: &heat::snapshot::ActiveEvent<'_>) {
+    let opening = heat::db::openings::Opening {
+        id: event.id.to_string(),
+        key: event.key.to_string(),
+        source: event.source.to_string(),
+        host: event.host.to_string(),
+        name: event.name.to_string(),
+        device_id: event.device_id,
+        rack_id: event.rack_id,
+        severity: event.severity,
+        since: event.since,
+    };
+    stage.db().record_openings(stage.fence, &[opening], &[], event.since).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_the_documented_shape() {
     let stage = Stage::whole().await;
@@ -73,6 +89,7 @@ async fn every_answer_has_the_documented_shape() {
     let event = snapshot.events.iter().find(|event| event.id == "zabbix:81204:srv-00001").unwrap();
     let event_path = format!("/api/v1/events/{}", segment(&event.key));
     let comments = format!("{event_path}/comments");
+    record(&stage, event).await;
     let text = json!({ "text": "on my way" });
     let created = replica.send(Method::POST, &comments, &text, StatusCode::CREATED).await;
     check(&document, "Comment", &created);
@@ -120,6 +137,9 @@ async fn every_answer_has_the_documented_shape() {
         ("/api/v1/devices?q=0001", "FoundAnswer"),
         ("/api/v1/devices?q=mars", "FoundAnswer"),
         (&event_path, "EventAnswer"),
+        (&format!("{event_path}/history"), "EventHistory"),
+        ("/api/v1/racks/3/history", "RackHistory"),
+        ("/api/v1/changes", "ChangePage"),
         (&comments, "CommentPage"),
         (&format!("{comments}?limit=1"), "CommentPage"),
     ] {

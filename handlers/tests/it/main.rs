@@ -11,6 +11,7 @@ mod audit;
 mod comments;
 mod contract;
 mod doors;
+mod history;
 mod lists;
 mod live;
 mod notes;

@@ -241,6 +241,44 @@ async fn when_the_working_updater_is_killed_another_takes_over_and_history_has_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_problem_that_comes_back_is_not_new_and_tells_how_it_ended_the_last_time() {
+    let stage = Stage::set().await;
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let _updater = stage.updater();
+    let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let first = event(&shown, "srv-1").unwrap();
+    assert_eq!((first.last_time.as_ref(), first.openings_1h.0), (None, 0));
+    let (id, key) = (first.id.to_string(), first.key.to_string());
+    stage.comment(&key, "reset the port").await;
+    stage.snapshot_where(|s| event(s, "srv-1").unwrap().comment_count == 1).await;
+    stage.open_where(|open| open.contains(&id)).await;
+    stage.zabbix.resolve("srv-1", "ICMP");
+    stage.snapshot_where(|s| event(s, "srv-1").is_none()).await;
+
+    // At once, whether or not history has it yet.
+    stage.zabbix.fire("srv-1", "ICMP", 5);
+    let back = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let back = event(&back, "srv-1").unwrap();
+    assert_ne!(back.id, id);
+    assert!(!back.is_new(Timestamp::now()));
+    assert_eq!(back.last_time.as_ref().unwrap().comment.as_ref().unwrap().text, "reset the port");
+
+    // And from history, which is kept for the day Postgres is away.
+    stage.open_where(|open| !open.contains(&id)).await;
+    stage.comment(&key, "again").await;
+    let kept = eventually("what history says", PATIENCE, async || {
+        let (_, said) = stage.cache.said::<serde_json::Value>().await.ok()??;
+        said["pasts"][&key]["last"].get(0).cloned()
+    });
+    let kept = kept.await.unwrap();
+    assert_eq!((&kept["id"], &kept["comment"]["text"]), (&id.into(), &"reset the port".into()));
+    let again = stage.snapshot_where(|s| event(s, "srv-1").unwrap().comment_count == 2).await;
+    let again = event(&again, "srv-1").unwrap();
+    assert_eq!(again.last_time.as_ref().unwrap().comment.as_ref().unwrap().text, "reset the port");
+    assert_eq!(again.openings_1h.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_updater_that_thaws_after_a_take_over_writes_nothing() {
     let stage = Stage::set().await;
     stage.zabbix.fire("srv-1", "ICMP", 5);

@@ -7,6 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::json;
 
 use super::audit::{self, Actor, Deed};
+use super::changes::{self, Kind, NewChange};
 use super::locks::Lock;
 use super::openings::for_followers;
 use super::schema::acknowledgements;
@@ -18,7 +19,7 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 
 /// An acknowledgement as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = acknowledgements, check_for_backend(diesel::pg::Pg))]
 pub struct StoredAcknowledgement {
     /// Its id; they grow with time.
@@ -174,6 +175,8 @@ impl Db {
                     audit::enter(connection, actor, batch.iter().map(given_deed).collect()).await?;
                     given.extend(batch);
                 }
+                let changes: Vec<_> = given.iter().map(change).collect();
+                changes::enter(connection, &changes).await?;
                 Ok(given)
             })
             .await
@@ -287,6 +290,17 @@ async fn end(
     .returning(StoredAcknowledgement::as_returning())
     .get_results(connection)
     .await
+}
+
+fn change(given: &StoredAcknowledgement) -> NewChange {
+    NewChange {
+        kind: Kind::Acknowledged,
+        at: given.created_at,
+        event_key: given.event_key.clone(),
+        event_id: Some(given.event_id.clone()),
+        severity: Some(given.severity),
+        subject: Some(given.id),
+    }
 }
 
 fn given_deed(given: &StoredAcknowledgement) -> Deed<'static> {

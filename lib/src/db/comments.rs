@@ -7,6 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::audit::{self, Actor, Deed};
+use super::changes::{self, Kind, NewChange};
 use super::schema::comments;
 use super::{Db, DbError, tickets};
 use crate::comment::{Comment, IN_SNAPSHOT, TEXT_IN_SNAPSHOT, Threads};
@@ -222,6 +223,7 @@ impl Db {
     }
 }
 
+/// To be the last thing in its transaction, for it enters changes.
 async fn create(
     connection: &mut AsyncPgConnection,
     actor: &Actor,
@@ -234,7 +236,20 @@ async fn create(
         .await?;
     let deeds = created.iter().map(|c| deed("comment.create", c.id, None, Some(c))).collect();
     audit::enter(connection, actor, deeds).await?;
+    let changes: Vec<_> = created.iter().map(change).collect();
+    changes::enter(connection, &changes).await?;
     Ok(created)
+}
+
+fn change(created: &StoredComment) -> NewChange {
+    NewChange {
+        kind: Kind::Commented,
+        at: created.created_at,
+        event_key: created.event_key.clone(),
+        event_id: created.event_id.clone(),
+        severity: None,
+        subject: Some(created.id),
+    }
 }
 
 fn deed(

@@ -13,6 +13,8 @@ pub(super) enum Lock {
     Outbox = 0x0068_6561_7400_0003,
     /// Changing acknowledgements.
     Acknowledgements = 0x0068_6561_7400_0004,
+    /// Entering changes; always the last one taken, so that nobody who holds it waits for another.
+    Changes = 0x0068_6561_7400_0007,
 }
 
 impl Lock {

@@ -2,8 +2,10 @@
 
 pub mod acknowledgements;
 pub mod audit;
+pub mod changes;
 pub mod comments;
 pub mod fence;
+pub mod history;
 mod locks;
 pub mod notes;
 pub mod openings;

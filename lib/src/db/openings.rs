@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
+use super::changes::{self, Kind, NewChange};
 use super::schema::openings;
 use super::{Db, DbError, acknowledgements, fence, tickets};
 use crate::cache::Fence;
@@ -54,6 +55,65 @@ pub struct Opening {
     pub since: Timestamp,
 }
 
+/// What entering an opening was news of.
+#[derive(QueryableByName)]
+struct Entered {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    event_key: String,
+    #[diesel(sql_type = SmallInt)]
+    severity: i16,
+    #[diesel(sql_type = Timestamptz)]
+    opened_at: DateTime<Utc>,
+    /// It was there before, and as closed.
+    #[diesel(sql_type = Nullable<Bool>)]
+    was_closed: Option<bool>,
+}
+
+impl Entered {
+    fn change(self, now: Timestamp) -> NewChange {
+        let (kind, at) = match self.was_closed {
+            None => (Kind::Opened, self.opened_at),
+            Some(true) => (Kind::Opened, now.into()),
+            Some(false) => (Kind::Worsened, now.into()),
+        };
+        NewChange {
+            kind,
+            at,
+            event_key: self.event_key,
+            event_id: Some(self.id),
+            severity: Some(self.severity),
+            subject: None,
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Over {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    event_key: String,
+    #[diesel(sql_type = SmallInt)]
+    severity_peak: i16,
+    #[diesel(sql_type = Timestamptz)]
+    closed_at: DateTime<Utc>,
+}
+
+impl Over {
+    fn change(self) -> NewChange {
+        NewChange {
+            kind: Kind::Cleared,
+            at: self.closed_at,
+            event_key: self.event_key,
+            event_id: Some(self.id),
+            severity: Some(self.severity_peak),
+            subject: None,
+        }
+    }
+}
+
 impl Db {
     /// Every opening that is not closed.
     pub async fn open_openings(&self) -> Result<Vec<OpenOpening>, DbError> {
@@ -71,8 +131,8 @@ impl Db {
             .await?)
     }
 
-    /// Enters what opened or worsened and what is over, in one fenced transaction; what opened inherits the ticket of the
-    /// opening before. Doing it again changes nothing.
+    /// Enters what opened or worsened and what is over, in one fenced transaction, and in the feed of changes; what opened
+    /// inherits the ticket of the opening before. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`DbError::Deposed`] if another updater has taken over.
@@ -87,18 +147,23 @@ impl Db {
         connection
             .transaction(async |connection| {
                 fence::pass(connection, ours).await?;
+                let mut began = Vec::new();
+                let mut over = Vec::new();
                 for batch in opened.chunks(BATCH) {
-                    enter(batch).execute(connection).await?;
+                    let entered = enter(connection, batch).await?;
+                    began.extend(entered.into_iter().map(|entered| entered.change(now)));
                 }
                 for batch in closed.chunks(BATCH) {
-                    diesel::sql_query(
+                    let closed: Vec<Over> = diesel::sql_query(
                         "update openings set closed_at = greatest(opened_at, $2)
-                         where id = any($1) and closed_at is null",
+                         where id = any($1) and closed_at is null
+                         returning id, event_key, severity_peak, closed_at",
                     )
                     .bind::<Array<Text>, _>(batch)
                     .bind::<Timestamptz, _>(DateTime::<Utc>::from(now))
-                    .execute(connection)
+                    .load(connection)
                     .await?;
+                    over.extend(closed.into_iter().map(Over::change));
                 }
                 // After what closed, for the opening before may have closed in this very sweep.
                 for batch in opened.chunks(BATCH) {
@@ -107,7 +172,8 @@ impl Db {
                     tickets::inherit(connection, &began).await?;
                     acknowledgements::inherit(connection, &began).await?;
                 }
-                Ok(())
+                over.append(&mut began);
+                Ok(changes::enter(connection, &over).await?)
             })
             .await
     }
@@ -120,7 +186,7 @@ impl Db {
                 fence::pass(connection, ours).await?;
                 Ok(diesel::sql_query(
                     "delete from openings where id in
-                     (select id from openings where closed_at < $1 limit $2)",
+                     (select id from openings where closed_at < $1 order by closed_at limit $2)",
                 )
                 .bind::<Timestamptz, _>(DateTime::<Utc>::from(until))
                 .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(i64::MAX))
@@ -159,27 +225,30 @@ pub(super) async fn for_followers(
 }
 
 /// An opening that is there already keeps what it first was; its peak grows, and if it was closed by mistake it is open
-/// again.
-fn enter(
-    batch: &[Opening],
-) -> impl RunQueryDsl<AsyncPgConnection>
-+ diesel::query_builder::QueryFragment<diesel::pg::Pg>
-+ diesel::query_builder::QueryId
-+ Send
-+ use<'_> {
+/// again. Returns what was so.
+async fn enter(connection: &mut AsyncPgConnection, batch: &[Opening]) -> QueryResult<Vec<Entered>> {
     let texts = |field: fn(&Opening) -> &str| batch.iter().map(field).collect::<Vec<_>>();
     let ids = |field: fn(&Opening) -> Option<u64>| {
         batch.iter().map(|o| field(o).and_then(|id| i64::try_from(id).ok())).collect::<Vec<_>>()
     };
     diesel::sql_query(
-        "insert into openings as o
-             (id, event_key, source, host, name, device_id, rack_id, severity_first, severity_peak, opened_at)
-         select id, key, source, host, name, device, rack, severity, severity, opened
-         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             as new(id, key, source, host, name, device, rack, severity, opened)
-         on conflict (id) do update
-             set severity_peak = greatest(o.severity_peak, excluded.severity_peak), closed_at = null
-             where o.severity_peak < excluded.severity_peak or o.closed_at is not null",
+        "with new as (
+             select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 as new(id, key, source, host, name, device, rack, severity, opened)
+         ), before as (
+             select o.id, o.closed_at is not null as was_closed from new join openings o on o.id = new.id
+         ), entered as (
+             insert into openings as o
+                 (id, event_key, source, host, name, device_id, rack_id, severity_first, severity_peak, opened_at)
+             select id, key, source, host, name, device, rack, severity, severity, opened from new
+             on conflict (id) do update
+                 set severity_peak = greatest(o.severity_peak, excluded.severity_peak), closed_at = null
+                 where o.severity_peak < excluded.severity_peak or o.closed_at is not null
+             returning o.id
+         )
+         select new.id, new.key as event_key, new.severity, new.opened as opened_at, before.was_closed
+         from entered join new on new.id = entered.id left join before on before.id = entered.id
+         order by new.opened, new.id",
     )
     .bind::<Array<Text>, _>(texts(|o| &o.id))
     .bind::<Array<Text>, _>(texts(|o| &o.key))
@@ -190,4 +259,6 @@ fn enter(
     .bind::<Array<Nullable<BigInt>>, _>(ids(|o| o.rack_id))
     .bind::<Array<SmallInt>, _>(batch.iter().map(|o| i16::from(o.severity.level())).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(batch.iter().map(|o| DateTime::<Utc>::from(o.since)).collect::<Vec<_>>())
+    .load(connection)
+    .await
 }

@@ -12,6 +12,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor, Deed};
+use super::changes::{self, Kind, NewChange};
 use super::locks::Lock;
 use super::openings::for_followers;
 use super::schema::{ticket_events, ticket_posts, tickets};
@@ -196,6 +197,12 @@ pub enum Changed {
 struct Joined {
     #[diesel(sql_type = BigInt)]
     ticket_id: i64,
+    #[diesel(sql_type = Text)]
+    event_id: String,
+    #[diesel(sql_type = Text)]
+    event_key: String,
+    #[diesel(sql_type = Timestamptz)]
+    added_at: DateTime<Utc>,
 }
 
 #[derive(QueryableByName)]
@@ -306,6 +313,7 @@ impl Db {
                         vec![deed("ticket.add", known.id, None, &members(&new.members))],
                     )
                     .await?;
+                    enter_changes(connection, known.id, &new.members).await?;
                     return Ok(Asked::Made(known));
                 }
                 let ticket = insert(connection, actor, new).await?;
@@ -318,6 +326,7 @@ impl Db {
                 after["draft"] = ticket.draft.clone();
                 after["existing"] = json!(new.existing);
                 audit::enter(connection, actor, vec![deed("ticket.create", ticket.id, None, &after)]).await?;
+                enter_changes(connection, ticket.id, &new.members).await?;
                 Ok(Asked::Made(ticket))
             })
             .await
@@ -465,6 +474,7 @@ impl Db {
                 cover(connection, actor, id, new, true).await?;
                 post_more(connection, &actor.name, id, quiet).await?;
                 audit::enter(connection, actor, vec![deed("ticket.add", id, None, &members(new))]).await?;
+                enter_changes(connection, id, new).await?;
                 Ok(Changed::Done(ticket))
             })
             .await
@@ -512,7 +522,7 @@ impl Db {
                                        where own.event_id = n.id and (own.active or own.ticket_id = t.id))
                      order by n.id, t.id desc
                      on conflict do nothing
-                     returning ticket_id",
+                     returning ticket_id, event_id, event_key, added_at",
                 )
                 .bind::<Array<Text>, _>(joining.iter().map(|(incident, _)| incident).collect::<Vec<_>>())
                 .bind::<Array<Text>, _>(new().map(|member| &member.event_id).collect::<Vec<_>>())
@@ -525,6 +535,11 @@ impl Db {
                     burns_again(connection, id).await?;
                     post_more(connection, "heat", id, quiet).await?;
                 }
+                let changes: Vec<_> = joined
+                    .iter()
+                    .map(|row| change(row.ticket_id, &row.event_id, &row.event_key, row.added_at))
+                    .collect();
+                changes::enter(connection, &changes).await?;
                 Ok(joined.len())
             })
             .await
@@ -777,6 +792,24 @@ async fn cover(
     .execute(connection)
     .await?;
     burns_again(connection, id).await
+}
+
+/// Tells that these openings came under a ticket.
+async fn enter_changes(connection: &mut AsyncPgConnection, id: i64, new: &[NewMember]) -> QueryResult<()> {
+    let now = Utc::now();
+    let changes: Vec<_> = new.iter().map(|m| change(id, &m.event_id, &m.event_key, now)).collect();
+    changes::enter(connection, &changes).await
+}
+
+fn change(ticket: i64, event_id: &str, event_key: &str, at: DateTime<Utc>) -> NewChange {
+    NewChange {
+        kind: Kind::Ticketed,
+        at,
+        event_key: event_key.to_owned(),
+        event_id: Some(event_id.to_owned()),
+        severity: None,
+        subject: Some(ticket),
+    }
 }
 
 /// A ticket that got an event has no all-clear any more.

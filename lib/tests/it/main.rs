@@ -4,7 +4,10 @@
 
 mod acknowledgements;
 mod cache;
+mod changes;
 mod db;
+mod history;
 mod notes;
+mod plans;
 mod roles;
 mod tickets;

@@ -183,6 +183,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/{key}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The event key as one percent-encoded path segment (`/`, `%`, `?` and Cyrillic letters survive; `%` and `:` inside a part of the key are already written `%25` and `%3A`, so they arrive as `%2525` and `%253A`).
+                 * @example zabbix:30117:srv-00001
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * The openings of an event, latest first, with what people did about each
+         * @description A key that history does not know has an empty page. History is written a few seconds after the picture shows an event, and kept as long as the updater is told to (`HEAT_HISTORY_DAYS`).
+         */
+        get: operations["getEventHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/racks/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rack, by the inventory's id. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /**
+         * What opened in a rack, latest first, with what people did about each opening
+         * @description An opening stays with the rack in which its device stood when it began.
+         */
+        get: operations["getRackHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to events
+         * @description In the order in which Heat learnt of it, oldest first. To follow along, ask again with `next` as `since`: no change is skipped or told twice, whatever is written at the same time. Changes are kept as long as openings are.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/comments": {
         parameters: {
             query?: never;
@@ -739,6 +808,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the next shift has to know
+         * @description A page to print, or text for who prefers `text/plain`: rack incidents; what is new and without owner; tickets of what is open; acknowledgements that end before the next shift does; notes on places; and what came and went, by rack.
+         */
+        get: operations["handover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -815,14 +904,34 @@ export interface components {
             /** @description At most 500 characters here; whole in `GET /events/{key}/comments`. */
             text: string;
         };
+        /** @description The last comment on the key until that opening cleared. */
+        LastComment: {
+            /** @description Who wrote it. */
+            author: string;
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description The text, cut to 500 characters. */
+            text: string;
+        };
+        /** @description The ticket of that opening. */
+        LastTicket: {
+            /**
+             * @description The tracker's key.
+             * @example NOC-71
+             */
+            key: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+        };
         /** @description How the opening before this one ended. */
         LastTime: {
             /** @description When it cleared. */
             cleared_at: components["schemas"]["Time"];
-            /** @description The last comment made on it. */
-            comment?: string;
-            /** @description The tracker's key of its ticket. */
-            ticket?: string;
+            comment?: components["schemas"]["LastComment"];
+            ticket?: components["schemas"]["LastTicket"];
         };
         /** @description One active problem of one host. */
         Event: {
@@ -877,7 +986,7 @@ export interface components {
             comments?: components["schemas"]["EventComment"][];
             /** @description Comments on the key in all. */
             comment_count?: number;
-            /** @description Openings of this key within the hour; absent when 0. */
+            /** @description How often this key opened within the last hour, this opening included; absent if once. May change without the picture being sent again. */
             openings_1h?: number;
             /** @description Key of the rack incident it belongs to. */
             incident?: string;
@@ -1176,7 +1285,7 @@ export interface components {
             comments?: components["schemas"]["EventComment"][];
             /** @description Comments on the key in all. */
             comment_count?: number;
-            /** @description Openings of this key within the hour; absent when 0. */
+            /** @description How often this key opened within the last hour, this opening included; absent if once. May change without the picture being sent again. */
             openings_1h?: number;
             /** @description Key of the rack incident it belongs to. */
             incident?: string;
@@ -1240,7 +1349,7 @@ export interface components {
             comments?: components["schemas"]["EventComment"][];
             /** @description Comments on the key in all. */
             comment_count?: number;
-            /** @description Openings of this key within the hour; absent when 0. */
+            /** @description How often this key opened within the last hour, this opening included; absent if once. May change without the picture being sent again. */
             openings_1h?: number;
             /** @description Key of the rack incident it belongs to. */
             incident?: string;
@@ -2005,6 +2114,169 @@ export interface components {
             /** @description Quiet from now on, or no more. */
             quiet?: boolean;
         };
+        /** @description An acknowledgement of an opening. */
+        PastAcknowledgement: {
+            /** @description Who gave it. */
+            by: string;
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description In what words. */
+            text?: string;
+            /** @description When it ends or ended by itself. */
+            until?: components["schemas"]["Time"];
+            /** @description The first worsening ends it. */
+            until_worsens?: boolean;
+            /** @description When it was withdrawn, replaced, or ended by a worsening. */
+            ended_at?: components["schemas"]["Time"];
+            /** @description Who ended it; `heat` where the event worsened. */
+            ended_by?: string;
+        };
+        /** @description A comment at an opening. */
+        PastComment: {
+            /** @description Comment id. */
+            id: number;
+            /** @description Who wrote it. */
+            author: string;
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description The text. */
+            text: string;
+        };
+        /** @description A ticket that covers or covered an opening. */
+        PastTicket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /** @description The tracker's key, once it has one. */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+            /**
+             * @description What has become of it.
+             * @enum {string}
+             */
+            state: "pending" | "created" | "failed" | "closed";
+            /** @description When the opening came under it. */
+            at: components["schemas"]["Time"];
+        };
+        /** @description An opening of an event, and what people did about it. */
+        PastOpening: {
+            /** @description The opening. */
+            id: string;
+            /** @description What was wrong. */
+            name: string;
+            /** @description The host. */
+            host: string;
+            /** @description When it began. */
+            opened_at: components["schemas"]["Time"];
+            /** @description When it was over; absent while it burns. */
+            closed_at?: components["schemas"]["Time"];
+            /** @description How bad it was when it began. */
+            severity_first: components["schemas"]["Severity"];
+            /** @description How bad it was at its worst. */
+            severity_peak: components["schemas"]["Severity"];
+            /** @description Who took it on, oldest first; absent if nobody did. */
+            acknowledgements?: components["schemas"]["PastAcknowledgement"][];
+            /** @description What was said at it, or after it and before the next opening of its key, oldest first; the last 200 at most. Absent if nothing was. */
+            comments?: components["schemas"]["PastComment"][];
+            /** @description Its tickets, oldest first; absent if it had none. */
+            tickets?: components["schemas"]["PastTicket"][];
+        };
+        /** @description A page of an event's openings, latest first. */
+        EventHistory: {
+            /** @description The event's key. */
+            key: string;
+            /** @description The openings. */
+            openings: components["schemas"]["PastOpening"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description An opening of an event of a rack, and what people did about it. */
+        RackOpening: {
+            /** @description The opening. */
+            id: string;
+            /** @description The event's key. */
+            key: string;
+            /** @description What was wrong. */
+            name: string;
+            /** @description The host. */
+            host: string;
+            /** @description When it began. */
+            opened_at: components["schemas"]["Time"];
+            /** @description When it was over; absent while it burns. */
+            closed_at?: components["schemas"]["Time"];
+            /** @description How bad it was when it began. */
+            severity_first: components["schemas"]["Severity"];
+            /** @description How bad it was at its worst. */
+            severity_peak: components["schemas"]["Severity"];
+            /** @description Who took it on, oldest first; absent if nobody did. */
+            acknowledgements?: components["schemas"]["PastAcknowledgement"][];
+            /** @description What was said at it, or after it and before the next opening of its key, oldest first; the last 200 at most. Absent if nothing was. */
+            comments?: components["schemas"]["PastComment"][];
+            /** @description Its tickets, oldest first; absent if it had none. */
+            tickets?: components["schemas"]["PastTicket"][];
+        };
+        /** @description A page of what opened in a rack, latest first. */
+        RackHistory: {
+            /** @description The rack. */
+            rack_id: number;
+            /** @description The openings. */
+            openings: components["schemas"]["RackOpening"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description The ticket of a change. */
+        ChangeTicket: {
+            /** @description Heat's id of the ticket. */
+            id: number;
+            /** @description The tracker's key, once it has one. */
+            key?: string;
+            /**
+             * Format: uri
+             * @description Page of the ticket.
+             */
+            url?: string;
+        };
+        /** @description Something that happened to an event. */
+        Change: {
+            /**
+             * @description What: it began; it was over; it became worse than ever since it began; somebody wrote a comment; took it on; put it under a ticket, or it came under one by itself.
+             * @enum {string}
+             */
+            kind: "opened" | "cleared" | "worsened" | "commented" | "acknowledged" | "ticketed";
+            /** @description When; of an opening by its source's clock. */
+            at: components["schemas"]["Time"];
+            /** @description The event's key. */
+            key: string;
+            /** @description The opening; absent for a comment that was written while the key did not burn. */
+            event_id?: string;
+            /** @description What is or was wrong, while history has it. */
+            name?: string;
+            /** @description Its host. */
+            host?: string;
+            /** @description Its source. */
+            source?: string;
+            /** @description The rack where it opened. */
+            rack_id?: number;
+            /** @description The device. */
+            device_id?: number;
+            /** @description How bad it was then. */
+            severity?: components["schemas"]["Severity"];
+            /** @description Who; `heat` where it came under a ticket by itself. */
+            by?: string;
+            /** @description In what words; absent if there were none, or the comment was deleted. */
+            text?: string;
+            ticket?: components["schemas"]["ChangeTicket"];
+        };
+        /** @description Changes, oldest first. */
+        ChangePage: {
+            /** @description The changes. */
+            changes: components["schemas"]["Change"][];
+            /** @description Cursor for what comes after these. */
+            next: string;
+        };
         /** @description A place by id and name. */
         Named: {
             id: number;
@@ -2494,8 +2766,15 @@ export interface operations {
                      *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
-                     *             "comment": "PSU replaced",
-                     *             "ticket": "NOC-71"
+                     *             "comment": {
+                     *               "author": "a.petrova",
+                     *               "at": "2026-11-20T09:05:10Z",
+                     *               "text": "PSU replaced"
+                     *             },
+                     *             "ticket": {
+                     *               "key": "NOC-71",
+                     *               "url": "https://tracker.example.net/NOC-71"
+                     *             }
                      *           }
                      *         }
                      *       ],
@@ -2816,8 +3095,15 @@ export interface operations {
                      *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
-                     *             "comment": "PSU replaced",
-                     *             "ticket": "NOC-71"
+                     *             "comment": {
+                     *               "author": "a.petrova",
+                     *               "at": "2026-11-20T09:05:10Z",
+                     *               "text": "PSU replaced"
+                     *             },
+                     *             "ticket": {
+                     *               "key": "NOC-71",
+                     *               "url": "https://tracker.example.net/NOC-71"
+                     *             }
                      *           },
                      *           "comments": [
                      *             {
@@ -3011,8 +3297,15 @@ export interface operations {
                      *           "incident": "rack:3@1795466467",
                      *           "last_time": {
                      *             "cleared_at": "2026-11-20T09:12:44Z",
-                     *             "comment": "PSU replaced",
-                     *             "ticket": "NOC-71"
+                     *             "comment": {
+                     *               "author": "a.petrova",
+                     *               "at": "2026-11-20T09:05:10Z",
+                     *               "text": "PSU replaced"
+                     *             },
+                     *             "ticket": {
+                     *               "key": "NOC-71",
+                     *               "url": "https://tracker.example.net/NOC-71"
+                     *             }
                      *           },
                      *           "link": "http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204"
                      *         }
@@ -3150,6 +3443,229 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEventHistory: {
+        parameters: {
+            query?: {
+                /** @description How far back; openings before it that still burn are there too. Not with `days`. */
+                since?: string;
+                /** @description How many days back. Not with `since`. */
+                days?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Openings on a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The event key as one percent-encoded path segment (`/`, `%`, `?` and Cyrillic letters survive; `%` and `:` inside a part of the key are already written `%25` and `%3A`, so they arrive as `%2525` and `%253A`).
+                 * @example zabbix:30117:srv-00001
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": "zabbix:30117:srv-00001",
+                     *       "openings": [
+                     *         {
+                     *           "id": "zabbix:79811:srv-00001",
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "host": "srv-00001",
+                     *           "opened_at": "2026-11-20T08:41:07Z",
+                     *           "closed_at": "2026-11-20T09:12:44Z",
+                     *           "severity_first": 4,
+                     *           "severity_peak": 5,
+                     *           "acknowledgements": [
+                     *             {
+                     *               "by": "a.petrova",
+                     *               "at": "2026-11-20T08:43:00Z",
+                     *               "text": "mine",
+                     *               "until": "2026-11-20T17:00:00Z"
+                     *             }
+                     *           ],
+                     *           "comments": [
+                     *             {
+                     *               "id": 31,
+                     *               "author": "a.petrova",
+                     *               "at": "2026-11-20T09:05:10Z",
+                     *               "text": "PSU replaced"
+                     *             }
+                     *           ],
+                     *           "tickets": [
+                     *             {
+                     *               "id": 5,
+                     *               "key": "NOC-71",
+                     *               "url": "https://tracker.example.net/NOC-71",
+                     *               "state": "closed",
+                     *               "at": "2026-11-20T08:50:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "WyIyMDI2LTExLTIwVDA4OjQxOjA3WiIsInphYmJpeDo3OTgxMTpzcnYtMDAwMDEiXQ"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EventHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRackHistory: {
+        parameters: {
+            query?: {
+                /** @description How far back; openings before it that still burn are there too. Not with `days`. */
+                since?: string;
+                /** @description How many days back. Not with `since`. */
+                days?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Openings on a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The rack, by the inventory's id. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "rack_id": 3,
+                     *       "openings": [
+                     *         {
+                     *           "id": "zabbix:79811:srv-00001",
+                     *           "key": "zabbix:30117:srv-00001",
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "host": "srv-00001",
+                     *           "opened_at": "2026-11-20T08:41:07Z",
+                     *           "closed_at": "2026-11-20T09:12:44Z",
+                     *           "severity_first": 4,
+                     *           "severity_peak": 5,
+                     *           "acknowledgements": [
+                     *             {
+                     *               "by": "a.petrova",
+                     *               "at": "2026-11-20T08:43:00Z",
+                     *               "text": "mine",
+                     *               "until": "2026-11-20T17:00:00Z"
+                     *             }
+                     *           ],
+                     *           "comments": [
+                     *             {
+                     *               "id": 31,
+                     *               "author": "a.petrova",
+                     *               "at": "2026-11-20T09:05:10Z",
+                     *               "text": "PSU replaced"
+                     *             }
+                     *           ],
+                     *           "tickets": [
+                     *             {
+                     *               "id": 5,
+                     *               "key": "NOC-71",
+                     *               "url": "https://tracker.example.net/NOC-71",
+                     *               "state": "closed",
+                     *               "at": "2026-11-20T08:50:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RackHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description `next` of the answer before; or a time (RFC 3339), from which on Heat learnt of them; absent: the latest. */
+                since?: string;
+                /** @description Changes in an answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes, none if there are no newer ones. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changes": [
+                     *         {
+                     *           "kind": "opened",
+                     *           "at": "2026-11-23T20:41:07Z",
+                     *           "key": "zabbix:30117:srv-00001",
+                     *           "event_id": "zabbix:81204:srv-00001",
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "host": "srv-00001",
+                     *           "source": "zabbix",
+                     *           "rack_id": 3,
+                     *           "device_id": 513,
+                     *           "severity": 5
+                     *         },
+                     *         {
+                     *           "kind": "commented",
+                     *           "at": "2026-11-23T20:44:30Z",
+                     *           "key": "zabbix:30117:srv-00001",
+                     *           "event_id": "zabbix:81204:srv-00001",
+                     *           "name": "Unavailable by ICMP ping",
+                     *           "host": "srv-00001",
+                     *           "source": "zabbix",
+                     *           "rack_id": 3,
+                     *           "device_id": 513,
+                     *           "by": "a.petrova",
+                     *           "text": "Power of A01 is being checked on site."
+                     *         }
+                     *       ],
+                     *       "next": "Y2hhbmdlOjQy"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4619,6 +5135,35 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    handover: {
+        parameters: {
+            query?: {
+                /** @description From when on; at most 31 days ago. Absent: since the shift began, or 12 hours where the site has no shifts. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page that works without JavaScript, or text. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "text/plain": string;
                 };
             };
             400: components["responses"]["BadRequest"];

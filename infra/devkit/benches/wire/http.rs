@@ -50,9 +50,9 @@ pub(crate) async fn rest(report: &mut Report, rounds: usize) -> anyhow::Result<(
     ] {
         let (mut heat, mut peer) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let (ours, headers) = (ours.clone(), self::headers(&our_tag, known));
+            let (ours, headers) = (ours.clone(), headers(&our_tag, known));
             heat.push(tokio::task::spawn_blocking(move || wrk(&ours, &headers)).await??);
-            let (theirs, headers) = (theirs.clone(), self::headers(&their_tag, known));
+            let (theirs, headers) = (theirs.clone(), headers(&their_tag, known));
             peer.push(tokio::task::spawn_blocking(move || wrk(&theirs, &headers)).await??);
         }
         report.add(&what, "heat", "requests/s", Spread::of(heat.clone()), "");
