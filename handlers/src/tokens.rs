@@ -91,18 +91,15 @@ impl Remembered {
 
     fn learn(&mut self, digest: Digest, pass: Option<Arc<Pass>>, now: Instant) {
         let until = now + GOOD_FOR;
-        match pass {
-            Some(pass) => {
-                self.unknown.remove(&digest);
-                let note_after = self.known.get(&digest).and_then(|known| known.note_after);
-                make_room(&mut self.known, &digest, |known| known.good_until > now);
-                self.known.insert(digest, Known { pass, good_until: until, note_after });
-            }
-            None => {
-                self.known.remove(&digest);
-                make_room(&mut self.unknown, &digest, |until| *until > now);
-                self.unknown.insert(digest, until);
-            }
+        if let Some(pass) = pass {
+            self.unknown.remove(&digest);
+            let note_after = self.known.get(&digest).and_then(|known| known.note_after);
+            make_room(&mut self.known, &digest, |known| known.good_until > now);
+            self.known.insert(digest, Known { pass, good_until: until, note_after });
+        } else {
+            self.known.remove(&digest);
+            make_room(&mut self.unknown, &digest, |until| *until > now);
+            self.unknown.insert(digest, until);
         }
     }
 

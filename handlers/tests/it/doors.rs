@@ -87,8 +87,11 @@ async fn every_route_lets_in_whom_the_table_says() {
     for (number, visitor) in (1..).zip(&visitors) {
         writeln!(table, "{number:>2} {}", visitor.name).unwrap();
     }
-    let numbers: String = (1..=visitors.len()).map(|number| format!("{number:>5}")).collect();
-    writeln!(table, "\n{:50}{numbers}", "").unwrap();
+    write!(table, "\n{:50}", "").unwrap();
+    for number in 1..=visitors.len() {
+        write!(table, "{number:>5}").unwrap();
+    }
+    table.push('\n');
     let document = login.json("/openapi.json", StatusCode::OK).await;
     let mut client = 0_u32;
     for (template, item) in document["paths"].as_object().unwrap() {

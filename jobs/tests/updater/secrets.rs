@@ -7,8 +7,10 @@ use std::time::Duration;
 use heat_devkit::eventually;
 use heat_devkit::process::{Program, free_port};
 
-use crate::PATIENCE;
 use crate::stage::{BINARY, Stage};
+
+/// The inventory is tried several times before it counts as failed.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Every setting that holds a secret, with one planted in it; `PORT` is one where nobody listens.
 const PLANTED: [(&str, &str); 8] = [
@@ -62,7 +64,7 @@ async fn no_secret_is_in_what_the_commands_say() {
     {
         let log = files.path().join("log");
         let mut command = program(&log).args(args).spawn().unwrap();
-        let ended = async { command.ended(Duration::from_mins(2)).await.unwrap() };
+        let ended = async { command.ended(PATIENCE).await.unwrap() };
         let mut seen = String::new();
         let watching = async {
             loop {

@@ -17,7 +17,8 @@ async fn a_token_is_printed_once_and_listed_without_itself_until_it_is_revoked()
         (known.name.as_str(), known.role(), known.screen_path.clone()),
         ("robot", Role::Operator, None)
     );
-    assert_eq!((known.expires_at - known.created_at).num_days(), 30);
+    // Whole seconds of one clock from the instant of another.
+    assert_eq!((known.expires_at - known.created_at).num_seconds().cast_unsigned().div_ceil(86_400), 30);
 
     let (_, refused) = stage.command(&create, false);
     assert!(refused.contains("there is a token named robot"), "{refused}");

@@ -55,12 +55,8 @@ impl Desk {
             .env("HEAT_AUTH", "off")
             .env("HEAT_LISTEN", address.to_string())
             .env("RUST_LOG", "error")
-            .log(self.log(address.port()));
+            .log(std::env::temp_dir().join(format!("heat-bench-{}.log", address.port())));
         Ok((program, address))
-    }
-
-    fn log(&self, port: u16) -> std::path::PathBuf {
-        std::env::temp_dir().join(format!("heat-bench-{}-{port}.log", std::process::id()))
     }
 
     pub(crate) async fn replica(&self) -> anyhow::Result<Replica> {

@@ -50,10 +50,8 @@ pub(crate) async fn rest(report: &mut Report, rounds: usize) -> anyhow::Result<(
     ] {
         let (mut heat, mut peer) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let (ours, headers) = (ours.clone(), headers(&our_tag, known));
-            heat.push(tokio::task::spawn_blocking(move || wrk(&ours, &headers)).await??);
-            let (theirs, headers) = (theirs.clone(), headers(&their_tag, known));
-            peer.push(tokio::task::spawn_blocking(move || wrk(&theirs, &headers)).await??);
+            heat.push(wrk(&ours, &headers(&our_tag, known))?);
+            peer.push(wrk(&theirs, &headers(&their_tag, known))?);
         }
         report.add(&what, "heat", "requests/s", Spread::of(heat.clone()), "");
         report.add(&what, "nginx", "requests/s", Spread::of(peer.clone()), "");

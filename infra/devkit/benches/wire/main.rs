@@ -3,7 +3,13 @@
 //! Every pair is measured in turn in the same run, several rounds, with the load generator on the same machine; figures of
 //! different runs or machines are not to be compared, the ratios inside one are.
 
-#![expect(clippy::print_stdout, reason = "it prints a table")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "what is counted here is small"
+)]
+#![expect(clippy::large_futures, reason = "there is one of each")]
 
 mod clients;
 mod fan_out;

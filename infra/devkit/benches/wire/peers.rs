@@ -86,7 +86,7 @@ pub(crate) async fn serve_plain_tcp() -> anyhow::Result<()> {
 pub(crate) struct Nginx {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Nginx {
@@ -112,7 +112,7 @@ impl Nginx {
                  add_header Cache-Control no-cache; add_header Vary Accept-Encoding; }",
         )
         .await?;
-        fs::write(served._home.path().join("files/snapshot"), gzip)?;
+        fs::write(served.home.path().join("files/snapshot"), gzip)?;
         Ok(served)
     }
 
@@ -139,7 +139,7 @@ impl Nginx {
             .log(home.path().join("nginx.log"))
             .spawn()?;
         process.ready_tcp(address, PATIENCE).await.context("nginx does not start")?;
-        Ok(Self { process, address, _home: home })
+        Ok(Self { process, address, home })
     }
 }
 

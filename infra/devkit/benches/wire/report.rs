@@ -83,7 +83,7 @@ impl Report {
     }
 
     /// Our median beside another's, of the same rounds.
-    pub(crate) fn ratio(&self, what: &str, ours: &[f64], theirs: &[f64], whose: &str, target: &str) {
+    pub(crate) fn ratio(&mut self, what: &str, ours: &[f64], theirs: &[f64], whose: &str, target: &str) {
         let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
         let spread = Spread::of(ratios);
         println!(
@@ -92,6 +92,14 @@ impl Report {
             format!("heat / {whose}"),
             format!("{:.2} ({:.2}-{:.2})", spread.median, spread.min, spread.max)
         );
+        let line = Line {
+            what: what.to_owned(),
+            whose: format!("heat / {whose}"),
+            figure: "ratio".to_owned(),
+            spread,
+            more: target.to_owned(),
+        };
+        self.lines.push(line);
     }
 
     pub(crate) fn end(self, json: Option<&Path>) -> anyhow::Result<()> {
