@@ -81,6 +81,14 @@ class Images(unittest.TestCase):
                 command = final["HEALTHCHECK"].split(" CMD ")[1]
                 self.assertEqual(json.loads(command)[0], "/bin/bash")
 
+    def test_programs_and_page_are_built_by_the_versions_that_the_clone_names(self):
+        rust = tomllib.loads(text("rust-toolchain.toml"))["toolchain"]["channel"]
+        for image in ("api", "updater", "demo"):
+            # The file itself stays out: it names tools of the developers too, which rustup would fetch.
+            self.assertEqual(stages(image)[0][0], ("FROM", f"rust:{rust}-slim-bookworm AS build"))
+        node = re.search(r"^FROM node:(\d+)-", text("infra/docker/static.Dockerfile"), re.M)[1]
+        self.assertEqual(json.loads(text("static/package.json"))["engines"]["node"].split(".")[0], f">={node}")
+
     def test_what_an_image_copies_is_in_the_clone_and_reaches_the_builder(self):
         sent = context()
         for image in IMAGES:
