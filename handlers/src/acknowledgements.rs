@@ -101,7 +101,7 @@ struct Meant {
 
 /// `POST /api/v1/events/acknowledge`
 pub(crate) async fn acknowledge(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let asked_for: AskedFor = reply::body(&parts.headers, body).await?;
     let text = match asked_for.text.trim() {
@@ -126,7 +126,7 @@ pub(crate) async fn acknowledge(app: &App, asked: Asked) -> Result<Reply, Proble
 
 /// `DELETE /api/v1/events/acknowledge`
 pub(crate) async fn withdraw(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let Openings { ids } = reply::body(&parts.headers, body).await?;
     let meant = named(app, &ids).await?;

@@ -20,6 +20,8 @@ use crate::feed::Feed;
 use crate::kept::{ASK_WITHIN, Documents, Pictures, Templates};
 use crate::me::Settings;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
+use crate::tokens::Tokens;
 
 /// A replica is forgotten after three of these.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
@@ -45,6 +47,10 @@ pub(crate) struct App {
     pub(crate) templates: Templates,
     /// Who may do what.
     pub(crate) access: Access,
+    /// Tokens, as Postgres knows them.
+    pub(crate) tokens: Tokens,
+    /// How much one caller may ask for.
+    pub(crate) pace: Pace,
     /// How the picture is drawn.
     pub(crate) settings: Settings,
     /// When the people on duty change.
@@ -53,6 +59,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     /// Room for sockets.
     pub(crate) room: Arc<Semaphore>,
+    /// How long a socket of somebody who is logged in lasts at most.
+    pub(crate) socket_max_age: Duration,
     /// Sockets, and what runs beside the requests; all end after `stop`.
     pub(crate) tasks: TaskTracker,
     /// The replica is to end.
@@ -78,6 +86,8 @@ impl App {
             documents: Documents::new(&cache),
             templates: Templates::default(),
             cache,
+            tokens: Tokens::new(db.clone(), tasks.clone()),
+            pace: Pace::new(),
             db,
             feed,
             pictures: Pictures::default(),
@@ -85,6 +95,7 @@ impl App {
             settings: config.settings,
             shifts: config.shifts,
             metrics,
+            socket_max_age: config.socket_max_age,
             room: Arc::new(Semaphore::new(config.sockets)),
             tasks: tasks.clone(),
             stop: stop.clone(),
@@ -127,6 +138,7 @@ async fn heartbeat(app: Arc<App>) {
     let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
     loop {
         beat.tick().await;
+        app.pace.forget();
         let replica = ReplicaRecord {
             id: app.id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

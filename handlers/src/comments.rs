@@ -147,7 +147,7 @@ fn page_of(query: &str) -> Result<(Option<i64>, usize), Problem> {
 
 /// `POST /api/v1/events/{key}/comments`
 pub(crate) async fn create(app: &App, asked: Asked, key: &str) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
+    let (actor, caller) = (asked.actor()?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let CommentOnOne { text, on_ticket } = reply::body(&parts.headers, body).await?;
     let text = accepted_text(&text)?.into_owned();
@@ -194,7 +194,7 @@ pub(crate) fn has_host(event: &ActiveEvent<'_>) -> bool {
 
 /// `POST /api/v1/comments`: one comment for the key of each opening; openings of one key share it.
 pub(crate) async fn create_many(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
+    let (actor, caller) = (asked.actor()?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let CommentOnMany { ids, text, on_ticket } = reply::body(&parts.headers, body).await?;
     if ids.is_empty() || ids.len() > MOST_IDS {
@@ -241,7 +241,7 @@ pub(crate) async fn create_many(app: &App, asked: Asked) -> Result<Reply, Proble
 
 /// `PATCH /api/v1/comments/{id}`
 pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let (actor, caller) = (asked.actor(app)?, asked.caller()?.clone());
+    let (actor, caller) = (asked.actor()?, asked.caller()?.clone());
     let (parts, body) = asked.request.into_parts();
     let CommentText { text } = reply::body(&parts.headers, body).await?;
     let changed = done(app.db.edit_comment(&actor, id, &accepted_text(&text)?).await?)?;
@@ -251,7 +251,7 @@ pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Prob
 
 /// `DELETE /api/v1/comments/{id}`
 pub(crate) async fn delete(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     done(app.db.delete_comment(&actor, id).await?)?;
     app.tell_changed(&actor).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))

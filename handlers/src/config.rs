@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use heat::config::{ConfigError, File, Secret, StoreArgs};
 use heat::severity::Severity;
@@ -27,6 +28,10 @@ pub struct Args {
     /// Most WebSocket connections at once; further ones are told to try another replica
     #[arg(long, env = "HEAT_SOCKETS", default_value_t = 10_000)]
     sockets: u32,
+    /// How long a WebSocket of somebody who is logged in lasts, in seconds, or a little less; they connect again then,
+    /// with the rights they have by then
+    #[arg(long, env = "HEAT_SOCKET_MAX_AGE", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..))]
+    socket_max_age: u64,
     #[command(flatten)]
     stores: StoreArgs,
     #[command(flatten)]
@@ -108,6 +113,7 @@ pub struct Config {
     pub(crate) redis_prefix: String,
     pub(crate) database_url: Secret,
     pub(crate) sockets: usize,
+    pub(crate) socket_max_age: Duration,
     pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) shifts: Vec<Shift>,
@@ -120,6 +126,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let file = File::read(args.identity.config.as_deref())?;
         let access = access(&args.identity, &file, args.listen)?;
+        let racktables_url = args.site.racktables_web_url.map(racktables_url).transpose()?;
         Ok(Self {
             listen: args.listen,
             metrics_listen: args.telemetry.metrics_listen,
@@ -127,12 +134,14 @@ impl TryFrom<Args> for Config {
             redis_prefix: args.stores.redis_prefix.clone(),
             database_url: args.stores.database_url()?,
             sockets: usize::try_from(args.sockets).unwrap_or(usize::MAX),
+            socket_max_age: Duration::from_secs(args.socket_max_age),
             access,
             shifts: file.shift,
             settings: Settings {
                 map_severity: args.site.map_severity,
                 timezone: timezone(args.site.timezone)?,
-                racktables_url: args.site.racktables_web_url.map(racktables_url).transpose()?,
+                racktables_rack_url: racktables_url.as_deref().and_then(rack_url),
+                racktables_url,
                 location_level: args.site.location_level,
             },
         })
@@ -157,13 +166,12 @@ fn access(args: &IdentityArgs, file: &File, listen: SocketAddr) -> Result<Access
                 "HEAT_AUTH=proxy needs the URL people open Heat at, such as https://heat.example.net";
             return Err(ConfigError::invalid("HEAT_PUBLIC_URL", "", expected));
         }
-        Some(AuthMode::Proxy) => Identity::Proxy {
-            trusted: args.trusted_proxies.iter().map(|text| network(text)).collect::<Result<_, _>>()?,
-            groups: groups(file)?,
-            anonymous: args.anonymous == Some(Anonymous::Viewer),
-        },
+        Some(AuthMode::Proxy) => {
+            Identity::Proxy { groups: groups(file)?, anonymous: args.anonymous == Some(Anonymous::Viewer) }
+        }
     };
-    Ok(Access { identity, origin })
+    let trusted = args.trusted_proxies.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+    Ok(Access { identity, trusted, origin })
 }
 
 fn origin(text: &str) -> Result<String, ConfigError> {
@@ -210,6 +218,14 @@ fn timezone(name: String) -> Result<String, ConfigError> {
     Err(ConfigError::invalid("HEAT_TIMEZONE", name, "an IANA name such as UTC or Europe/Moscow"))
 }
 
+const DEVICE_PAGE: &str = "/index.php?page=object&object_id={id}";
+const RACK_PAGE: &str = "/index.php?page=rack&rack_id={id}";
+
+/// Where RackTables' own address is known, so is that of its page of a rack.
+fn rack_url(device_url: &str) -> Option<String> {
+    Some(format!("{}{RACK_PAGE}", device_url.strip_suffix(DEVICE_PAGE)?))
+}
+
 fn racktables_url(text: String) -> Result<String, ConfigError> {
     let is_web =
         Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -221,7 +237,7 @@ fn racktables_url(text: String) -> Result<String, ConfigError> {
         return Ok(text);
     }
     let base = text.trim_end_matches('/').trim_end_matches("/index.php");
-    Ok(format!("{base}/index.php?page=object&object_id={{id}}"))
+    Ok(format!("{base}{DEVICE_PAGE}"))
 }
 
 #[cfg(test)]
@@ -299,5 +315,7 @@ mod tests {
         assert_eq!(racktables_url("https://r.example/index.php".into()).unwrap(), page);
         assert_eq!(racktables_url("https://r.example/d/{id}".into()).unwrap(), "https://r.example/d/{id}");
         assert!(racktables_url("r.example".into()).is_err());
+        assert_eq!(rack_url(page).unwrap(), "https://r.example/index.php?page=rack&rack_id={id}");
+        assert_eq!(rack_url("https://r.example/d/{id}"), None);
     }
 }

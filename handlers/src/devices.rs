@@ -1,12 +1,21 @@
-//! `GET /api/v1/devices?q=`: racks and devices by what people call them.
+//! `GET /api/v1/devices?q=`: racks and devices by what people call them. `GET /api/v1/devices/{id}`: one device, where it
+//! stands, who watches it, and what burns on it.
 
+use std::collections::BTreeSet;
+
+use heat::inventory::{Device, RackId};
+use heat::note::{Kind, Place};
+use heat::placement::Places;
 use heat::search::Found;
+use heat::snapshot::Note;
 use hyper::StatusCode;
 use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::app::App;
+use crate::event_list::Shown;
 use crate::problem::Problem;
+use crate::racks::{self, Around};
 use crate::reply::{self, Reply};
 use crate::service::Asked;
 
@@ -36,6 +45,95 @@ pub(crate) async fn find(app: &App, asked: &Asked) -> Result<Reply, Problem> {
         reply::json(StatusCode::OK, &Answer { inventory_version: &version, count, found })
     };
     tokio::task::spawn_blocking(look).await.map_err(anyhow::Error::from)?
+}
+
+/// A rack in which a device stands, with what is around it.
+#[derive(Serialize)]
+struct Standing<'a> {
+    id: RackId,
+    name: &'a str,
+    #[serde(flatten)]
+    around: Around<'a>,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    inventory_version: &'a str,
+    device: &'a Device,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    /// The first is the one whose cell its events are drawn in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    racks: Vec<Standing<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<&'a Device>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contents: Vec<&'a Device>,
+    /// The sources that watch it, by name; absent while nobody has told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watched_by: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_data: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<&'a Note<'static>>,
+}
+
+/// Answers from the last picture and the last inventory this replica saw.
+pub(crate) async fn show(app: &App, id: u64) -> Result<Reply, Problem> {
+    let picture = app.pictures.of(&*app.feed.required()?).await?;
+    let (inventory, floor) = (app.documents.places().await?, app.documents.floor().await?);
+    let coverage = app.documents.watched().await?;
+    let template = app.settings.racktables_url.clone();
+    let make = move || {
+        let by_id = |id: u64| {
+            let at = inventory.devices.binary_search_by_key(&id, |device| device.id).ok()?;
+            inventory.devices.get(at)
+        };
+        let device = by_id(id).ok_or_else(|| {
+            Problem::NotFound(
+                "the inventory has no such device; GET /api/v1/devices?q= finds some".to_owned(),
+            )
+        })?;
+        // In order of their ids: events stand in the first.
+        let racks: BTreeSet<_> = Places::new(&inventory)
+            .rack_of(id)
+            .into_iter()
+            .chain(device.mounts.iter().map(|mount| mount.rack_id))
+            .collect();
+        let racks: Vec<_> = racks
+            .into_iter()
+            .filter_map(|id| racks::of(&inventory, id))
+            .map(|rack| Standing { id: rack.id, name: &rack.name, around: Around::rack(&inventory, rack) })
+            .collect();
+        let events = picture.0.events.iter().filter(|event| event.device_id == Some(id));
+        let here = racks
+            .iter()
+            .flat_map(|rack| rack.around.places().chain([Place { kind: Kind::Rack, id: rack.id }]))
+            .chain([Place { kind: Kind::Device, id }]);
+        let watched_by = coverage.map(|coverage| {
+            let sources = coverage.sources.iter();
+            let watching = sources.filter(|source| source.all || source.devices.binary_search(&id).is_ok());
+            watching.map(|source| source.name.clone()).collect()
+        });
+        reply::json(
+            StatusCode::OK,
+            &Whole {
+                inventory_version: &inventory.version,
+                device,
+                link: racks::link(template.as_ref(), id),
+                container: device.container_id.and_then(by_id),
+                contents: inventory.devices.iter().filter(|other| other.container_id == Some(id)).collect(),
+                watched_by,
+                no_data: picture.0.no_data.contains(&id),
+                events: events.map(|event| Shown::on(&picture, event, &floor)).collect(),
+                notes: racks::notes_on(&picture, here),
+                racks,
+            },
+        )
+    };
+    tokio::task::spawn_blocking(make).await.map_err(anyhow::Error::from)?
 }
 
 /// What to look for, and how many answers there may be.

@@ -185,6 +185,11 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
+    /// An event where it stands.
+    pub(crate) fn on(picture: &'a Picture, event: &'a ActiveEvent<'static>, floor: &'a Floor) -> Self {
+        Self::new(picture, event, &floor.spot(event))
+    }
+
     fn new(picture: &'a Picture, event: &'a ActiveEvent<'static>, spot: &Spot<'a>) -> Self {
         let device = spot.device().filter(|name| !name.is_empty());
         Self { event, place: spot.path(), device, link: events::link(picture, event) }
@@ -286,7 +291,7 @@ mod tests {
 
     fn invalid(query: &str) -> String {
         match Query::read(query) {
-            Err(Problem::Invalid(detail) | Problem::Filter { detail, .. }) => detail,
+            Err(Problem::Invalid(detail) | Problem::Syntax { detail, .. }) => detail,
             other => panic!("{query}: {other:?}"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::cache::{Cache, CachedDocument};
+use heat::coverage::Coverage;
 use heat::floor::Floor;
 use heat::inventory::Inventory;
 use heat::packed::Packed;
@@ -98,6 +99,7 @@ pub(crate) struct Documents {
     floors: Latest<String, Floor>,
     inventories: Latest<String, Inventory>,
     indexes: Latest<String, Index>,
+    coverages: Latest<String, Coverage>,
 }
 
 /// The active templates, parsed.
@@ -145,12 +147,23 @@ impl Documents {
             floors: Latest::default(),
             inventories: Latest::default(),
             indexes: Latest::default(),
+            coverages: Latest::default(),
         }
     }
 
     /// The inventory, parsed.
     pub(crate) async fn places(&self) -> Result<Arc<Inventory>, Problem> {
         Ok(self.parsed(&*self.inventory.read().await?).await?)
+    }
+
+    /// Who watches what, parsed; none until anybody has told.
+    pub(crate) async fn watched(&self) -> Result<Option<Arc<Coverage>>, Problem> {
+        let coverage = match self.coverage.read().await {
+            Ok(coverage) => coverage,
+            Err(Problem::Unavailable { cause: None, .. }) => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        Ok(Some(self.coverages.get(coverage.version.clone(), parsed(coverage.body.clone())).await?))
     }
 
     /// Each version is parsed once, whatever is made of it.

@@ -3,17 +3,19 @@
 //! It is stateless: everything it answers stands in Redis or Postgres. What it keeps in memory is the latest frame for
 //! its sockets ([`feed`]) and documents by their version ([`kept`]): caches, either of which may be lost at any time.
 //!
-//! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] who asks, a file per
-//! resource answers, and [`problem`] tells what went wrong.
+//! A request passes [`service`]: [`route`] says what it asks for and what that needs, [`access`] and [`door`] who asks,
+//! a file per resource answers, and [`problem`] tells what went wrong.
 
 mod accept;
 mod access;
 mod acknowledgements;
 mod app;
+mod audit;
 mod changes;
 mod comments;
 mod config;
 mod devices;
+mod door;
 mod event_csv;
 mod event_list;
 mod events;
@@ -21,23 +23,30 @@ mod feed;
 mod handover;
 mod handshake;
 mod history;
+mod inventory_problems;
 mod kept;
 mod live;
 mod machine;
 mod me;
 mod metrics;
 mod notes;
+mod pace;
 mod page;
 mod picture;
 mod plain;
 mod problem;
+mod racks;
 mod reply;
 mod route;
+mod screen;
 mod service;
 mod status;
 mod templates;
+mod tenure;
 mod tickets;
+mod tokens;
 mod until;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use socket2::SockRef;
@@ -28,6 +26,8 @@ use crate::handshake::Handshake;
 use crate::metrics::{Metrics, SocketEnd};
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::service::Asked;
+use crate::tenure::{self, Over};
 
 /// A client that has not taken a frame by then is too slow to be shown anything of use.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
@@ -47,14 +47,15 @@ const SEND_BUFFER: usize = 256 << 10;
 /// RFC 6455, 7.4.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
-    /// A message of a kind that is not taken.
+    /// A message of a kind that is not taken, or a token that is none any more.
     Policy = 1008,
     /// The server restarts; connect again, and reach another replica.
     Restart = 1012,
 }
 
 /// Accepts a handshake and leaves a task behind that serves the socket.
-pub(crate) fn accept(app: &Arc<App>, request: Request<Incoming>) -> Result<Reply, Problem> {
+pub(crate) fn accept(app: &Arc<App>, asked: Asked) -> Result<Reply, Problem> {
+    let (caller, request) = (asked.caller()?.clone(), asked.request);
     let handshake = Handshake::read(request.headers())?;
     let permit = Arc::clone(&app.room).try_acquire_owned().map_err(|_| {
         Problem::not_now("this replica has as many WebSockets as it may; try again, another may have room")
@@ -79,7 +80,9 @@ pub(crate) fn accept(app: &Arc<App>, request: Request<Incoming>) -> Result<Reply
         }
         let socket = Socket::new(stream, read, deflate, Arc::clone(&app.metrics)).await;
         app.metrics.sockets.inc();
-        let end = socket.serve(app.feed.subscribe(), &app.stop).await;
+        // On the heap: in the socket's task it would be as large for those who may stay.
+        let over = Box::pin(tenure::over(&app, &caller));
+        let end = socket.serve(app.feed.subscribe(), over, &app.stop).await;
         app.metrics.sockets.dec();
         app.metrics.socket_ended(end);
     });
@@ -111,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     async fn serve(
         mut self,
         mut frames: watch::Receiver<Option<Arc<Frame>>>,
+        mut over: impl Future<Output = Over> + Unpin,
         stop: &CancellationToken,
     ) -> SocketEnd {
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
@@ -122,6 +126,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.close(Code::Restart, "this replica is going away; connect again").await;
                     return SocketEnd::Stopped;
                 }
+                why = &mut over => match why {
+                    Over::Aged => {
+                        self.close(Code::Restart, "connect again, with the rights you have now").await;
+                        return SocketEnd::Aged;
+                    }
+                    Over::Revoked => {
+                        self.close(Code::Policy, "the token was revoked or is over").await;
+                        return SocketEnd::Revoked;
+                    }
+                },
                 // Nobody sends any more only when the replica ends, and then it stops too.
                 Ok(()) = frames.changed() => {
                     let frame = frames.borrow_and_update().clone();
@@ -234,7 +248,9 @@ mod tests {
         let metrics = Arc::new(Metrics::new(&mut Registry::default()));
         let socket = Socket::new(ours, Vec::new(), false, metrics).await;
         let (frames, feed) = watch::channel(None);
-        let task = tokio::spawn(async move { socket.serve(feed, &CancellationToken::new()).await });
+        let task = tokio::spawn(async move {
+            socket.serve(feed, std::future::pending(), &CancellationToken::new()).await
+        });
         (frames, WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, task)
     }
 
@@ -264,6 +280,30 @@ mod tests {
         frames.send_replace(Some(frame(0, &[b' '; 1000])));
         assert_eq!(task.await.unwrap(), SocketEnd::Slow);
         assert_eq!(start.elapsed(), WRITE_WITHIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_is_over_says_whether_to_come_back() {
+        for (why, code, end) in
+            [(Over::Aged, 1012, SocketEnd::Aged), (Over::Revoked, 1008, SocketEnd::Revoked)]
+        {
+            let (ours, theirs) = duplex(1 << 10);
+            let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+            let socket = Socket::new(ours, Vec::new(), false, metrics).await;
+            let (_frames, feed) = watch::channel(None);
+            let over = Box::pin(async move {
+                tokio::time::sleep(PING_EVERY / 2).await;
+                why
+            });
+            let task = tokio::spawn(async move { socket.serve(feed, over, &CancellationToken::new()).await });
+            let mut client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+            let Message::Close(Some(close)) = client.next().await.unwrap().unwrap() else {
+                panic!("a close frame")
+            };
+            assert_eq!(u16::from(close.code), code);
+            drop(client);
+            assert_eq!(task.await.unwrap(), end);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,9 @@ pub(crate) struct Settings {
     /// The URL of a device's page, with `{id}` in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) racktables_url: Option<String>,
+    /// The URL of a rack's page, with `{id}` in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) racktables_rack_url: Option<String>,
     /// Depth of the locations that become tabs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location_level: Option<u32>,
@@ -50,7 +53,7 @@ pub(crate) fn show(app: &App, caller: &Caller) -> Result<Reply, Problem> {
     let me = Me {
         name: &caller.name,
         role: caller.role,
-        auth: app.access.mode(),
+        auth: caller.via.name(),
         version: env!("CARGO_PKG_VERSION"),
         settings: &app.settings,
         shift_ends_at: end_of_shift(&app.shifts, app.settings.zone(), Timestamp::now()),

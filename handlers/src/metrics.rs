@@ -38,6 +38,10 @@ pub(crate) enum SocketEnd {
     Silent,
     /// The client sent a message.
     Refused,
+    /// Whoever is logged in is to connect again, with the rights they have by now.
+    Aged,
+    /// Its token was revoked or is over.
+    Revoked,
     /// The replica stops.
     Stopped,
 }
@@ -117,5 +121,23 @@ impl Metrics {
     /// A socket is over.
     pub(crate) fn socket_ended(&self, end: SocketEnd) {
         self.ended.get_or_create(&Ended { end }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heat_devkit::manual;
+
+    #[test]
+    fn the_operators_manual_names_every_metric_of_the_api_and_no_other() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        // A family is exported from its first value on.
+        metrics.answered("me", 200, Duration::from_millis(1));
+        metrics.socket_ended(SocketEnd::Gone);
+        let mut scrape = String::new();
+        prometheus_client::encoding::text::encode(&mut scrape, &registry).unwrap();
+        assert_eq!(manual::documented("heat-api"), manual::exported(&scrape));
     }
 }

@@ -120,7 +120,7 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
 
 /// `POST /api/v1/notes`
 pub(crate) async fn create(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let NewNote { place, text, until, quiet } = reply::body(&parts.headers, body).await?;
     let place: Place = place.parse()?;
@@ -142,7 +142,7 @@ pub(crate) async fn create(app: &App, asked: Asked) -> Result<Reply, Problem> {
 
 /// `PATCH /api/v1/notes/{id}`
 pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let NoteEdits { text, until, quiet } = reply::body(&parts.headers, body).await?;
     let end = match until {
@@ -159,7 +159,7 @@ pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Prob
 
 /// `DELETE /api/v1/notes/{id}`
 pub(crate) async fn delete(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     app.db.delete_note(&actor, id).await?.ok_or_else(none)?;
     app.tell_changed(&actor).await;
     Ok(reply::empty(StatusCode::NO_CONTENT))

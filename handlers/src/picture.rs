@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use bytes::Bytes;
+use heat::cache::CachedDocument;
 use heat::packed::Packed;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
@@ -35,7 +36,11 @@ pub(crate) async fn snapshot(app: &App, headers: &HeaderMap) -> Result<Reply, Pr
 
 /// `GET /api/v1/inventory`, `GET /api/v1/coverage`
 pub(crate) async fn document(document: &Document, headers: &HeaderMap) -> Result<Reply, Problem> {
-    let document = document.read().await?;
+    cached(&*document.read().await?, headers).await
+}
+
+/// A document as it is kept, under its version as the tag.
+pub(crate) async fn cached(document: &CachedDocument, headers: &HeaderMap) -> Result<Reply, Problem> {
     let version = &document.version;
     if is_known(headers, version) {
         return Ok(unchanged(headers, version));

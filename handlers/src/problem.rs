@@ -6,7 +6,10 @@ use heat::db::DbError;
 use heat::filter::FilterError;
 use heat::note::NoPlace;
 use heat::ticket::DraftRefused;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use heat::view::ViewRefused;
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -20,15 +23,19 @@ const RETRY_AFTER_S: u64 = 5;
 pub(crate) enum Problem {
     /// The request cannot be understood.
     Invalid(String),
-    /// The filter cannot be understood.
-    Filter {
+    /// A member of the request is in a language, and cannot be understood.
+    Syntax {
+        /// JSON Pointer (RFC 6901) to the member; a query counts as an object.
+        pointer: &'static str,
         /// What was expected.
         detail: String,
-        /// The characters before the mistake.
-        position: usize,
+        /// The characters (Unicode code points) before the mistake, where it has a place.
+        position: Option<usize>,
     },
     /// Nobody is logged in.
     Unauthorized,
+    /// The token is none, or none any more.
+    WrongToken,
     /// The caller may not.
     Forbidden(String),
     /// There is no such thing.
@@ -42,8 +49,14 @@ pub(crate) enum Problem {
         /// An object, or null.
         more: serde_json::Value,
     },
+    /// The request does not say which version it is about.
+    PreconditionRequired,
+    /// It is about another version than this, which is the current one.
+    PreconditionFailed(String),
     /// The same idempotency key came with another request.
     OtherRequest,
+    /// The caller is to wait a second.
+    TooMany(&'static str),
     /// The body did not come.
     TooSlow,
     /// The body is over [`reply::LONGEST_BODY`].
@@ -70,10 +83,8 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
-    /// JSON Pointer (RFC 6901) to the member of the request that is wrong; a query counts as an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<&'static str>,
-    /// Characters (Unicode code points) of that member before the mistake.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<usize>,
     #[serde(flatten)]
@@ -88,13 +99,16 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Filter { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Invalid(_) | Self::Syntax { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -107,15 +121,26 @@ impl Problem {
     fn detail(&self) -> &str {
         match self {
             Self::Invalid(detail)
-            | Self::Filter { detail, .. }
+            | Self::Syntax { detail, .. }
             | Self::Forbidden(detail)
             | Self::NotFound(detail)
             | Self::Conflict { detail, .. }
             | Self::Unavailable { detail, .. } => detail,
-            Self::UpgradeRequired(detail) => detail,
-            Self::Unauthorized => "nobody is logged in; log in through the site's front door",
+            Self::UpgradeRequired(detail) | Self::TooMany(detail) => detail,
+            Self::WrongToken => {
+                "there is no such token, or it was revoked or is over; `heat-updater token list` tells"
+            }
+            Self::Unauthorized => {
+                "nobody is logged in; log in through the site's front door, or send a token"
+            }
             Self::MethodNotAllowed(_) => {
                 "this path does not take this method; the Allow header names those it takes"
+            }
+            Self::PreconditionRequired => {
+                "say which version you saw: send its ETag in If-Match, so that nobody's change is lost"
+            }
+            Self::PreconditionFailed(_) => {
+                "somebody has changed it since you saw it; read it again and look at what is new"
             }
             Self::OtherRequest => {
                 "this Idempotency-Key came with another body before; choose a new key for a new request"
@@ -129,7 +154,18 @@ impl Problem {
 
     fn headers(&self, headers: &mut HeaderMap) {
         match self {
+            Self::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::WrongToken => {
+                let told = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                headers.insert(WWW_AUTHENTICATE, told);
+            }
+            Self::TooMany(_) => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
             Self::MethodNotAllowed(allow) => drop(headers.insert(ALLOW, HeaderValue::from_static(allow))),
+            Self::PreconditionFailed(tag) => {
+                if let Ok(tag) = HeaderValue::try_from(tag) {
+                    headers.insert(ETAG, tag);
+                }
+            }
             Self::Unavailable { .. } => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_S.into())),
             Self::UpgradeRequired(_) => {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -151,7 +187,10 @@ impl Problem {
             }
             _ => tracing::debug!(route, request_id, status = status.as_u16(), "{}", self.detail()),
         }
-        let filter_position = if let Self::Filter { position, .. } = self { Some(position) } else { None };
+        let (pointer, position) = match self {
+            Self::Syntax { pointer, position, .. } => (Some(pointer), position),
+            _ => (None, None),
+        };
         let document = Document {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
@@ -162,8 +201,8 @@ impl Problem {
                 Self::Conflict { more, .. } => more,
                 _ => &serde_json::Value::Null,
             },
-            pointer: filter_position.map(|_| "/filter"),
-            position: filter_position,
+            pointer,
+            position,
         };
         let mut reply = reply::json(status, &document).unwrap_or_default();
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -192,7 +231,14 @@ impl From<DbError> for Problem {
 impl From<FilterError> for Problem {
     fn from(error: FilterError) -> Self {
         let detail = format!("filter, at character {}: {error}", error.position + 1);
-        Self::Filter { detail, position: error.position }
+        Self::Syntax { pointer: "/filter", detail, position: Some(error.position) }
+    }
+}
+
+impl From<ViewRefused> for Problem {
+    fn from(refused: ViewRefused) -> Self {
+        let (pointer, position) = (refused.pointer(), refused.position());
+        Self::Syntax { pointer, detail: refused.to_string(), position }
     }
 }
 

@@ -45,7 +45,18 @@ pub(crate) enum Route<'a> {
     RetryTicket { id: i64 },
     TellTicketState { id: i64 },
     FindDevices,
+    Device { id: i64 },
+    Rack { id: i64 },
+    InventoryProblems,
+    ListViews,
+    CreateView,
+    View { id: i64 },
+    ChangeView { id: i64 },
+    DeleteView { id: i64 },
+    ViewMembers { id: i64 },
     Me,
+    Audit,
+    Screen { token: &'a str },
     Healthz,
     Readyz,
     OpenApi,
@@ -63,6 +74,8 @@ pub(crate) struct Rules {
     pub(crate) role: Option<Role>,
     /// The browser must have been sent by Heat's own page.
     pub(crate) own_origin: bool,
+    /// How much of it one caller may do is limited.
+    pub(crate) paced: bool,
 }
 
 const GET: &str = "GET, HEAD";
@@ -83,7 +96,24 @@ impl<'a> Route<'a> {
             ["api", "v1", "inventory"] => read(Self::Inventory),
             ["api", "v1", "coverage"] => read(Self::Coverage),
             ["api", "v1", "me"] => read(Self::Me),
+            ["api", "v1", "audit"] => read(Self::Audit),
+            ["screen", token] => read(Self::Screen { token }),
             ["api", "v1", "devices"] => read(Self::FindDevices),
+            ["api", "v1", "devices", id] => read(Self::Device { id: id_of("device", id)? }),
+            ["api", "v1", "racks", id] => read(Self::Rack { id: id_of("rack", id)? }),
+            ["api", "v1", "inventory", "problems"] => read(Self::InventoryProblems),
+            ["api", "v1", "views"] => match *method {
+                Method::GET => Ok(Self::ListViews),
+                Method::POST => Ok(Self::CreateView),
+                _ => Err(Problem::MethodNotAllowed("GET, HEAD, POST")),
+            },
+            ["api", "v1", "views", id] => match (method, id_of("view", id)?) {
+                (&Method::GET, id) => Ok(Self::View { id }),
+                (&Method::PUT, id) => Ok(Self::ChangeView { id }),
+                (&Method::DELETE, id) => Ok(Self::DeleteView { id }),
+                _ => Err(Problem::MethodNotAllowed("DELETE, GET, HEAD, PUT")),
+            },
+            ["api", "v1", "views", id, "members"] => read(Self::ViewMembers { id: id_of("view", id)? }),
             ["api", "v1", "events"] => read(Self::ListEvents),
             // No key: every key has two colons.
             ["api", "v1", "events", "acknowledge"] => match *method {
@@ -192,7 +222,18 @@ impl<'a> Route<'a> {
             Self::RetryTicket { .. } => writes("retryTicket"),
             Self::TellTicketState { .. } => writes("tellTicketState"),
             Self::FindDevices => reads("findDevices"),
+            Self::Device { .. } => reads("getDevice"),
+            Self::Rack { .. } => reads("getRack"),
+            Self::InventoryProblems => reads("listInventoryProblems"),
+            Self::ListViews => reads("listViews"),
+            Self::CreateView => writes("createView"),
+            Self::View { .. } => reads("getView"),
+            Self::ChangeView { .. } => writes("changeView"),
+            Self::DeleteView { .. } => writes("deleteView"),
+            Self::ViewMembers { .. } => reads("getViewMembers"),
             Self::Me => reads("getMe"),
+            Self::Audit => Rules { role: Some(Role::Admin), ..reads("listAudit") },
+            Self::Screen { .. } => open("enterScreen"),
             Self::Healthz => open("healthz"),
             Self::Readyz => open("readyz"),
             Self::OpenApi => open("openapi"),
@@ -204,15 +245,15 @@ impl<'a> Route<'a> {
 }
 
 const fn open(name: &'static str) -> Rules {
-    Rules { name, role: None, own_origin: false }
+    Rules { name, role: None, own_origin: false, paced: false }
 }
 
 const fn reads(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Viewer), own_origin: false }
+    Rules { name, role: Some(Role::Viewer), own_origin: false, paced: false }
 }
 
 const fn writes(name: &'static str) -> Rules {
-    Rules { name, role: Some(Role::Operator), own_origin: true }
+    Rules { name, role: Some(Role::Operator), own_origin: true, paced: true }
 }
 
 /// One path segment as an event key.
@@ -253,8 +294,11 @@ mod tests {
     fn every_operation_of_the_openapi_document_is_a_route_of_that_name_and_no_other_method_is() {
         let document: Value = serde_json::from_str(crate::machine::OPENAPI).unwrap();
         for (template, item) in document["paths"].as_object().unwrap() {
-            let path =
-                template.replace("{key}", "zabbix:1:a").replace("{id}", "42").replace("{name}", "power");
+            let path = template
+                .replace("{key}", "zabbix:1:a")
+                .replace("{id}", "42")
+                .replace("{name}", "power")
+                .replace("{token}", "heat_0");
             for method in ["get", "post", "put", "patch", "delete"] {
                 let operation = item.get(method).map(|operation| operation["operationId"].as_str().unwrap());
                 match (name(&method.to_uppercase(), &path), operation) {
@@ -305,7 +349,18 @@ mod tests {
             Route::RetryTicket { id: 1 },
             Route::TellTicketState { id: 1 },
             Route::FindDevices,
+            Route::Device { id: 1 },
+            Route::Rack { id: 1 },
+            Route::InventoryProblems,
+            Route::ListViews,
+            Route::CreateView,
+            Route::View { id: 1 },
+            Route::ChangeView { id: 1 },
+            Route::DeleteView { id: 1 },
+            Route::ViewMembers { id: 1 },
             Route::Me,
+            Route::Audit,
+            Route::Screen { token: "heat_0" },
             Route::Healthz,
             Route::Readyz,
             Route::OpenApi,
@@ -321,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_write_needs_an_operator_and_heats_own_page() {
-        for method in ["POST", "PATCH", "DELETE"] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
             for path in [
                 "/api/v1/events/acknowledge",
                 "/api/v1/notes",
@@ -335,6 +390,8 @@ mod tests {
                 "/api/v1/tickets/1/events",
                 "/api/v1/tickets/1/retry",
                 "/api/v1/tickets/1/state",
+                "/api/v1/views",
+                "/api/v1/views/1",
             ] {
                 let Ok(route) = Route::parse(&method.parse().unwrap(), path) else { continue };
                 let rules = route.rules();

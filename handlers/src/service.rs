@@ -9,18 +9,32 @@ use std::time::Instant;
 use heat::db::audit::Actor;
 use heat::serve::Peer;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{HeaderMap, Request};
 
-use crate::access::Caller;
+use crate::access::{Caller, Via};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::route::Route;
 use crate::{
-    acknowledgements, changes, comments, devices, event_list, events, handover, history, live, machine, me,
-    notes, picture, plain, status, templates, tickets,
+    acknowledgements, audit, changes, comments, devices, door, event_list, events, handover, history,
+    inventory_problems, live, machine, me, notes, picture, plain, racks, screen, status, templates, tickets,
+    views,
 };
+
+/// What a browser may do with an answer, whether or not a proxy in front says it too.
+const SECURITY: [(HeaderName, &str); 4] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (REFERRER_POLICY, "same-origin"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,6 +47,8 @@ pub(crate) struct Asked {
     pub(crate) caller: Option<Caller>,
     /// Names the request in the log and in the audit.
     pub(crate) request_id: String,
+    /// The other end of the connection.
+    pub(crate) peer: IpAddr,
     /// The request itself.
     pub(crate) request: Request<Incoming>,
 }
@@ -44,9 +60,10 @@ impl Asked {
     }
 
     /// Who does something, for the audit.
-    pub(crate) fn actor(&self, app: &App) -> Result<Actor, Problem> {
-        let name = self.caller()?.name.clone();
-        Ok(Actor { name, via: app.access.mode(), request_id: self.request_id.clone() })
+    pub(crate) fn actor(&self) -> Result<Actor, Problem> {
+        let caller = self.caller()?;
+        let (name, via) = (caller.name.clone(), caller.via.name());
+        Ok(Actor { name, via, request_id: self.request_id.clone() })
     }
 
     /// Who asks, on a route that admits only those it knows.
@@ -66,7 +83,10 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
     };
     let mut reply = answered.unwrap_or_else(|problem| problem.into_reply(name, &request_id));
     let headers = reply.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SECURITY {
+        // What an answer says for itself stays.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -83,16 +103,25 @@ async fn dispatch(
     let rules = route.rules();
     let peer =
         request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let caller = rules.role.map(|role| app.access.admit(role, peer, request.headers())).transpose()?;
-    if rules.own_origin {
+    let caller = match rules.role {
+        Some(role) => Some(door::admit(app, role, peer, request.headers()).await?),
+        None => None,
+    };
+    let via = caller.as_ref().map(|caller| caller.via);
+    // No page of another site can make a browser send a bearer token.
+    if rules.own_origin && via != Some(Via::Token) {
         app.access.check_origin(request.headers())?;
     }
-    let asked = Asked { caller, request_id: request_id.to_owned(), request };
+    // Where everybody is the same local operator, that name says nothing.
+    if let Some(caller) = caller.as_ref().filter(|_| rules.paced && via != Some(Via::Off)) {
+        app.pace.write(&caller.name)?;
+    }
+    let asked = Asked { caller, request_id: request_id.to_owned(), peer, request };
     match route {
         Route::Snapshot => picture::snapshot(app, asked.headers()).await,
         Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
         Route::Coverage => picture::document(&app.documents.coverage, asked.headers()).await,
-        Route::Live => live::accept(app, asked.request),
+        Route::Live => live::accept(app, asked),
         Route::ListEvents => event_list::show(app, &asked).await,
         Route::Acknowledge => acknowledgements::acknowledge(app, asked).await,
         Route::Withdraw => acknowledgements::withdraw(app, asked).await,
@@ -120,7 +149,20 @@ async fn dispatch(
         Route::RetryTicket { id } => tickets::retry(app, &asked, id).await,
         Route::TellTicketState { id } => tickets::tell_state(app, asked, id).await,
         Route::FindDevices => devices::find(app, &asked).await,
+        Route::Device { id } => devices::show(app, id.unsigned_abs()).await,
+        Route::Rack { id } => racks::show(app, id.unsigned_abs()).await,
+        Route::InventoryProblems => {
+            inventory_problems::list(app, asked.request.uri().query().unwrap_or_default()).await
+        }
+        Route::ListViews => views::list(app, &asked).await,
+        Route::CreateView => views::create(app, asked).await,
+        Route::View { id } => views::show(app, &asked, id).await,
+        Route::ChangeView { id } => views::change(app, asked, id).await,
+        Route::DeleteView { id } => views::delete(app, &asked, id).await,
+        Route::ViewMembers { id } => views::members(app, &asked, id).await,
         Route::Me => me::show(app, asked.caller()?),
+        Route::Audit => audit::list(app, asked.request.uri().query().unwrap_or_default()).await,
+        Route::Screen { token } => screen::enter(app, &asked, token).await,
         Route::Healthz => Ok(machine::healthz()),
         Route::Readyz => machine::readyz(app).await,
         Route::OpenApi => Ok(machine::openapi()),

@@ -246,7 +246,7 @@ struct Page {
 
 /// `POST /api/v1/tickets`
 pub(crate) async fn create(app: &App, asked: Asked) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let idempotency_key = idempotency_key(&parts.headers)?;
     let asked_for: AskedFor = reply::body(&parts.headers, body).await?;
@@ -439,7 +439,7 @@ async fn whole(app: &App, ticket: StoredTicket) -> Result<Reply, Problem> {
 
 /// `PATCH /api/v1/tickets/{id}`
 pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let edits: Edits = reply::body(&parts.headers, body).await?;
     let before = app.db.ticket(id).await?.ok_or_else(none)?;
@@ -458,7 +458,7 @@ pub(crate) async fn edit(app: &App, asked: Asked, id: i64) -> Result<Reply, Prob
 
 /// `POST /api/v1/tickets/{id}/events`
 pub(crate) async fn add(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let Openings { ids, force } = reply::body(&parts.headers, body).await?;
     let chosen = Chosen::of(app, &ids).await?;
@@ -475,7 +475,7 @@ pub(crate) async fn add(app: &App, asked: Asked, id: i64) -> Result<Reply, Probl
 
 /// `DELETE /api/v1/tickets/{id}/events`
 pub(crate) async fn take(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let Openings { ids, .. } = reply::body(&parts.headers, body).await?;
     if ids.is_empty() || ids.len() > templates::MOST_IDS {
@@ -489,7 +489,7 @@ pub(crate) async fn take(app: &App, asked: Asked, id: i64) -> Result<Reply, Prob
 
 /// `POST /api/v1/tickets/{id}/retry`
 pub(crate) async fn retry(app: &App, asked: &Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let changed = app.db.retry_ticket(&actor, id).await?;
     let why =
         |ticket: &StoredTicket| format!("it is {}; only a failed one is retried", ticket.state().name());
@@ -498,7 +498,7 @@ pub(crate) async fn retry(app: &App, asked: &Asked, id: i64) -> Result<Reply, Pr
 
 /// `POST /api/v1/tickets/{id}/state`
 pub(crate) async fn tell_state(app: &App, asked: Asked, id: i64) -> Result<Reply, Problem> {
-    let actor = asked.actor(app)?;
+    let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
     let ToldState { state, status } = reply::body(&parts.headers, body).await?;
     let changed = app.db.tell_ticket_state(&actor, id, state, &status).await?;

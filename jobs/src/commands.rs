@@ -10,16 +10,20 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Arguments, Command, InventoryCommand};
+use crate::config::{Arguments, Command, InventoryCommand, MigrateArgs};
 use crate::metrics::Metrics;
 use crate::upstream::inventory::InventorySource;
-use crate::{doctor, filter, rackcode, updater};
+use crate::{doctor, filter, rackcode, tokens, updater};
 
 /// Does it.
 pub async fn run(arguments: &Arguments, stop: CancellationToken) -> anyhow::Result<()> {
     match arguments.command.as_ref().unwrap_or(&Command::Run) {
         Command::Run => Box::pin(update(arguments, stop)).await,
-        Command::Migrate => migrate(arguments).await,
+        Command::Migrate(args) => migrate(arguments, args).await,
+        Command::Token(command) => {
+            let db = Db::new(&arguments.stores.database_url()?, 1)?;
+            tokens::run(&db, command, &mut std::io::stdout(), &mut std::io::stderr()).await
+        }
         Command::Doctor => Box::pin(doctor::run(arguments)).await,
         Command::Inventory(InventoryCommand::Export) => export(arguments.inventory_source()?).await,
         Command::RackCode(asked) => rackcode::run(arguments, asked).await,
@@ -55,11 +59,17 @@ async fn update(arguments: &Arguments, stop: CancellationToken) -> anyhow::Resul
     ended
 }
 
-async fn migrate(arguments: &Arguments) -> anyhow::Result<()> {
-    let applied = Db::new(&arguments.stores.database_url()?, 1)?.migrate().await?;
+async fn migrate(arguments: &Arguments, args: &MigrateArgs) -> anyhow::Result<()> {
+    let roles = args.roles()?;
+    let db = Db::new(&arguments.stores.database_url()?, 1)?;
+    let applied = db.migrate().await?;
     match applied.len() {
         0 => println!("The schema is up to date."),
         _ => println!("Applied: {}", applied.join(", ")),
+    }
+    if let Some(roles) = roles {
+        db.grant_roles(&roles).await?;
+        println!("heat-api may come in as {}, heat-updater as {}.", roles.api.name, roles.updater.name);
     }
     Ok(())
 }

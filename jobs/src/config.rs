@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use heat::config::{ConfigError, File, Secret, StoreArgs, secret};
+use heat::db::roles::{Role, Roles};
 use heat::incident::Availability;
 use heat::inventory::RackId;
 use heat::severity::{Severity, UnknownSeverity};
@@ -20,6 +21,7 @@ use crate::cadence::Schedule;
 use crate::delivery::Target;
 use crate::filter::FilterArgs;
 use crate::refresh::Client;
+use crate::tokens::TokenCommand;
 use crate::upstream::git::{Access, Remote, Repository};
 use crate::upstream::inventory::{InventoryOptions, InventorySource};
 use crate::upstream::tracker::Tracker;
@@ -65,9 +67,12 @@ pub enum Command {
     /// Poll the sources and publish snapshots, until stopped
     Run,
     /// Bring the database's schema up to date and end; safe when several do it at once
-    Migrate,
+    Migrate(MigrateArgs),
     /// Check every dependency, say what is wrong and how to mend it, and how well hosts match the inventory
     Doctor,
+    /// Make, list and revoke the tokens of programs and of screens on walls
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Work with the inventory
     #[command(subcommand)]
     Inventory(InventoryCommand),
@@ -76,6 +81,47 @@ pub enum Command {
     RackCode(RackCodeArgs),
     /// Print which events of a snapshot a filter means; asks no server
     Filter(FilterArgs),
+}
+
+/// What is done beside the schema.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct MigrateArgs {
+    /// Also make the roles that heat-api and heat-updater come in as, with no more rights than each needs, and give them
+    /// those rights on every table. HEAT_DATABASE_URL names the owner of the tables here, whom neither program is
+    #[arg(long)]
+    roles: bool,
+    /// The role of heat-api; roles belong to the whole server, so a second Heat on it needs names of its own
+    #[arg(long, env = "HEAT_API_ROLE", default_value = "heat_api")]
+    api_role: String,
+    /// The role of heat-updater
+    #[arg(long, env = "HEAT_UPDATER_ROLE", default_value = "heat_updater")]
+    updater_role: String,
+    /// File with the password that heat-api's role is to have; as it was if not given
+    #[arg(long, env = "HEAT_API_ROLE_PASSWORD_FILE", value_name = "FILE")]
+    api_password_file: Option<PathBuf>,
+    /// File with the password that heat-updater's role is to have; as it was if not given
+    #[arg(long, env = "HEAT_UPDATER_ROLE_PASSWORD_FILE", value_name = "FILE")]
+    updater_password_file: Option<PathBuf>,
+}
+
+impl MigrateArgs {
+    /// The roles to make, if they are to be made.
+    pub fn roles(&self) -> Result<Option<Roles>, ConfigError> {
+        if !self.roles {
+            return Ok(None);
+        }
+        let role = |name: &str, variable, file: Option<&PathBuf>| {
+            Ok(Role { name: name.to_owned(), password: secret(variable, None, file)? })
+        };
+        Ok(Some(Roles {
+            api: role(&self.api_role, "HEAT_API_ROLE_PASSWORD", self.api_password_file.as_ref())?,
+            updater: role(
+                &self.updater_role,
+                "HEAT_UPDATER_ROLE_PASSWORD",
+                self.updater_password_file.as_ref(),
+            )?,
+        }))
+    }
 }
 
 /// What can be done with the inventory.

@@ -43,6 +43,9 @@ const LOCKED_OUT_FOR: Duration = Duration::from_mins(5);
 /// The tracker said that it has the ticket, and so often did not find it.
 const LOST_AFTER: i32 = 25;
 
+/// Between two attempts.
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(1);
+
 /// Whoever may not send looks so often whether it may now, and waits so long after an error of Postgres.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -111,7 +114,10 @@ impl Delivery {
                 Ok(Some(outbox)) => {
                     tracing::info!("delivering tickets");
                     waiting.clear();
-                    match Round::new(Arc::clone(&this), outbox).work(&mut follow, &stop).await {
+                    this.metrics.delivering.set(1);
+                    let worked = Round::new(Arc::clone(&this), outbox).work(&mut follow, &stop).await;
+                    this.metrics.delivering.set(0);
+                    match worked {
                         Ok(()) => return,
                         Err(error) => error.to_string(),
                     }
@@ -724,15 +730,16 @@ fn marked(words: &str, uuid: &str) -> String {
     format!("{words}\n\n{}", mark(uuid))
 }
 
-/// How long to wait after so many attempts: full jitter over 1 s, 2 s, … 5 min.
+/// How long to wait after so many attempts: full jitter over 1 s, 2 s, … 1 min. People wait for
+/// their ticket, and the tracker is protected by the pace of all calls together.
 fn back_off(attempts: i32) -> Duration {
     let delays = ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_mins(5))
+        .with_max_delay(LONGEST_BACK_OFF)
         .with_factor(2.0)
         .without_max_times();
     let before = usize::try_from(attempts.max(1) - 1).unwrap_or(0).min(16);
-    let ceiling = delays.build().nth(before).unwrap_or(Duration::from_mins(5));
+    let ceiling = delays.build().nth(before).unwrap_or(LONGEST_BACK_OFF);
     ceiling.mul_f64(fastrand::f64())
 }
 
@@ -741,14 +748,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_come_ever_more_seldom_and_at_least_every_five_minutes() {
-        for attempts in [-1, 0, 1, 2, 5, 9, 40, i32::MAX] {
+    fn attempts_come_ever_more_seldom_and_at_least_every_minute() {
+        for attempts in [-1, 0, 1, 2, 5, 6, 40, i32::MAX] {
             let limit = match attempts {
                 ..=1 => 1,
                 2 => 2,
                 5 => 16,
-                9 => 256,
-                _ => 300,
+                6 => 32,
+                _ => 60,
             };
             for _ in 0..100 {
                 assert!(back_off(attempts) <= Duration::from_secs(limit), "after {attempts}");

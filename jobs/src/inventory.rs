@@ -5,14 +5,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use backon::{ExponentialBuilder, Retryable};
 use heat::cache::{Cache, CachedDocument, Fence};
-use heat::inventory::Inventory;
+use heat::inventory::{Damage, Inventory};
 use heat::packed::Packed;
+use heat::snapshot::INVENTORY;
 use heat::time::Timestamp;
 
 use crate::board::{InventoryState, Post};
-use crate::cadence::ages;
+use crate::cadence::{Ages, ages};
+use crate::metrics::SourceMetrics;
 use crate::schedule::{Done, Work};
 use crate::upstream::inventory::{InventorySource, Reading};
+
+/// Of more damage nobody reads the rest.
+const MOST_DAMAGE: usize = 10_000;
 
 /// The job's state for as long as a lease lasts.
 pub struct ReadInventory {
@@ -26,6 +31,10 @@ pub struct ReadInventory {
     pub fence: Fence,
     /// Where results are posted.
     pub board: Post,
+    /// What is told of as damaged.
+    pub told: Option<Vec<Damage>>,
+    /// Where it is counted, beside the sources.
+    pub metrics: SourceMetrics,
 }
 
 impl ReadInventory {
@@ -40,12 +49,13 @@ impl ReadInventory {
             .context("the inventory could not be read; the last one is shown")
     }
 
-    async fn store(&self, reading: Reading, took: Duration) -> anyhow::Result<()> {
+    async fn store(&mut self, reading: Reading, took: Duration) -> anyhow::Result<()> {
         let state = self.board.borrow().inventory.clone();
         let Reading { inventory, damage, remarks, origin, .. } = reading;
         if inventory.racks.is_empty() && !state.inventory.racks.is_empty() {
             bail!("{origin} holds no racks any more; that is not believed, the last inventory is kept");
         }
+        self.tell(damage).await?;
         let now = Timestamp::now();
         let key = self.cache.keys().inventory();
         let same = inventory.version == state.inventory.version;
@@ -60,7 +70,8 @@ impl ReadInventory {
             };
             self.cache.write_document(self.fence, &key, &document).await?;
             let (racks, devices) = (inventory.racks.len(), inventory.devices.len());
-            tracing::info!(%origin, racks, devices, damage = damage.len(), "a new inventory");
+            let damage = self.told.as_ref().map_or(0, Vec::len);
+            tracing::info!(%origin, racks, devices, damage, "a new inventory");
             for remark in remarks {
                 tracing::warn!(%remark, "the inventory");
             }
@@ -80,6 +91,18 @@ impl ReadInventory {
             board.inventory = read;
             news
         });
+        Ok(())
+    }
+}
+
+impl ReadInventory {
+    /// Tells the people who can mend it what is damaged, if that is not what they were told last.
+    async fn tell(&mut self, mut damage: Vec<Damage>) -> anyhow::Result<()> {
+        damage.truncate(MOST_DAMAGE);
+        if self.told.as_ref() != Some(&damage) {
+            self.cache.write_damage(self.fence, &damage).await?;
+            self.told = Some(damage);
+        }
         Ok(())
     }
 }
@@ -109,6 +132,11 @@ impl Work for ReadInventory {
                 news
             });
         }
+        let state = self.board.borrow();
+        let inventory = &state.inventory;
+        let ages = Ages { late_after_s: inventory.late_after_s, stale_after_s: inventory.stale_after_s };
+        self.metrics.asked(INVENTORY, stored.is_ok(), inventory.fetched_at, ages);
+        drop(state);
         stored.map(|()| Done::Ran)
     }
 }

@@ -8,18 +8,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::cadence::Ages;
+
 /// Which job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct JobLabels {
-    /// Its name.
-    pub job: String,
+    /// Its name. Not `job`, which Prometheus calls its own targets by.
+    pub name: String,
 }
 
 /// Which job, and what became of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct JobOutcome {
     /// Its name.
-    pub job: String,
+    pub name: String,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -62,8 +64,29 @@ pub struct SourceMetrics {
     pub events: Family<SourceLabels, Gauge>,
     /// When it last answered completely, Unix seconds.
     pub fetched: Family<SourceLabels, Gauge>,
+    /// From which age on the screens call it late, in seconds.
+    pub late_after: Family<SourceLabels, Gauge>,
+    /// From which age on they call it stale, in seconds.
+    pub stale_after: Family<SourceLabels, Gauge>,
     /// Sweeps that failed or stayed partial.
     pub errors: Family<SourceLabels, Counter>,
+}
+
+impl SourceMetrics {
+    /// The inventory, or a source: whether its last answer was complete, and how old it may become.
+    pub fn asked(&self, source: &str, complete: bool, fetched_at: Option<Timestamp>, ages: Ages) {
+        let labels = SourceLabels { source: source.to_owned() };
+        let seconds = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.up.get_or_create(&labels).set(i64::from(complete));
+        // Never is 1970, and so it is stale.
+        self.fetched.get_or_create(&labels).set(fetched_at.map_or(0, Timestamp::unix));
+        self.late_after.get_or_create(&labels).set(seconds(ages.late_after_s));
+        self.stale_after.get_or_create(&labels).set(seconds(ages.stale_after_s));
+        let errors = self.errors.get_or_create(&labels);
+        if !complete {
+            errors.inc();
+        }
+    }
 }
 
 /// The snapshot.
@@ -95,6 +118,8 @@ pub struct CallLabels {
 pub struct DeliveryMetrics {
     /// Calls by outcome.
     pub calls: Family<CallLabels, Counter>,
+    /// 1 while this updater holds the outbox.
+    pub delivering: Gauge,
     /// 1 unless the tracker last did not let us in or did not answer.
     pub up: Gauge,
     /// Tickets and comments that are to be sent.
@@ -210,6 +235,18 @@ impl Metrics {
             Unit::Seconds,
             sources.fetched.clone(),
         );
+        heat.register_with_unit(
+            "source_late_after",
+            "The age from which on the screens call the source late",
+            Unit::Seconds,
+            sources.late_after.clone(),
+        );
+        heat.register_with_unit(
+            "source_stale_after",
+            "The age from which on the screens call the source stale",
+            Unit::Seconds,
+            sources.stale_after.clone(),
+        );
         heat.register("source_errors", "Sweeps that failed or stayed partial", sources.errors.clone());
         heat.register("snapshots_published", "Snapshots written", snapshot.published.clone());
         heat.register("snapshot_revision", "Revision of the last snapshot", snapshot.revision.clone());
@@ -227,6 +264,11 @@ impl Metrics {
             "tracker_up",
             "1 unless the tracker did not answer or did not let Heat in",
             delivery.up.clone(),
+        );
+        heat.register(
+            "outbox_delivering",
+            "1 while this updater holds the outbox, and so tells of the tracker",
+            delivery.delivering.clone(),
         );
         heat.register("outbox_pending", "Tickets and comments that are to be sent", delivery.pending.clone());
         heat.register(
@@ -264,5 +306,29 @@ impl Metrics {
         );
         heat.register("templates_finding", "Why it is not, 1 for each finding", templates.findings.clone());
         metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heat_devkit::manual;
+
+    #[test]
+    fn the_operators_manual_names_every_metric_of_the_updater_and_no_other() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        // A family is exported from its first value on.
+        let (name, outcome) = ("inventory".to_owned(), Outcome::Ok);
+        metrics.jobs.runs.get_or_create(&JobOutcome { name: name.clone(), outcome }).inc();
+        metrics.jobs.seconds.get_or_create(&JobLabels { name }).observe(1.0);
+        metrics.sources.asked("zabbix", true, None, Ages { late_after_s: 15, stale_after_s: 120 });
+        metrics.sources.events.get_or_create(&SourceLabels { source: "zabbix".to_owned() }).set(1);
+        metrics.delivery.calls.get_or_create(&CallLabels { call: "create", outcome: "ok" }).inc();
+        let (file, line, message) = ("a".to_owned(), "1".to_owned(), "b".to_owned());
+        metrics.templates.rejected([FindingLabels { file, line, message }]);
+        let mut scrape = String::new();
+        prometheus_client::encoding::text::encode(&mut scrape, &registry).unwrap();
+        assert_eq!(manual::documented("heat-updater"), manual::exported(&scrape));
     }
 }

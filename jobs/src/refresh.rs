@@ -14,7 +14,7 @@ use heat::time::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::board::{Post, SourceState};
-use crate::cadence::ages;
+use crate::cadence::{Ages, ages};
 use crate::merge;
 use crate::metrics::{SourceLabels, SourceMetrics};
 use crate::schedule::{Done, Work};
@@ -216,13 +216,8 @@ impl Refresh {
             .await
             .context("the answer could not be stored")?;
         let labels = SourceLabels { source: self.name.clone() };
-        self.metrics.up.get_or_create(&labels).set(i64::from(health.status == Status::Ok));
-        if let Some(at) = health.fetched_at {
-            self.metrics.fetched.get_or_create(&labels).set(at.unix());
-        }
-        if health.status != Status::Ok {
-            self.metrics.errors.get_or_create(&labels).inc();
-        }
+        let ages = Ages { late_after_s: health.late_after_s, stale_after_s: health.stale_after_s };
+        self.metrics.asked(&self.name, health.status == Status::Ok, health.fetched_at, ages);
         let newly_asked = !state.asked;
         let same_picture = state.health.status == health.status && state.health.error == health.error;
         state.health = health;

@@ -32,6 +32,16 @@ pub trait Work: Send + 'static {
     fn run(&mut self) -> impl Future<Output = anyhow::Result<Done>> + Send;
 }
 
+/// Begins a run of one job, unless one is under way.
+pub struct Wake(Box<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// Now.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
 /// The running schedule.
 pub struct Running {
     scheduler: JobScheduler,
@@ -61,14 +71,15 @@ impl Running {
         Ok(Self { scheduler, env: Env { cache, fence, metrics, runs: TaskTracker::new(), stop } })
     }
 
-    /// Adds a job: it runs at once and then by `schedule`; a run that takes longer than `limit` is cut off.
+    /// Adds a job: it runs at once, then by `schedule` and whenever it is woken; a run that takes longer than `limit` is
+    /// cut off.
     pub async fn add<W: Work>(
         &self,
         name: &str,
         schedule: &Schedule,
         limit: Duration,
         work: W,
-    ) -> Result<(), JobSchedulerError> {
+    ) -> Result<Wake, JobSchedulerError> {
         let guarded = Arc::new(Guarded {
             name: name.to_owned(),
             schedule: schedule.clone(),
@@ -84,7 +95,7 @@ impl Running {
         })?;
         self.scheduler.add(job).await?;
         guarded.begin();
-        Ok(())
+        Ok(Wake(Box::new(move || guarded.begin())))
     }
 
     /// Stops the ticks and waits for the runs that are under way to notice `stop`.
@@ -146,9 +157,9 @@ impl<W: Work> Guarded<W> {
     }
 
     async fn record(&self, took: Duration, outcome: Outcome, detail: String) {
-        let labels = JobLabels { job: self.name.clone() };
+        let labels = JobLabels { name: self.name.clone() };
         self.env.metrics.seconds.get_or_create(&labels).observe(took.as_secs_f64());
-        self.env.metrics.runs.get_or_create(&JobOutcome { job: self.name.clone(), outcome }).inc();
+        self.env.metrics.runs.get_or_create(&JobOutcome { name: self.name.clone(), outcome }).inc();
         match outcome {
             Outcome::Ok => tracing::debug!(job = %self.name, ?took, "done"),
             Outcome::Panicked => tracing::error!(job = %self.name, ?took, %detail, "panicked"),

@@ -23,8 +23,9 @@ use crate::metrics::Metrics;
 use crate::openings::{Housekeeping, RecordOpenings};
 use crate::publish::Publisher;
 use crate::refresh::{Env, Refresh};
-use crate::schedule::Running;
+use crate::schedule::{Running, Wake};
 use crate::templates::PullTemplates;
+use crate::views::{self, EvaluateViews};
 use crate::write_back::{self, WriteBack};
 
 /// A sweep of a large, slow source may take long; its client has limits of its own.
@@ -34,8 +35,8 @@ const TEMPLATES_LIMIT: Duration = Duration::from_mins(5);
 const POSTGRES_LIMIT: Duration = Duration::from_mins(2);
 const WRITE_BACK_LIMIT: Duration = Duration::from_mins(5);
 
-/// The updater's connections to Postgres: the listener, four jobs, the migrations, and two of the delivery's.
-const CONNECTIONS: usize = 9;
+/// The updater's connections to Postgres: the listener, five jobs, the migrations, and two of the delivery's.
+const CONNECTIONS: usize = 10;
 
 /// Runs until `stop`: waits for the lease, works while it is held.
 ///
@@ -66,7 +67,7 @@ pub async fn run(config: Config, metrics: Metrics, stop: CancellationToken) -> a
         let metrics = metrics.clone();
         async move {
             metrics.working.set(1);
-            if let Err(error) = work.run(&metrics, over).await {
+            if let Err(error) = Box::pin(work.run(&metrics, over)).await {
                 tracing::warn!(error = format!("{error:#}"), "the work ended");
             }
             metrics.working.set(0);
@@ -119,7 +120,13 @@ impl Working {
         let with_postgres = async {
             tokio::select! {
                 () = ending.cancelled() => Ok(()),
-                _ = &mut migrating => self.schedule_with_postgres(&running, look).await,
+                _ = &mut migrating => {
+                    let views = self.schedule_with_postgres(&running, look.clone()).await?;
+                    tokio::select! {
+                        () = ending.cancelled() => Ok(()),
+                        () = views::wake(&self.cache, look, &views) => Ok(()),
+                    }
+                }
             }
         };
         let (ended, scheduled) = tokio::join!(publishing, with_postgres);
@@ -155,6 +162,8 @@ impl Working {
             cache: self.cache.clone(),
             fence: self.fence,
             board: post.clone(),
+            told: None,
+            metrics: metrics.sources.clone(),
         };
         running.add("inventory", &config.inventory_schedule, INVENTORY_LIMIT, inventory).await?;
         if let Some(repository) = &config.templates {
@@ -171,13 +180,16 @@ impl Working {
         Ok(())
     }
 
-    /// The table of jobs, those that write to Postgres: they begin once its schema is up to date.
+    /// The table of jobs, those that need Postgres: they begin once its schema is up to date. Returns what wakes the one
+    /// for which people wait.
     async fn schedule_with_postgres(
         &self,
         running: &Running,
         look: watch::Receiver<Board>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Wake> {
         let config = &self.config;
+        let views = EvaluateViews::new(self.cache.clone(), self.db.clone(), self.fence, look.clone());
+        let views = running.add("views", &config.events, POSTGRES_LIMIT, views).await?;
         if let Some(tickets) = &config.tickets {
             let join = JoinTickets {
                 cache: self.cache.clone(),
@@ -203,7 +215,7 @@ impl Working {
         running.add("openings", &config.events, POSTGRES_LIMIT, openings).await?;
         let housekeeping = Housekeeping { db: self.db.clone(), fence: self.fence, keep: config.keep_history };
         running.add("housekeeping", &config.housekeeping, POSTGRES_LIMIT, housekeeping).await?;
-        Ok(())
+        Ok(views)
     }
 }
 

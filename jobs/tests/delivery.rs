@@ -11,6 +11,7 @@ use heat::config::Secret;
 use heat::db::Db;
 use heat::db::audit::Actor;
 use heat::db::comments::NewComment;
+use heat::db::roles::Roles;
 use heat::db::tickets::{Asked, Changed, NewMember, NewTicket, StoredTicket};
 use heat::severity::Severity;
 use heat::ticket::{Draft, State};
@@ -34,7 +35,10 @@ const READ_BACK_AFTER: Duration = Duration::from_millis(500);
 
 struct Desk {
     startrek: Startrek,
+    /// As the owner of the tables, who stands in for the API too.
     db: Db,
+    /// As the delivery comes in.
+    updater: Db,
     cache: Cache,
     quiet: Duration,
     _postgres: Postgres,
@@ -54,11 +58,15 @@ impl Desk {
     async fn open() -> Self {
         let (postgres, redis) = tokio::join!(Postgres::shared(), Redis::shared());
         let (postgres, redis) = (postgres.unwrap(), redis.unwrap());
-        let db = Db::new(&Secret::new(postgres.fresh_database().await.unwrap()), 8).unwrap();
+        let url = postgres.fresh_database().await.unwrap();
+        let db = Db::new(&Secret::new(&url), 8).unwrap();
         db.migrate().await.unwrap();
+        db.grant_roles(&Roles::default()).await.unwrap();
+        let updater = Postgres::url_as(&url, "heat_updater").unwrap();
+        let updater = Db::new(&Secret::new(updater), 8).unwrap();
         let cache = Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap();
         let startrek = Startrek::start(StartrekOptions::default()).await.unwrap();
-        Self { startrek, db, cache, quiet: Duration::ZERO, _postgres: postgres, _redis: redis }
+        Self { startrek, db, updater, cache, quiet: Duration::ZERO, _postgres: postgres, _redis: redis }
     }
 
     fn deliver(&self) -> Running {
@@ -73,7 +81,7 @@ impl Desk {
         let client = Client::with_timeout(options, Duration::from_secs(2)).unwrap();
         let delivery = Delivery {
             cache: self.cache.clone(),
-            db: self.db.clone(),
+            db: self.updater.clone(),
             target: Target::Tracker(Box::new(Tracker::Startrek(client))),
             schedule: Schedule::parse("HEAT_TICKETS_CRON", "* * * * * *").unwrap(),
             quiet: self.quiet,

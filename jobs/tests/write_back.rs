@@ -11,6 +11,7 @@ use heat::db::Db;
 use heat::db::acknowledgements::{Of, Terms};
 use heat::db::audit::Actor;
 use heat::db::openings::Opening;
+use heat::db::roles::Roles;
 use heat::event::{event_key, opening_id};
 use heat::severity::Severity;
 use heat::time::Timestamp;
@@ -24,7 +25,10 @@ use heat_jobs::write_back::WriteBack;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Desk {
+    /// As the owner of the tables, who stands in for the API too.
     db: Db,
+    /// As the job comes in.
+    updater: Db,
     zabbix: Zabbix,
     number: u64,
     _postgres: Postgres,
@@ -34,12 +38,16 @@ impl Desk {
     /// A problem that history knows.
     async fn open(version: Version) -> Self {
         let postgres = Postgres::shared().await.unwrap();
-        let db = Db::new(&Secret::new(postgres.fresh_database().await.unwrap()), 4).unwrap();
+        let url = postgres.fresh_database().await.unwrap();
+        let db = Db::new(&Secret::new(&url), 4).unwrap();
         db.migrate().await.unwrap();
+        db.grant_roles(&Roles::default()).await.unwrap();
+        let updater = Postgres::url_as(&url, "heat_updater").unwrap();
+        let updater = Db::new(&Secret::new(updater), 4).unwrap();
         let zabbix = Zabbix::start(ZabbixOptions { version, ..ZabbixOptions::default() }).await.unwrap();
         zabbix.add_host("srv-1");
         let number = zabbix.fire("srv-1", "ICMP", 4);
-        let desk = Self { db, zabbix, number, _postgres: postgres };
+        let desk = Self { db, updater, zabbix, number, _postgres: postgres };
         let Of { event_id: id, event_key: key, since, severity } = desk.of();
         let (source, host, name) = ("zabbix".into(), "srv-1".into(), "ICMP".into());
         let opening =
@@ -62,7 +70,7 @@ impl Desk {
         let url = self.zabbix.url().parse().unwrap();
         let options = Options::new("zabbix", url, Secret::new(self.zabbix.token()));
         let sources = BTreeMap::from([("zabbix".to_owned(), Acknowledger::new(&options).unwrap())]);
-        WriteBack::new(self.db.clone(), Fence::from_number(fence), sources, read_back_after)
+        WriteBack::new(self.updater.clone(), Fence::from_number(fence), sources, read_back_after)
     }
 
     async fn acknowledge(&self, text: &str) {

@@ -2,6 +2,8 @@
 //!
 //! [`Inventory`] is the JSON of `GET /api/v1/inventory`, of a `file://` inventory, and of the cached body.
 
+pub mod problem;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
 //! What Heat is made of: the domain, its caches in Redis and its tables in Postgres.
 //!
 //! The domain ([`event`], [`severity`], [`inventory`], [`rackcode`], [`placement`], [`floor`], [`incident`],
-//! [`handled`], [`opening`], [`past`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`], [`search`],
-//! [`ticket`], [`template`], [`packed`], [`pattern`]) is pure: it does no I/O and imports neither [`cache`] nor [`db`].
+//! [`handled`], [`opening`], [`past`], [`comment`], [`acknowledgement`], [`note`], [`shift`], [`snapshot`], [`filter`],
+//! [`search`], [`ticket`], [`template`], [`view`], [`packed`], [`pattern`], [`role`], [`token`]) is pure: it does no I/O
+//! and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
 pub mod cache;
@@ -23,6 +24,7 @@ pub mod past;
 pub mod pattern;
 pub mod placement;
 pub mod rackcode;
+pub mod role;
 pub mod search;
 pub mod serve;
 pub mod severity;
@@ -33,3 +35,5 @@ pub mod telemetry;
 pub mod template;
 pub mod ticket;
 pub mod time;
+pub mod token;
+pub mod view;

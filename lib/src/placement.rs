@@ -164,6 +164,41 @@ pub(crate) fn standing(devices: &[Device]) -> HashMap<DeviceId, RackId> {
         .collect()
 }
 
+/// The devices that each of these hosts may be: those that [`Places::find`] would choose between. A host that no device
+/// is called after is left out.
+pub fn candidates<'a>(
+    devices: &[Device],
+    hosts: impl IntoIterator<Item = &'a str>,
+) -> HashMap<&'a str, Vec<DeviceId>> {
+    let hosts: Vec<(&str, String)> = hosts.into_iter().map(|host| (host, normal(host))).collect();
+    // By name, by FQDN, by short name.
+    let mut steps: [HashMap<&str, Vec<DeviceId>>; 3] = Default::default();
+    for (_, host) in &hosts {
+        for (step, name) in steps.iter_mut().zip([Some(&**host), Some(&**host), short(host)]) {
+            step.extend(name.map(|name| (name, Vec::new())));
+        }
+    }
+    for device in devices {
+        let (name, fqdn) = (normal(&device.name), normal(&device.fqdn));
+        let called = [(0, Some(&*name)), (1, Some(&*fqdn)), (2, short(&name)), (2, short(&fqdn))];
+        for (step, name) in called {
+            if let Some(ids) = name.and_then(|name| steps[step].get_mut(name))
+                && ids.last() != Some(&device.id)
+            {
+                ids.push(device.id);
+            }
+        }
+    }
+    let of = |host: &str| {
+        let names = [Some(host), Some(host), short(host)];
+        steps
+            .iter()
+            .zip(names)
+            .find_map(|(step, name)| step.get(name?).filter(|ids| !ids.is_empty()).cloned())
+    };
+    hosts.iter().filter_map(|(host, normal)| Some((*host, of(normal)?))).collect()
+}
+
 fn normal(name: &str) -> String {
     let name = name.trim();
     name.strip_suffix('.').unwrap_or(name).to_lowercase()

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { constants, deflateRawSync } from "node:zlib";
 import { makeSite, stamp } from "./site.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
@@ -36,11 +37,20 @@ function frame(opcode, payload) {
   return Buffer.concat([head, payload]);
 }
 
+/** A snapshot as one message, deflated (and marked so) or not. */
+function messageOf(snapshot, deflated) {
+  const text = Buffer.from(JSON.stringify(snapshot));
+  if (!deflated) return frame(1, text);
+  const packed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+  // The tail of a flush is left out, and the first reserved bit says that it is deflated.
+  return frame(0x41, packed.subarray(0, -4));
+}
+
 /**
  * Starts it on a port (0: any). What it serves is in `state`; change it and call `push`. `state.down`: every request
  * is dropped and no socket is accepted. `state.clock`: added to the `Date` header, in milliseconds.
  */
-export async function startMock({ port = 0, site = makeSite() } = {}) {
+export async function startMock({ port = 0, site = makeSite(), compress = false } = {}) {
   const state = {
     site,
     inventory: site.inventory,
@@ -58,12 +68,25 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
       auth: "off",
       version: "0.1.0",
       settings: { map_severity: 2, timezone: "Europe/Moscow" },
+      shift_ends_at: stamp(Date.now() + 5 * 3_600_000),
     },
+    /** Ids of the events that whatever filter means. */
+    filtered: [],
     down: false,
     refuseSockets: false,
     clock: 0,
     requests: [],
-    /** Bodies of the writing requests about tickets and comments, as `[method and path, body]`. */
+    notes: [],
+    nextNote: 1,
+    views: [],
+    nextView: 1,
+    /** Racks and devices for which a view's expression holds, by its id. */
+    members: {},
+    changes: [],
+    /** Earlier openings, by `key` or `rack_id`. */
+    openings: [],
+    inventoryProblems: [],
+    /** Bodies of the writing requests, as `[method and path, body]`. */
     written: [],
   };
   const sockets = new Set();
@@ -203,6 +226,136 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     return join4(ticket);
   };
 
+  const known = (ids) => state.snapshot.events.filter((event) => ids.includes(event.id));
+  const unknownOf = (ids) => {
+    const unknown = ids.filter((id) => !state.snapshot.events.some((event) => event.id === id));
+    return unknown.length > 0 ? { unknown } : {};
+  };
+  const next = () => push({ ...state.snapshot, revision: state.snapshot.revision + 1 });
+  const endOf = (until) => (until === "end_of_shift" ? state.me.shift_ends_at : until);
+
+  const acknowledgements = (request, response, body) => {
+    if (body.filter !== undefined && body.count !== state.filtered.length) {
+      return problem(response, 409, "the filter means another number of events now", {
+        count: state.filtered.length,
+      });
+    }
+    const ids = body.ids ?? state.filtered;
+    const events = known(ids);
+    if (events.length === 0) return problem(response, 404, "none of these events is active");
+    if (request.method === "DELETE") {
+      for (const event of events) {
+        delete event.acknowledged;
+        if (event.handled === "acknowledged") delete event.handled;
+      }
+      send(response, 200, { withdrawn: events.map(({ id }) => id), ...unknownOf(ids) });
+      return next();
+    }
+    const until = endOf(body.until);
+    const { text, until_worsens } = body;
+    for (const event of events) {
+      event.handled = "acknowledged";
+      event.acknowledged = JSON.parse(
+        JSON.stringify({ by: "operator", at: stamp(Date.now()), text, until, until_worsens, origin: "heat" }),
+      );
+    }
+    const made = events.map(({ id, key, severity }, n) => ({
+      id: n + 1,
+      event_id: id,
+      event_key: key,
+      by: "operator",
+      at: stamp(Date.now()),
+      severity,
+    }));
+    send(response, 201, { acknowledgements: made, ...unknownOf(ids) });
+    return next();
+  };
+
+  const notes = (request, response, path, body) => {
+    const id = Number(path.split("/")[2]);
+    const note = state.notes.find((other) => other.id === id);
+    if (id && !note) return problem(response, 404, "there is no such note");
+    const shown = () => {
+      state.snapshot.notes = state.notes.map((other) => JSON.parse(JSON.stringify(other)));
+      next();
+    };
+    if (request.method === "POST") {
+      const made = { id: state.nextNote++, author: "operator", at: stamp(Date.now()), ...body };
+      made.until = endOf(body.until);
+      state.notes.push(made);
+      send(response, 201, made, { Location: `/api/v1/notes/${made.id}` });
+    } else if (request.method === "PATCH") {
+      Object.assign(note, body, "until" in body ? { until: endOf(body.until) ?? undefined } : {});
+      send(response, 200, note);
+    } else if (request.method === "DELETE") {
+      state.notes.splice(state.notes.indexOf(note), 1);
+      send(response, 204);
+    } else {
+      return send(response, 200, { notes: state.notes });
+    }
+    return shown();
+  };
+
+  const views = (request, response, path, json) => {
+    const [, , id, members] = path.split("/");
+    if (!id && request.method === "GET") return send(response, 200, { views: state.views });
+    const view = state.views.find((other) => other.id === Number(id));
+    if (id && !view) return problem(response, 404, "there is no such view");
+    if (members) {
+      return send(response, 200, {
+        version: `${view.version}.1`,
+        inventory_version: state.inventory.version,
+        racks: [],
+        devices: [],
+        ...state.members[id],
+      });
+    }
+    if (request.method === "GET") return send(response, 200, view, { ETag: `"${view.version}"` });
+    if (id && request.headers["if-match"] !== `"${view.version}"`) {
+      return problem(response, 412, "the view was changed meanwhile");
+    }
+    if (request.method === "DELETE") {
+      state.views.splice(state.views.indexOf(view), 1);
+      return send(response, 204);
+    }
+    const wrong = json.expression.indexOf(" AND ");
+    if (wrong >= 0) {
+      return problem(response, 422, 'unexpected "AND"; "and" is written in lower case', {
+        pointer: "/expression",
+        position: [...json.expression.slice(0, wrong + 1)].length,
+      });
+    }
+    const made = Object.assign(
+      view ?? { id: state.nextView++, owner: "operator", version: 0, editable: true },
+      {
+        ...json,
+        updated_at: stamp(Date.now()),
+      },
+    );
+    made.version++;
+    if (!view) state.views.push(made);
+    return send(response, view ? 200 : 201, made, { ETag: `"${made.version}"` });
+  };
+
+  /** A rack or a device with what is known of it. */
+  const place = (response, kind, id) => {
+    const { inventory } = state;
+    const found = inventory[`${kind}s`].find((other) => other.id === id);
+    if (!found) return problem(response, 404, `there is no such ${kind}`);
+    const link = `https://racktables.example.net/index.php?page=${kind}&${kind === "rack" ? "rack" : "object"}_id=${id}`;
+    const more =
+      kind === "rack"
+        ? { devices: inventory.devices.filter((device) => device.mounts?.some((m) => m.rack_id === id)) }
+        : {
+            racks: (found.mounts ?? []).map(({ rack_id }) => {
+              const rack = inventory.racks.find((other) => other.id === rack_id);
+              return { id: rack.id, name: rack.name };
+            }),
+            watched_by: ["zabbix"],
+          };
+    return send(response, 200, { inventory_version: inventory.version, [kind]: found, link, ...more });
+  };
+
   const api = async (request, response, url) => {
     const path = url.pathname.slice("/api/v1".length);
     if (path === "/snapshot") return document(request, response, state.snapshot, state.snapshot?.revision);
@@ -225,6 +378,61 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     }
     if (path.startsWith("/tickets")) {
       return tickets(request, response, path, body === "" ? undefined : JSON.parse(body));
+    }
+    const json = body === "" ? undefined : JSON.parse(body);
+    if (path === "/events/acknowledge") return acknowledgements(request, response, json);
+    if (path.startsWith("/views")) return views(request, response, path, json);
+    const about = /^\/(rack|device)s\/(\d+)(\/history)?$/.exec(path);
+    if (about?.[3]) {
+      return send(response, 200, {
+        openings: state.openings.filter((one) => one.rack_id === Number(about[2])),
+      });
+    }
+    if (about) return place(response, about[1], Number(about[2]));
+    const past = /^\/events\/([^/]+)\/history$/.exec(path);
+    if (past) {
+      const key = decodeURIComponent(past[1]);
+      return send(response, 200, { key, openings: state.openings.filter((one) => one.key === key) });
+    }
+    if (path === "/changes") {
+      const from = Number(url.searchParams.get("since") ?? Math.max(0, state.changes.length - 100));
+      return send(response, 200, { changes: state.changes.slice(from), next: String(state.changes.length) });
+    }
+    if (path === "/inventory/problems") {
+      const kind = url.searchParams.get("kind");
+      const counts = {};
+      for (const one of state.inventoryProblems) counts[one.kind] = (counts[one.kind] ?? 0) + 1;
+      const all = state.inventoryProblems.filter((one) => !kind || one.kind === kind);
+      const from = Number(url.searchParams.get("cursor") ?? 0);
+      return send(response, 200, {
+        inventory_version: state.inventory.version,
+        counts,
+        problems: all.slice(from, from + 50),
+        ...(all.length > from + 50 ? { next: String(from + 50) } : {}),
+      });
+    }
+    if (path.startsWith("/notes")) return notes(request, response, path, json);
+    if (path === "/events" && request.headers.accept === "text/csv") {
+      state.requests.push(`CSV ${url.search}`);
+      response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
+      return response.end(
+        `id,name\r\n${state.snapshot.events.map(({ id, name }) => `${id},${name}`).join("\r\n")}`,
+      );
+    }
+    if (path === "/comments" && request.method === "POST") {
+      const events = known(json.ids);
+      const made = events.map(({ key }) => ({
+        id: state.nextComment++,
+        event_key: key,
+        author: "operator",
+        at: stamp(Date.now()),
+        text: json.text,
+        own: true,
+      }));
+      state.comments.push(...made);
+      send(response, 201, { comments: made, ...unknownOf(json.ids) });
+      for (const { key } of events) join3(key);
+      return undefined;
     }
     const of = /^\/events\/([^/]+)(\/comments)?$/.exec(path);
     if (of) {
@@ -302,24 +510,35 @@ export async function startMock({ port = 0, site = makeSite() } = {}) {
     state.requests.push(`UPGRADE ${request.url}`);
     socket.on("error", () => {});
     if (state.down || state.refuseSockets) return socket.destroy();
+    // As production does: one deflated message, the same for everybody.
+    const deflated = compress && /permessage-deflate/.test(request.headers["sec-websocket-extensions"] ?? "");
+    const extension = deflated
+      ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
+      : "";
     const accept = createHash("sha1")
       .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
       .digest("base64");
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${extension}\r\n`,
     );
     sockets.add(socket);
+    socket.compressed = deflated;
     // Clients send control frames only; a close is all that matters here.
     socket.on("data", (data) => (data[0] & 15) === 8 && socket.end());
     socket.on("close", () => sockets.delete(socket));
-    if (state.snapshot) socket.write(frame(1, Buffer.from(JSON.stringify(state.snapshot))));
+    if (state.snapshot) socket.write(messageOf(state.snapshot, deflated));
   });
 
-  /** Publishes a snapshot to every socket. */
+  /** Publishes a snapshot to every socket. Returns when it was sent, in milliseconds. */
   const push = (snapshot) => {
     state.snapshot = snapshot;
-    const message = frame(1, Buffer.from(JSON.stringify(snapshot)));
-    for (const socket of sockets) socket.write(message);
+    const messages = new Map();
+    for (const { compressed } of sockets) {
+      if (!messages.has(compressed)) messages.set(compressed, messageOf(snapshot, compressed));
+    }
+    const sent = performance.timeOrigin + performance.now();
+    for (const socket of sockets) socket.write(messages.get(socket.compressed));
+    return sent;
   };
 
   /** Closes every socket: with a close code, or as if the cable was cut. */

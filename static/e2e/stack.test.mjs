@@ -51,7 +51,7 @@ describe("on the stack", { skip: stack ? false : "HEAT_URL names no stack" }, ()
 
   test("a comment written in one browser appears in another", async () => {
     const one = await visit(browser);
-    await one.locator(".panel .event").first().click();
+    await one.locator(".panel .event[data-event]").first().click();
     await one.waitForURL(/event=/);
     const two = await visit(browser, new URL(one.url()).search);
     await two.locator("textarea").waitFor();
@@ -69,9 +69,9 @@ describe("on the stack", { skip: stack ? false : "HEAT_URL names no stack" }, ()
 
   test("a ticket asked for by its template gets its key from the tracker, and the event shows it", async () => {
     const page = await visit(browser);
-    await page.locator(".panel .event").first().click();
+    await page.locator(".panel .event[data-event]").first().click();
     await page.waitForURL(/event=/);
-    await page.locator(".panel .wide").waitFor();
+    await page.locator(".do button", { hasText: "Ticket" }).waitFor();
     await page.keyboard.press("t");
     const dialog = page.locator("dialog.ticketing");
     const best = dialog.locator("select option").first();

@@ -3,6 +3,7 @@ import { App } from "./ui/app.tsx";
 import { start } from "./ui/state.ts";
 import "./ui/heat.css";
 
-start();
-const root = document.getElementById("app");
-if (root) render(<App />, root);
+void start().then(() => {
+  const root = document.getElementById("app");
+  if (root) render(<App />, root);
+});

@@ -52,7 +52,7 @@ fn breach(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<S
     })
 }
 
-fn check(document: &Value, schema: &str, value: &Value) {
+pub(crate) fn check(document: &Value, schema: &str, value: &Value) {
     let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
     let found = breach(document, &schema, value, "$");
     assert_eq!(found, None);

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -260,6 +261,32 @@ async fn what_is_no_handshake_or_comes_from_another_site_is_refused() {
     };
     answer(from("https://evil.example").await.unwrap(), StatusCode::FORBIDDEN).await;
     assert_eq!(from("http://127.0.0.1:8080").await.unwrap().status(), StatusCode::SWITCHING_PROTOCOLS);
+}
+
+#[tokio::test]
+async fn whoever_is_logged_in_is_told_to_connect_again_after_a_while_and_others_may_stay() {
+    let stage = Stage::without_postgres().await;
+    stage.publish(FIRST, vec![]).await;
+    let args = ["--auth", "proxy", "--public-url", "https://heat.example.net", "--anonymous", "viewer"];
+    let replica = stage.replica_with(&[&args[..], &["--socket-max-age", "1"]].concat()).await;
+    let open = async |user: Option<&str>| {
+        let mut request = format!("ws://{}/api/v1/live", replica.addr).into_client_request().unwrap();
+        request.headers_mut().insert("origin", "https://heat.example.net".parse().unwrap());
+        if let Some(user) = user {
+            request.headers_mut().insert("x-forwarded-user", user.parse().unwrap());
+        }
+        let mut socket = connect_async(request).await.unwrap().0;
+        next(&mut socket).await;
+        socket
+    };
+    let mut anybody = open(None).await;
+    for _ in 0..2 {
+        let mut ann = open(Some("ann")).await;
+        let Message::Close(Some(close)) = next(&mut ann).await else { panic!("a close frame") };
+        assert_eq!(close.code, CloseCode::Restart);
+    }
+    let json = stage.publish(FIRST + 1, vec![event(1, "a")]).await;
+    assert_eq!(next(&mut anybody).await.into_data(), json);
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@
 )]
 
 mod acknowledgements;
+mod audit;
 mod comments;
 mod contract;
+mod doors;
 mod history;
 mod lists;
 mod live;
@@ -16,6 +18,10 @@ mod notes;
 mod outages;
 mod pages;
 mod picture;
+mod places;
 mod problems;
+mod secrets;
 mod stage;
 mod tickets;
+mod tokens;
+mod views;

@@ -1,5 +1,6 @@
 //! Stores, replicas, and a stand-in for the updater that publishes what a test says.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,16 +9,21 @@ use heat::cache::{Cache, CachedDocument, CachedSnapshot, Fence};
 use heat::config::Secret;
 use heat::coverage::Coverage;
 use heat::db::Db;
+use heat::db::audit::Actor;
+use heat::db::roles::Roles;
+use heat::db::tokens::NewToken;
 use heat::event::{event_key, opening_id};
 use heat::inventory::Inventory;
 use heat::packed::Packed;
 use heat::severity::Severity;
 use heat::snapshot::{ActiveEvent, NotNews, Snapshot};
 use heat::time::Timestamp;
+use heat::token::Digest;
 use heat_devkit::backends::{Postgres, Redis};
 use heat_devkit::eventually;
 use heat_devkit::process::free_port;
 use heat_handlers::{Args, Config};
+use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -33,7 +39,10 @@ pub(crate) const FIRST: u64 = 1_795_468_075_123;
 pub(crate) struct Stage {
     pub(crate) redis: Redis,
     pub(crate) postgres: Option<Postgres>,
+    /// As the replica comes in: it may do what a replica must, and no more.
     pub(crate) database_url: String,
+    /// As the owner of the tables, who stands in for the updater too.
+    owner_url: String,
     pub(crate) cache: Cache,
     pub(crate) fence: Fence,
 }
@@ -47,7 +56,7 @@ impl Stage {
     /// This Redis alone.
     pub(crate) async fn on_redis(redis: Redis) -> Self {
         let nobody = format!("postgres://heat@127.0.0.1:{}/heat", free_port().unwrap());
-        Self::on(redis, None, nobody).await
+        Self::on(redis, None, nobody.clone(), nobody).await
     }
 
     /// Redis and a migrated Postgres.
@@ -64,15 +73,19 @@ impl Stage {
 
     async fn with(redis: Redis, postgres: Postgres) -> Self {
         let url = postgres.fresh_database().await.unwrap();
-        Db::new(&Secret::new(&url), 1).unwrap().migrate().await.unwrap();
-        Self::on(redis, Some(postgres), url).await
+        let owner = Db::new(&Secret::new(&url), 1).unwrap();
+        owner.migrate().await.unwrap();
+        let roles = Roles::default();
+        owner.grant_roles(&roles).await.unwrap();
+        let api = Postgres::url_as(&url, &roles.api.name).unwrap();
+        Self::on(redis, Some(postgres), api, url).await
     }
 
-    async fn on(redis: Redis, postgres: Option<Postgres>, database_url: String) -> Self {
+    async fn on(redis: Redis, postgres: Option<Postgres>, database_url: String, owner_url: String) -> Self {
         let cache = Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap();
         let fence =
             cache.take_lease("test").await.unwrap().expect("nobody else has the lease of this prefix");
-        Self { redis, postgres, database_url, cache, fence }
+        Self { redis, postgres, database_url, owner_url, cache, fence }
     }
 
     /// After Redis has come back empty.
@@ -80,9 +93,25 @@ impl Stage {
         self.fence = self.cache.take_lease("test").await.unwrap().expect("an empty Redis has no lease");
     }
 
-    /// Postgres, as the replica sees it.
+    /// Postgres, of which everything may be asked.
     pub(crate) fn db(&self) -> Db {
-        Db::new(&Secret::new(&self.database_url), 2).unwrap()
+        Db::new(&Secret::new(&self.owner_url), 2).unwrap()
+    }
+
+    /// A token that is worth something until 2096; of a screen if there is a path.
+    pub(crate) async fn token(&self, name: &str, role: heat::role::Role, screen: Option<&str>) -> String {
+        let mut random = [0; 32];
+        random[..8].copy_from_slice(&RandomState::new().hash_one(name).to_be_bytes());
+        let token = heat::token::token(random);
+        let new = NewToken {
+            name: name.to_owned(),
+            role,
+            screen_path: screen.map(str::to_owned),
+            expires_at: "2096-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let digest = Digest::of(token.reveal()).unwrap();
+        self.db().create_token(&in_the_shell(), &new, &digest).await.unwrap();
+        token.reveal().to_owned()
     }
 
     /// Publishes a document under a revision, whatever it says itself.
@@ -111,9 +140,7 @@ impl Stage {
 
     /// Publishes the example inventory and coverage; returns the inventory's version.
     pub(crate) async fn publish_places(&self) -> String {
-        let mut inventory: Inventory =
-            serde_json::from_str(include_str!("../../../lib/examples/inventory.json")).unwrap();
-        inventory.normalise();
+        let inventory = inventory();
         let coverage: Coverage =
             serde_json::from_str(include_str!("../../../lib/examples/coverage.json")).unwrap();
         let keys = self.cache.keys();
@@ -154,7 +181,8 @@ impl Stage {
         let addr = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(heat_handlers::run(config, listener, stop.clone()));
-        let client = reqwest::Client::builder().no_gzip().no_proxy().build().unwrap();
+        let client =
+            reqwest::Client::builder().no_gzip().no_proxy().redirect(Policy::none()).build().unwrap();
         Replica { addr, stop, task, client }
     }
 }
@@ -202,6 +230,11 @@ impl Replica {
     }
 }
 
+/// Whoever runs a command.
+pub(crate) fn in_the_shell() -> Actor {
+    Actor { name: "root".into(), via: "shell", request_id: "r".into() }
+}
+
 /// The JSON of an answer that must have this status.
 pub(crate) async fn answer(response: Response, status: StatusCode) -> Value {
     let (is, text) = (response.status(), response.text().await.unwrap());
@@ -221,6 +254,14 @@ pub(crate) fn event(number: u32, host: &str) -> ActiveEvent<'static> {
         since: Timestamp::from_unix(1_795_468_000),
         ..ActiveEvent::default()
     }
+}
+
+/// The example inventory.
+pub(crate) fn inventory() -> Inventory {
+    let mut inventory: Inventory =
+        serde_json::from_str(include_str!("../../../lib/examples/inventory.json")).unwrap();
+    inventory.normalise();
+    inventory
 }
 
 /// A key as one path segment.

@@ -7,6 +7,7 @@
 //!
 //! - [`backends`]: Redis, PostgreSQL, MariaDB, nginx and sshd, private to the caller.
 //! - [`git`]: repositories, commit by commit.
+//! - [`manual`]: what the operators' manual says about metrics.
 //! - [`process`]: any program as a child that cannot outlive its parent.
 //! - [`proxy`]: a TCP proxy for outages.
 //! - [`stack`]: all of Heat on one machine.
@@ -14,6 +15,7 @@
 
 pub mod backends;
 pub mod git;
+pub mod manual;
 pub mod process;
 pub mod proxy;
 pub mod racktables;

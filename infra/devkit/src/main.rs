@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal as _, stdout},
+    net::{IpAddr, SocketAddr},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use heat_devkit::{
     backends::{MariaDb, Postgres, Redis, TEST_DATABASE_URL, TEST_MARIADB_URL, TEST_REDIS_URL},
     scenario::Scenario,
+    sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     stack::{Options, Stack},
 };
 use tokio::{
@@ -45,12 +47,28 @@ enum Command {
         #[arg(long, default_value = "http://127.0.0.1:8080")]
         url: String,
     },
+    /// Run the simulated systems alone, on fixed ports, for a Heat that runs elsewhere, until Ctrl-C
+    Simulate(Simulate),
     /// Run a command with throw-away stores: HEAT_TEST_REDIS_URL, HEAT_TEST_DATABASE_URL, HEAT_TEST_MARIADB_URL
     TestStores {
         /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+}
+
+/// The ports are one after the other: the page that plays scenarios, Zabbix, Juggler, Startrek.
+#[derive(Debug, clap::Args)]
+struct Simulate {
+    /// The address where they listen
+    #[arg(long, default_value = "127.0.0.1")]
+    listen: IpAddr,
+    /// The first of four ports
+    #[arg(long, default_value_t = 18080)]
+    port: u16,
+    /// Where the page's link to the map leads
+    #[arg(long, default_value = "http://127.0.0.1:8080/")]
+    map_url: String,
 }
 
 #[tokio::main]
@@ -68,6 +86,7 @@ async fn main() -> ExitCode {
         Command::Scenario { name: Some(scenario), url } => {
             play(scenario, &url).await.map(|()| ExitCode::SUCCESS)
         }
+        Command::Simulate(options) => simulate(options).await.map(|()| ExitCode::SUCCESS),
         Command::TestStores { command } => with_stores(&command).await,
     };
     outcome.unwrap_or_else(|error| {
@@ -109,6 +128,34 @@ async fn up(options: &Options) -> anyhow::Result<()> {
     }
     println!("stopped, after {:.0} s", start.elapsed().as_secs_f32());
     Ok(())
+}
+
+async fn simulate(Simulate { listen, port, map_url }: Simulate) -> anyhow::Result<()> {
+    let at = |number: u16| {
+        let port = port.checked_add(number).context("--port leaves no room for four ports")?;
+        anyhow::Ok(SocketAddr::from((listen, port)))
+    };
+    let simulation = Simulation::start(SimulationOptions {
+        control: at(0)?,
+        zabbix: ZabbixOptions { listen: at(1)?, ..ZabbixOptions::default() },
+        juggler: JugglerOptions { listen: at(2)?, ..JugglerOptions::default() },
+        startrek: StartrekOptions { listen: at(3)?, ..StartrekOptions::default() },
+        map_url,
+        ..SimulationOptions::default()
+    })
+    .await?;
+    println!(
+        "Zabbix {} with the token {}\nJuggler {} with the token {}\nStartrek {} with the token {}\n\
+         Make something happen: http://{}/demo/",
+        simulation.zabbix_url(),
+        simulation.zabbix_token(),
+        simulation.juggler_url(),
+        simulation.juggler_token(),
+        simulation.startrek_url(),
+        simulation.startrek().token(),
+        simulation.control_addr(),
+    );
+    told_to_stop().await
 }
 
 fn invite(stack: &Stack) {

@@ -30,6 +30,9 @@ const POWER_LOSS_AFTER: Duration = Duration::from_mins(1);
 /// How often the updater looks for new templates: who has just committed one does not want to wait.
 const OFTEN: &str = "*/10 * * * * *";
 
+/// How long bringing the schema up to date may take.
+const MIGRATED_WITHIN: Duration = Duration::from_mins(1);
+
 /// How long the updater and the replicas may take until every replica shows a snapshot.
 const FIRST_SNAPSHOT: Duration = Duration::from_mins(2);
 
@@ -221,18 +224,19 @@ impl Stack {
 
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
-        let heat = |name: &str, program: &str| {
+        let heat = |name: &str, program: &str, role: &str| {
             let log = logs.join(format!("{name}.log"));
             // A log tells of this run; the one before is kept beside it.
             let _ = fs::rename(&log, logs.join(format!("{name}.before.log")));
-            Program::new(name, bin.join(program))
-                .env("HEAT_REDIS_URL", redis.url())
-                .env("HEAT_DATABASE_URL", postgres.url("heat"))
-                .log(log)
+            let database = Postgres::url_as(&postgres.url("heat"), role)?;
+            let program = Program::new(name, bin.join(program)).log(log);
+            anyhow::Ok(program.env("HEAT_REDIS_URL", redis.url()).env("HEAT_DATABASE_URL", database))
         };
+        migrate(&bin, &postgres, &logs).await?;
 
         let addr = ports.address("heat-updater")?;
-        let mut updater = heat("heat-updater", "heat-updater").env("HEAT_METRICS_LISTEN", addr.to_string());
+        let mut updater = heat("heat-updater", "heat-updater", "heat_updater")?
+            .env("HEAT_METRICS_LISTEN", addr.to_string());
         for (name, value) in upstreams {
             updater = updater.env(name, value);
         }
@@ -246,7 +250,7 @@ impl Stack {
                 let name = format!("heat-api-{number}");
                 let addr = ports.address(&name)?;
                 let metrics = ports.address(&format!("{name}-metrics"))?;
-                let program = heat(&name, "heat-api")
+                let program = heat(&name, "heat-api", "heat_api")?
                     .env("HEAT_LISTEN", addr.to_string())
                     .env("HEAT_METRICS_LISTEN", metrics.to_string())
                     .env("HEAT_AUTH", "off")
@@ -415,6 +419,20 @@ impl Ground {
         let upstreams = upstreams.settings(url, simulation.as_ref(), inventory);
         Ok(Self { redis, postgres, mariadb, simulation, upstreams })
     }
+}
+
+/// Brings the schema up to date and makes the roles the programs come in as.
+async fn migrate(bin: &Path, postgres: &Postgres, logs: &Path) -> anyhow::Result<()> {
+    let mut migrate = Program::new("heat-updater migrate", bin.join("heat-updater"))
+        .args(["migrate", "--roles"])
+        .env("HEAT_DATABASE_URL", postgres.url("heat"))
+        .log(logs.join("migrate.log"))
+        .spawn()?;
+    let status = migrate.ended(MIGRATED_WITHIN).await?;
+    if !status.success() {
+        bail!("heat-updater migrate --roles failed ({status}):\n{}", migrate.log_tail(12));
+    }
+    Ok(())
 }
 
 /// Whether the user has given this variable.

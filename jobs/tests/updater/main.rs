@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod incidents;
+mod secrets;
 mod stage;
+mod tokens;
+mod views;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

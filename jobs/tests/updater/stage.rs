@@ -8,6 +8,7 @@ use std::time::Duration;
 use heat::cache::Cache;
 use heat::config::Secret;
 use heat::db::Db;
+use heat::db::roles::Roles;
 use heat::snapshot::{ActiveEvent, Snapshot, Source};
 use heat_devkit::backends::{Postgres, Redis};
 use heat_devkit::git::Repository;
@@ -24,7 +25,7 @@ pub(crate) const INVENTORY: &str = r#"{
     ]
 }"#;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_heat-updater");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_heat-updater");
 
 pub(crate) struct Stage {
     pub(crate) redis: Redis,
@@ -52,10 +53,12 @@ impl Stage {
         let database_url = postgres.fresh_database().await.unwrap();
         let db = Db::new(&Secret::new(&database_url), 2).unwrap();
         db.migrate().await.unwrap();
+        db.grant_roles(&Roles::default()).await.unwrap();
         let stage = Self {
             cache: Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap(),
             db,
-            database_url,
+            // It may do what an updater must, and no more.
+            database_url: Postgres::url_as(&database_url, "heat_updater").unwrap(),
             redis,
             postgres,
             zabbix: Arc::new(Zabbix::start(ZabbixOptions::default()).await.unwrap()),
@@ -115,6 +118,20 @@ impl Stage {
             .env("HEAT_TEMPLATES_CRON", "* * * * * *")
             .spawn()
             .unwrap()
+    }
+
+    /// What a command of the updater's program says, which must succeed if so expected: to standard output, and to
+    /// standard error.
+    pub(crate) fn command(&self, args: &[&str], succeeds: bool) -> (String, String) {
+        let output = Command::new(BINARY)
+            .args(args)
+            .env("HEAT_REDIS_URL", self.redis.url())
+            .env("HEAT_DATABASE_URL", &self.database_url)
+            .output()
+            .unwrap();
+        let [said, hints] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(output.status.success(), succeeds, "{args:?}: {said}{hints}");
+        (said, hints)
     }
 
     /// An empty one among the files of this stage.

@@ -7,6 +7,7 @@
 mod follow;
 mod lease;
 mod records;
+mod views;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use records::{
 };
 
 use crate::config::Secret;
+use crate::view::ViewId;
 
 /// The form of the hashes this version writes; it reads this one and the previous one.
 pub const FORMAT: u32 = 1;
@@ -190,6 +192,13 @@ impl Keys {
     /// The snapshot.
     pub fn snapshot(&self) -> String {
         self.key("snapshot")
+    }
+    /// For whom a view holds.
+    pub fn view(&self, id: ViewId) -> String {
+        self.key(&format!("view:{id}"))
+    }
+    fn view_prefix(&self) -> String {
+        self.key("view:")
     }
     /// A job's last run.
     pub fn job(&self, name: &str) -> String {

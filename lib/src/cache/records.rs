@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cache, CacheError, FORMAT, Fence};
 use crate::coverage::Watched;
 use crate::event::Event;
+use crate::inventory::Damage;
 use crate::packed::Packed;
 use crate::snapshot::Status;
 use crate::template::Files;
@@ -52,7 +53,7 @@ pub struct CachedSource {
     pub silent: BTreeSet<String>,
 }
 
-/// `heat:inventory`, `heat:coverage`: a compressed document with its version.
+/// `heat:inventory`, `heat:coverage`, `heat:view:<id>`: a compressed document with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedDocument {
     /// Content hash; the ETag.
@@ -237,7 +238,21 @@ impl Cache {
         self.write(fence, key, fields).await
     }
 
-    /// The inventory or the coverage, if there is one.
+    /// Writes what is damaged in the inventory beside it.
+    pub async fn write_damage(&self, fence: Fence, damage: &[Damage]) -> Result<(), CacheError> {
+        let key = self.keys.inventory();
+        let fields = vec![("damage", json(&key, &damage)?)];
+        self.write(fence, &key, fields).await
+    }
+
+    /// What is damaged in the inventory, as of its last reading.
+    pub async fn damage(&self) -> Result<Vec<Damage>, CacheError> {
+        let key = self.keys.inventory();
+        let hash = self.fields(&key, &["format", "damage"]).await?;
+        Ok(hash.map(|hash| from_json(&key, &hash, "damage")).transpose()?.flatten().unwrap_or_default())
+    }
+
+    /// The inventory, the coverage or for whom a view holds, if there is one.
     pub async fn document(&self, key: &str) -> Result<Option<CachedDocument>, CacheError> {
         let Some(mut hash) = self.hash(key).await? else { return Ok(None) };
         let Some(body) = hash.remove("body").filter(|body| !body.is_empty()) else { return Ok(None) };
@@ -419,7 +434,7 @@ impl Cache {
         Ok(names)
     }
 
-    async fn matching(&self, pattern: &str) -> Result<Vec<String>, CacheError> {
+    pub(super) async fn matching(&self, pattern: &str) -> Result<Vec<String>, CacheError> {
         let mut connection = self.connection().await?;
         let mut cursor = 0_u64;
         let mut keys = BTreeSet::new();

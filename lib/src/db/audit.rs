@@ -1,16 +1,18 @@
 //! The audit log: who did what to what. Each entry is written in the transaction of the deed itself.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::schema::audit_log;
+use super::{Db, DbError};
 
 /// Who does something, and by what way; the part of an entry that is the same for everything one request does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     /// The person's or robot's name.
     pub name: String,
-    /// How they were recognised: `off`, `proxy`, `token`.
+    /// How they were recognised: `off`, `proxy`, `token`; `shell` for who runs a command.
     pub via: &'static str,
     /// The request.
     pub request_id: String,
@@ -73,4 +75,61 @@ pub async fn latest(
         .select((audit_log::actor, audit_log::action, audit_log::target))
         .load(connection)
         .await
+}
+
+/// An entry as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = audit_log, check_for_backend(diesel::pg::Pg))]
+pub struct Entry {
+    /// They grow with time.
+    pub id: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: String,
+    /// Did what.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// What was.
+    pub before: Option<serde_json::Value>,
+    /// What is.
+    pub after: Option<serde_json::Value>,
+    /// How they were recognised.
+    pub via: String,
+    /// The request.
+    pub request_id: String,
+}
+
+/// Which entries are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Only those to this.
+    pub target: Option<String>,
+    /// Only those of this one.
+    pub actor: Option<String>,
+    /// Only those older than this.
+    pub before: Option<i64>,
+}
+
+impl Db {
+    /// At most so many entries, latest first.
+    pub async fn audit(&self, asked: &Asked, limit: usize) -> Result<Vec<Entry>, DbError> {
+        let mut connection = self.connection().await?;
+        let mut query = audit_log::table
+            .order(audit_log::id.desc())
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .select(Entry::as_select())
+            .into_boxed();
+        if let Some(target) = &asked.target {
+            query = query.filter(audit_log::target.eq(target));
+        }
+        if let Some(actor) = &asked.actor {
+            query = query.filter(audit_log::actor.eq(actor));
+        }
+        if let Some(before) = asked.before {
+            query = query.filter(audit_log::id.lt(before));
+        }
+        Ok(query.load(&mut connection).await?)
+    }
 }

@@ -10,16 +10,25 @@ mod locks;
 pub mod notes;
 pub mod openings;
 pub mod outbox;
+pub mod roles;
 mod schema;
 pub mod tickets;
+pub mod tokens;
+pub mod views;
 pub mod write_back;
 
 use std::time::Duration;
 
+use diesel::QueryableByName;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use diesel::result::Error as QueryError;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use url::Url;
 
@@ -44,6 +53,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("the migrations of the database failed: {0}")]
     Migration(String),
+    /// The roles of the programs could not be made as asked.
+    #[error("{0}")]
+    Roles(String),
     /// Another updater has taken over; nothing was written.
     #[error("another updater has taken over; this one may not write any more")]
     Deposed,
@@ -63,7 +75,7 @@ impl DbError {
                     | Kind::Unknown
             ),
             Self::Unreachable(_) | Self::Query(QueryError::BrokenTransactionManager) => true,
-            Self::Query(_) | Self::Migration(_) | Self::Deposed => false,
+            Self::Query(_) | Self::Migration(_) | Self::Roles(_) | Self::Deposed => false,
         }
     }
 
@@ -132,8 +144,16 @@ impl Db {
     /// Brings the schema up to date. Several may do so at once: one works, the others wait and find it done.
     ///
     /// Must run on a multi-threaded runtime, outside `select!` and `join!`: the migrations block their thread.
+    ///
+    /// # Errors
+    /// [`DbError::Migration`] if one fails, or if some are due and this connection's role may not make tables.
     pub async fn migrate(&self) -> Result<Vec<String>, DbError> {
         let mut connection = self.connection().await?;
+        let due = due(&mut connection).await?;
+        if due == 0 {
+            return Ok(Vec::new());
+        }
+        may_migrate(&mut connection, due).await?;
         // A session lock, not one of a transaction: some migrations cannot run in one.
         let lock = Lock::Migrations.number();
         connection
@@ -149,11 +169,10 @@ impl Db {
         applied
     }
 
-    /// How many migrations the schema lacks.
+    /// How many migrations the schema lacks. Needs no right but to read.
     pub async fn pending_migrations(&self) -> Result<usize, DbError> {
-        let mut harness = AsyncMigrationHarness::new(self.connection().await?);
-        let pending = harness.pending_migrations(MIGRATIONS);
-        pending.map(|pending| pending.len()).map_err(|error| DbError::Migration(error.to_string()))
+        let mut connection = self.connection().await?;
+        due(&mut connection).await
     }
 
     /// Takes every migration back; for tests of the migrations.
@@ -167,6 +186,56 @@ impl Db {
     pub async fn ping(&self) -> Result<(), DbError> {
         Ok(self.connection().await?.batch_execute("select 1").await?)
     }
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+#[derive(QueryableByName)]
+struct Standing {
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Bool)]
+    holds: bool,
+}
+
+/// How many migrations are not applied. The harness would make its table to find out.
+async fn due(connection: &mut AsyncPgConnection) -> Result<usize, DbError> {
+    let known: Standing = diesel::sql_query(
+        "select current_user::text as role, to_regclass('__diesel_schema_migrations') is not null as holds",
+    )
+    .get_result(connection)
+    .await?;
+    let applied: Vec<Applied> = if known.holds {
+        diesel::sql_query("select version::text as version from __diesel_schema_migrations")
+            .load(connection)
+            .await?
+    } else {
+        Vec::new()
+    };
+    let ours = MigrationSource::<Pg>::migrations(&MIGRATIONS)
+        .map_err(|error| DbError::Migration(error.to_string()))?;
+    let is_applied = |version: &str| applied.iter().any(|applied| applied.version == version);
+    Ok(ours.iter().filter(|migration| !is_applied(&migration.name().version().to_string())).count())
+}
+
+/// Says what to do, where the database would only name a right.
+async fn may_migrate(connection: &mut AsyncPgConnection, due: usize) -> Result<(), DbError> {
+    let standing: Standing = diesel::sql_query(
+        "select current_user::text as role, coalesce(has_schema_privilege(current_schema(), 'create'), false) as holds",
+    )
+    .get_result(connection)
+    .await?;
+    if standing.holds {
+        return Ok(());
+    }
+    Err(DbError::Migration(format!(
+        "{due} are due, and the role {} may not apply them; run `heat-updater migrate --roles` as the owner of the tables",
+        standing.role
+    )))
 }
 
 /// A severity as the tables keep it.

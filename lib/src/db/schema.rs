@@ -151,5 +151,34 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_tokens (id) {
+        id -> BigInt,
+        name -> Text,
+        digest -> Bytea,
+        role -> Text,
+        screen_path -> Nullable<Text>,
+        created_at -> Timestamptz,
+        created_by -> Text,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(ticket_events -> tickets (ticket_id));
 diesel::allow_tables_to_appear_in_same_query!(tickets, ticket_events, ticket_posts);
+
+diesel::table! {
+    views (id) {
+        id -> BigInt,
+        name -> Text,
+        expression -> Text,
+        filter -> Text,
+        owner -> Text,
+        shared -> Bool,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}

@@ -9,4 +9,5 @@ mod db;
 mod history;
 mod notes;
 mod plans;
+mod roles;
 mod tickets;

@@ -149,9 +149,9 @@ test("the open event is found wherever it is, with its link", () => {
 
 describe("for a ticket it gathers", () => {
   const ids = (watched: Watched) =>
-    picture({ ...watched, ticketing: true })
+    picture({ ...watched, acting: "ticket" })
       .detail(EXAMPLE_NOW)
-      .ticketable?.map((event) => event.id);
+      .about?.map((event) => event.id);
 
   test("the open event alone, even if somebody has acknowledged it", () => {
     expect(ids({ event: "zabbix:30118:srv-00002" })).toEqual(["zabbix:81207:srv-00002"]);
@@ -169,7 +169,7 @@ describe("for a ticket it gathers", () => {
 
   test("nothing without a selection, and nothing unasked", () => {
     expect(ids({})).toEqual([]);
-    expect(picture({ event: "zabbix:30117:srv-00001" }).detail(EXAMPLE_NOW).ticketable).toBeUndefined();
+    expect(picture({ event: "zabbix:30117:srv-00001" }).detail(EXAMPLE_NOW).about).toBeUndefined();
   });
 });
 
@@ -177,4 +177,180 @@ test("a site's own settings change what is painted", () => {
   const made = picture();
   made.configure({ map_severity: 5, timezone: "Europe/Moscow" });
   expect(made.frame(EXAMPLE_NOW)?.tabs.map((tab) => tab.count)).toEqual([1, 0, 0]);
+});
+
+/** The example, a second later, with other events. */
+const later = (events: NonNullable<typeof EXAMPLE.snapshot.events>, revision = 1) => ({
+  ...EXAMPLE.snapshot,
+  revision: EXAMPLE.snapshot.revision + revision,
+  events,
+});
+
+describe("a picture that is held", () => {
+  const events = EXAMPLE.snapshot.events ?? [];
+
+  test("stays as it is, counts the newer ones, is not dead, and goes on with the newest", () => {
+    const made = picture();
+    made.freeze(true, EXAMPLE_NOW);
+    made.take(later(events.slice(1)), 0);
+    made.take(later(events.slice(1)), 0);
+    made.take({ ...later(events.slice(2), 2), generated_at: "2030-01-01T00:00:00Z" }, 0);
+    const held = made.frame(EXAMPLE_NOW + 200_000);
+    expect(held?.events).toBe(events.length);
+    expect(held?.frozen).toEqual({ at: EXAMPLE_NOW, newer: 2 });
+    expect(held?.newestAt).toBe(Date.parse("2030-01-01T00:00:00Z"));
+    expect(made.outdated(EXAMPLE_NOW + 200_000)).toBe(false);
+    made.freeze(false, EXAMPLE_NOW + 200_000);
+    expect(made.frame(EXAMPLE_NOW)?.events).toBe(events.length - 2);
+    expect(made.frame(EXAMPLE_NOW)?.frozen).toBeUndefined();
+  });
+
+  test("is held for five minutes at most", () => {
+    const made = picture();
+    expect(made.heldTooLong(EXAMPLE_NOW)).toBe(false);
+    made.freeze(true, EXAMPLE_NOW);
+    expect(made.heldTooLong(EXAMPLE_NOW + 300_000)).toBe(false);
+    expect(made.heldTooLong(EXAMPLE_NOW + 300_001)).toBe(true);
+  });
+});
+
+describe("it rings", () => {
+  const [first] = EXAMPLE.snapshot.events ?? [];
+  if (!first) throw new Error("the example has no events");
+  const event = (n: number, fields: Partial<typeof first> = {}) => {
+    const { handled: _, incident: __, last_time: ___, ...rest } = first;
+    return { ...rest, id: `zabbix:${n}:srv-00001`, key: `zabbix:${n}:srv-00001`, ...fields };
+  };
+  const rings = (...steps: ReturnType<typeof event>[][]) => {
+    const made = new Picture();
+    made.takeInventory(EXAMPLE.inventory);
+    return steps.map((events, i) => {
+      made.take(later(events, i), 0);
+      return made.rings(EXAMPLE_NOW).map(({ key }) => key.split(":")[1]);
+    });
+  };
+
+  test("once for what begins to need somebody, and not for what was there first", () => {
+    expect(rings([event(1)], [event(1), event(2)], [event(1), event(2)])).toEqual([[], ["2"], []]);
+  });
+
+  test("again when what was taken care of needs somebody again", () => {
+    const taken = event(1, { handled: "acknowledged" });
+    expect(rings([event(1)], [taken], [event(1)])).toEqual([[], [], ["1"]]);
+  });
+
+  test("once for an incident, however many fall", () => {
+    const fall = (n: number) => event(n, { incident: "rack:3@1" });
+    expect(rings([], [fall(1), fall(2)], [fall(1), fall(2), fall(3)]).map((one) => one.length)).toEqual([
+      0, 1, 0,
+    ]);
+  });
+
+  test("not for what only came back, nor before its host is known", () => {
+    const back = event(1, { last_time: { cleared_at: first.since } });
+    expect(rings([], [back, event(2, { unplaced: "host_pending" })])).toEqual([[], []]);
+  });
+
+  test("not for what another filter shows", () => {
+    const made = new Picture();
+    made.watch({ filter: "host:nobody" });
+    made.take(later([event(1)]), 0);
+    expect(made.rings(EXAMPLE_NOW)).toEqual([]);
+    made.watch({});
+    made.take(later([event(1)], 2), 0);
+    expect(made.rings(EXAMPLE_NOW)).toEqual([]);
+  });
+});
+
+describe("the list", () => {
+  const list = (watched: Watched, part = {}) =>
+    picture({ ...watched, list: { sort: "-severity", all: true, from: 0, count: 100, ...part } }).detail(
+      EXAMPLE_NOW,
+    ).page;
+  const cleared = EXAMPLE.snapshot.cleared?.length ?? 0;
+
+  test("has every event and what has just cleared, of which a part is sent", () => {
+    const total = (EXAMPLE.snapshot.events?.length ?? 0) + cleared;
+    expect(list({})?.total).toBe(total);
+    expect(list({}, { from: 1, count: 2 })?.items.map(({ event }) => event.id)).toEqual(
+      list({})
+        ?.items.slice(1, 3)
+        .map(({ event }) => event.id),
+    );
+    const shown = list({}, { all: false });
+    expect((shown?.total ?? 0) + (shown?.hidden ?? 0)).toBe(total);
+  });
+
+  test("is of the tab, the tray or the source that is looked at", () => {
+    const racks = (watched: Watched) => new Set(list(watched)?.items.map(({ rack }) => rack >= 0));
+    expect(racks({ selection: { kind: "tray" } })).toEqual(new Set([false]));
+    expect(racks({ dc: "sas" })).toEqual(new Set([true]));
+    const sources = list({ selection: { kind: "source", name: "zabbix" } })?.items.map(
+      ({ event }) => event.source,
+    );
+    expect(new Set(sources)).toEqual(new Set(["zabbix"]));
+  });
+});
+
+test("what was picked goes before what is open or selected", () => {
+  const id = "zabbix:81204:srv-00001";
+  const about = (watched: Watched) =>
+    picture({ ...watched, acting: "acknowledge" })
+      .detail(EXAMPLE_NOW)
+      .about?.map((event) => event.id);
+  expect(
+    about({ picked: [id], event: "zabbix:30118:srv-00002", selection: { kind: "rack", id: 30 } }),
+  ).toEqual([id]);
+});
+
+test("a saved view dims what is neither in its racks nor on its devices, and what its filter does not mean", () => {
+  const made = picture();
+  const dimmed = () => made.frame(EXAMPLE_NOW)?.passed;
+  expect(dimmed()).toBeUndefined();
+  made.limit({ filter: "", racks: [3], devices: [] });
+  const inRack = (EXAMPLE.snapshot.events ?? []).filter(({ rack_id }) => rack_id === 3).length;
+  expect(dimmed()).toBe(inRack);
+  const shown = () =>
+    [...(made.frame(EXAMPLE_NOW)?.cells.marks ?? [])].filter((marks) => !(marks & Mark.filteredOut)).length;
+  expect(shown()).toBe(1);
+  // Its racks are seen though nothing happens in them.
+  made.limit({ filter: "", racks: [3, 5], devices: [] });
+  expect(shown()).toBe(2);
+  made.limit({ filter: "", racks: [], devices: [] });
+  expect(dimmed()).toBe(0);
+  expect(shown()).toBe(0);
+  made.limit({ filter: "sev>=0" });
+  expect(dimmed()).toBe(EXAMPLE.snapshot.events?.length);
+  made.limit(undefined);
+  expect(dimmed()).toBeUndefined();
+});
+
+test("places around what is looked at are offered for notes, the nearest first", () => {
+  const places = (watched: Watched) =>
+    picture(watched)
+      .detail(EXAMPLE_NOW)
+      .places.map(({ place }) => place.split(":")[0]);
+  expect(places({})).toEqual([]);
+  expect(places({ dc: "sas" })).toEqual(["location"]);
+  expect(places({ selection: { kind: "rack", id: 3 } }).slice(0, 2)).toEqual(["rack", "row"]);
+  expect(places({ event: "zabbix:30117:srv-00001" }).slice(0, 3)).toEqual(["device", "rack", "row"]);
+});
+
+test("notes are those of the places around what is looked at; of the whole site all", () => {
+  const notes = [3, 30].map((id) => ({
+    id,
+    place: `rack:${id}`,
+    author: "a",
+    at: EXAMPLE.snapshot.generated_at,
+    text: "x",
+  }));
+  const shown = (watched: Watched) => {
+    const made = picture(watched);
+    made.take({ ...later(EXAMPLE.snapshot.events ?? []), notes }, 0);
+    return made.detail(EXAMPLE_NOW).notes.map(({ id }) => id);
+  };
+  expect(shown({})).toEqual([3, 30]);
+  expect(shown({ selection: { kind: "rack", id: 3 } })).toEqual([3]);
+  expect(shown({ event: "zabbix:30117:srv-00001" })).toEqual([3]);
+  expect(shown({ selection: { kind: "tray" } })).toEqual([]);
 });

@@ -2,9 +2,9 @@
  * What the page and its worker say to each other. The worker holds the documents and answers with what is drawn,
  * so that nothing large is ever parsed or walked on the page's own thread.
  */
-import type { Cleared, HeatEvent, Incident, Me, Mount, Source, TrayReason } from "../core/model.ts";
+import type { Cleared, HeatEvent, Incident, Me, Mount, Note, Source, TrayReason } from "../core/model.ts";
 import type { Plan } from "../core/plan.ts";
-import type { Cells, Counter, TabSummary } from "../core/rollup.ts";
+import type { Bars, Cells, Counter, TabSummary } from "../core/rollup.ts";
 import type { Found } from "../core/search.ts";
 import type { Selection } from "../core/url.ts";
 
@@ -17,14 +17,43 @@ export interface Watched {
   readonly dc?: string;
   /** Key of the event whose details are open. */
   readonly event?: string;
+  /** Id of the row that the overview is limited to. */
+  readonly row?: number;
   readonly filter?: string;
-  /** Send what a ticket on the selection is about, too. */
-  readonly ticketing?: boolean;
+  /** Send the events that somebody is about to do something about, too. */
+  readonly acting?: Act;
+  /** Ids of openings that were picked one by one. */
+  readonly picked?: readonly string[];
+  /** Which part of the list, sorted by what, is looked at; `all`: with maintenance and dependent ones. */
+  readonly list?: {
+    readonly sort: string;
+    readonly all: boolean;
+    readonly from: number;
+    readonly count: number;
+  };
 }
+
+/** What a saved view leaves of the picture: events that its filter means, at its racks and devices if it names some. */
+export interface Limit {
+  readonly filter: string;
+  readonly racks?: readonly number[];
+  readonly devices?: readonly number[];
+}
+
+/** What one may do about events. */
+export type Act = "ticket" | "acknowledge" | "comment";
 
 export type ToWorker =
   | { readonly type: "watch"; readonly watched: Watched }
   | { readonly type: "find"; readonly text: string }
+  /** Which unhandled event comes after the open one, or before it? Answered by `next`. */
+  | { readonly type: "next"; readonly back: boolean }
+  /** Which openings of this rack (by index) would one act on? Without one: of the list. Answered by `picked`. */
+  | { readonly type: "pick"; readonly rack?: number }
+  /** The saved view in force. */
+  | { readonly type: "limit"; readonly limit: Limit | undefined }
+  /** Hold the picture, or go on with the newest. */
+  | { readonly type: "freeze"; readonly on: boolean }
   /** Connect again at once: the network came back, or somebody logged in again. */
   | { readonly type: "reconnect" };
 
@@ -36,6 +65,24 @@ export interface Listed {
   /** Why it is in the tray. */
   readonly reason?: TrayReason;
   readonly link?: string;
+  /** It stands for all of this incident, of which it is the worst event. */
+  readonly incident?: Incident;
+  /** It is over, since then. */
+  readonly clearedAt?: string;
+}
+
+/** A place that a note may be on. */
+export interface PlaceName {
+  /** `rack:5`. */
+  readonly place: string;
+  readonly name: string;
+}
+
+/** The part of the sorted list that is looked at. */
+export interface Page extends List {
+  readonly from: number;
+  /** How many are left out: maintenance and dependent ones. */
+  readonly hidden: number;
 }
 
 export interface List {
@@ -80,8 +127,14 @@ export interface Detail {
   /** Of the selected rack. */
   readonly incident?: Incident;
   readonly cleared: readonly Cleared[];
-  /** If asked for: events of the selection that belong into a ticket, worst first, with those that are in one. */
-  readonly ticketable?: readonly HeatEvent[];
+  /** If asked for: what was picked, or is open, or of the selection what somebody should act on; worst first. */
+  readonly about?: readonly HeatEvent[];
+  /** If asked for. */
+  readonly page?: Page;
+  /** The places around what is looked at, the nearest first. */
+  readonly places: readonly PlaceName[];
+  /** The notes on them; of the whole site all. */
+  readonly notes: readonly (Note & { readonly where: string })[];
 }
 
 /** The whole map. Typed arrays: cheap to hand over. */
@@ -94,6 +147,18 @@ export interface Frame {
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   readonly counters: readonly Counter[];
+  /** Unhandled incidents and problems outside them that pass the filter, by severity. */
+  readonly waiting: readonly number[];
+  /** Unhandled events that are older than a week. */
+  readonly old: number;
+  /** Keys of what somebody must act on, high or worse. */
+  readonly urgent: readonly string[];
+  /** The devices of the racks of the tab or row that is looked at. */
+  readonly bars?: Bars;
+  /** The picture is held since then (the server's time in milliseconds); so many newer ones came. */
+  readonly frozen?: { readonly at: number; readonly newer: number };
+  /** When the newest picture was made, held back or not. Milliseconds. */
+  readonly newestAt: number;
   readonly tray: Readonly<Record<TrayReason, number>>;
   readonly events: number;
   /** How many of them pass the filter; absent while there is none, or one with a mistake. */
@@ -133,4 +198,18 @@ export type FromWorker =
   | { readonly type: "picture"; readonly frame: Frame | undefined; readonly detail: Detail }
   | { readonly type: "tick"; readonly tick: Tick }
   | { readonly type: "me"; readonly me: Me }
-  | ({ readonly type: "found" } & Answers);
+  | ({ readonly type: "found" } & Answers)
+  | { readonly type: "next"; readonly event: string }
+  | { readonly type: "picked"; readonly ids: readonly string[] }
+  /** Somebody must act on these, since the picture before. */
+  | { readonly type: "rang"; readonly rings: readonly Ring[] };
+
+/** An incident, or an event outside one, that somebody must act on. */
+export interface Ring {
+  readonly key: string;
+  readonly name: string;
+  readonly host: string;
+  readonly severity: number;
+  /** Key of the tab it stands in. */
+  readonly tab?: string;
+}

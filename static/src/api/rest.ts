@@ -3,28 +3,38 @@
  * words.
  */
 import type {
+  AcknowledgeRequest,
   Comment,
   CommentPage,
   Covered,
+  NewNote,
+  NoteEdits,
   Problem,
   Rendered,
+  SavedView,
   Templates,
   Ticket,
   TicketEdits,
   TicketRequest,
+  ViewWish,
 } from "../core/model.ts";
 
 export const BASE = "/api/v1";
 
 export class Refusal extends Error {
   readonly status: number;
-  /** Of a ticket that was asked for: openings that open tickets cover. */
-  readonly covered: readonly Covered[];
+  /** What else the server says about it. */
+  readonly problem: Partial<Problem>;
 
-  constructor(status: number, detail: string, covered: readonly Covered[] = []) {
+  constructor(status: number, detail: string, problem: Partial<Problem> = {}) {
     super(detail);
     this.status = status;
-    this.covered = covered;
+    this.problem = problem;
+  }
+
+  /** Of a ticket that was asked for: openings that open tickets cover. */
+  get covered(): readonly Covered[] {
+    return this.problem.covered ?? [];
   }
 }
 
@@ -34,7 +44,7 @@ export async function refusalOf(answer: Response): Promise<Refusal> {
   if (type.startsWith("application/problem+json")) {
     const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
     const detail = problem.detail ?? problem.title ?? String(answer.status);
-    return new Refusal(answer.status, detail, problem.covered);
+    return new Refusal(answer.status, detail, problem);
   }
   return new Refusal(answer.status, `${answer.status} ${answer.statusText}`.trim());
 }
@@ -59,6 +69,21 @@ async function ask<T>(
   });
   if (!answer.ok) throw await refusalOf(answer);
   return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export function read<T>(path: string): Promise<T> {
+  return ask("GET", path);
+}
+
+/** Makes a view, or changes the one of this version. */
+export function saveView(wish: ViewWish, id?: number, version?: number): Promise<SavedView> {
+  if (id === undefined) return ask("POST", "/views", wish);
+  return ask("PUT", `/views/${id}`, wish, { "If-Match": `"${version}"` });
+}
+
+/** Deletes the view, if it is of this version still. */
+export function forget(id: number, version: number): Promise<void> {
+  return ask("DELETE", `/views/${id}`, undefined, { "If-Match": `"${version}"` });
 }
 
 /** One path segment, whatever is in it. */
@@ -120,4 +145,46 @@ export function editTicket(id: number, edits: TicketEdits): Promise<Ticket> {
 
 export function retryTicket(id: number): Promise<Ticket> {
   return ask("POST", `/tickets/${id}/retry`);
+}
+
+/** What became of some openings: those of which the server does not know. */
+interface Missed {
+  readonly unknown?: readonly string[];
+}
+
+export function acknowledge(request: AcknowledgeRequest): Promise<Missed> {
+  return ask("POST", "/events/acknowledge", request);
+}
+
+export function withdraw(ids: readonly string[]): Promise<Missed> {
+  return ask("DELETE", "/events/acknowledge", { ids });
+}
+
+export function commentOnMany(ids: readonly string[], text: string, onTicket: boolean): Promise<Missed> {
+  return ask("POST", "/comments", { ids, text, ...(onTicket ? { on_ticket: true } : {}) });
+}
+
+export function createNote(note: NewNote): Promise<void> {
+  return ask("POST", "/notes", note);
+}
+
+export function editNote(id: number, edits: NoteEdits): Promise<void> {
+  return ask("PATCH", `/notes/${id}`, edits);
+}
+
+export function deleteNote(id: number): Promise<void> {
+  return ask("DELETE", `/notes/${id}`);
+}
+
+/** The orders that the server knows; the page knows more. */
+const SORTED_THERE = /^-?(severity|since|host|place|name)$/;
+
+export async function eventsAsCsv(filter: string, sort: string): Promise<Blob> {
+  const query = new URLSearchParams({ filter, ...(SORTED_THERE.test(sort) ? { sort } : {}) });
+  const answer = await fetch(`${BASE}/events?${query}`, {
+    cache: "no-store",
+    headers: { Accept: "text/csv" },
+  });
+  if (!answer.ok) throw await refusalOf(answer);
+  return answer.blob();
 }

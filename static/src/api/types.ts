@@ -358,6 +358,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The device's id.
+                 * @example 513
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One device: where it stands, who watches it, what burns on it */
+        get: operations["getDevice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/racks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rack's id.
+                 * @example 3
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One rack: what stands in it and what burns there */
+        get: operations["getRack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with the inventory, as seen from what burns */
+        get: operations["listInventoryProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's views and the shared ones, oldest first */
+        get: operations["listViews"];
+        put?: never;
+        /**
+         * Make a view of one's own
+         * @description A mistake in `expression` or `filter` is told with `pointer` and `position`, in words that say what was expected.
+         */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /** One view */
+        get: operations["getView"];
+        /** Change a view of one's own; an admin, anybody's */
+        put: operations["changeView"];
+        post?: never;
+        /** Delete a view of one's own; an admin, anybody's */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        /**
+         * The racks and devices for which a view's expression holds
+         * @description Worked out by the updater within a second of a change; 503 until then.
+         */
+        get: operations["getViewMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/templates": {
         parameters: {
             query?: never;
@@ -534,6 +669,46 @@ export interface paths {
          * @description The `Date` header is the server's now; the page takes its clock from it.
          */
         get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what to what, latest first
+         * @description For admins. Nobody changes or deletes what was entered.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/screen/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Change a screen's token for a cookie
+         * @description For a screen on a wall, opened there once: the token leaves the address bar, and from then on the screen may read.
+         */
+        get: operations["enterScreen"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1307,12 +1482,14 @@ export interface components {
              * @example https://racktables.example.net/index.php?page=object&object_id={id}
              */
             racktables_url?: string;
+            /** @description URL of a rack's page in RackTables, with `{id}` in it. */
+            racktables_rack_url?: string;
             /** @description Depth of the locations that become tabs, 0 = the roots. Absent: the shallowest depth with more than one. */
             location_level?: number;
         };
         /** @description Who the caller is, and how this site is set up. */
         Me: {
-            /** @description Login. */
+            /** @description Login; `token:` or `screen:` and the name of a token. */
             name: string;
             /**
              * @description What the caller may do: read; also comment; also administer.
@@ -1320,15 +1497,47 @@ export interface components {
              */
             role: "viewer" | "operator" | "admin";
             /**
-             * @description How identity is established.
+             * @description How the caller came in: as the one local operator; by what the proxy in front says; as anybody, where everybody may read; by a bearer token; by the cookie of a screen.
              * @enum {string}
              */
-            auth: "off" | "proxy";
+            auth: "off" | "proxy" | "anonymous" | "token" | "screen";
             /** @description Version of the API server. */
             version: string;
             settings: components["schemas"]["Settings"];
             /** @description When the shift ends; absent where the site has none. */
             shift_ends_at?: components["schemas"]["Time"];
+        };
+        /** @description Who did what to what. */
+        AuditEntry: {
+            /** @description They grow with time. */
+            id: number;
+            at: components["schemas"]["Time"];
+            /** @description Login; `token:` and the name of a token; `heat` for the robot. */
+            actor: string;
+            /**
+             * @description What was done.
+             * @example comment.create
+             */
+            action: string;
+            /**
+             * @description What it was done to.
+             * @example comment:17
+             */
+            target: string;
+            /** @description What was; absent for what is new. */
+            before?: unknown;
+            /** @description What is; absent for what is gone. */
+            after?: unknown;
+            /** @description How the actor came in, as in `Me`; `shell` for who ran a command. */
+            via: string;
+            /** @description The `X-Request-Id` of the request. */
+            request_id: string;
+        };
+        /** @description A page of the audit log, latest first. */
+        AuditPage: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
         };
         /** @description Whether this replica can serve, and what is degraded. */
         Readiness: {
@@ -2068,6 +2277,164 @@ export interface components {
             /** @description Cursor for what comes after these. */
             next: string;
         };
+        /** @description A place by id and name. */
+        Named: {
+            id: number;
+            /** @description Its name; absent where it has none. */
+            name?: string;
+        };
+        /** @description A rack with what is in and around it. */
+        WholeRack: {
+            /** @description Of the inventory it is from. */
+            inventory_version: string;
+            rack: components["schemas"]["Rack"];
+            /** @description The locations around it, from the top down. */
+            locations?: components["schemas"]["Named"][];
+            row?: components["schemas"]["Named"];
+            /** @description Its page in RackTables. */
+            link?: string;
+            /** @description Those that stand in it or reach into it. */
+            devices?: components["schemas"]["Device"][];
+            incident?: components["schemas"]["Incident"];
+            /** @description What burns in it, by key. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Those on it, its row and its locations. */
+            notes?: components["schemas"]["Note"][];
+        };
+        /** @description A rack in which a device stands. */
+        Standing: {
+            id: number;
+            /** @description Its name. */
+            name: string;
+            /** @description The locations around it, from the top down. */
+            locations?: components["schemas"]["Named"][];
+            row?: components["schemas"]["Named"];
+        };
+        /** @description A device with what is in and around it. */
+        WholeDevice: {
+            /** @description Of the inventory it is from. */
+            inventory_version: string;
+            device: components["schemas"]["Device"];
+            /** @description Its page in RackTables. */
+            link?: string;
+            /** @description Where it stands. Its events are drawn in the first. */
+            racks?: components["schemas"]["Standing"][];
+            container?: components["schemas"]["Device"];
+            /** @description What is in it. */
+            contents?: components["schemas"]["Device"][];
+            /** @description The sources that watch it; absent while none has told. */
+            watched_by?: string[];
+            /** @description Its monitoring is silent. */
+            no_data?: boolean;
+            /** @description What burns on it, by key. */
+            events?: components["schemas"]["ListedEvent"][];
+            /** @description Those on it and on the places around it. */
+            notes?: components["schemas"]["Note"][];
+        };
+        /**
+         * @description A host with events that no device is called after; one that several are; something that cannot be as the inventory says; a device that stands nowhere; a device in a rack that no source watches.
+         * @enum {string}
+         */
+        InventoryProblemKind: "unknown_host" | "ambiguous_host" | "damaged" | "no_rack" | "unwatched";
+        /** @description One thing to mend in the inventory. */
+        InventoryProblem: {
+            kind: components["schemas"]["InventoryProblemKind"];
+            /** @description The host, as its source spells it. */
+            host?: string;
+            /** @description The source that names it. */
+            source?: string;
+            /**
+             * @description What `id` is.
+             * @enum {string}
+             */
+            what?: "location" | "row" | "rack" | "device";
+            /** @description Its id. */
+            id?: number;
+            /** @description Its name. */
+            name?: string;
+            /** @description The rack it stands in. */
+            rack_id?: number;
+            /** @description Events that are not placed for it. */
+            events?: number;
+            /** @description The devices the host may be. */
+            devices?: number[];
+            /** @description What is wrong, and what would mend it. */
+            text: string;
+        };
+        /** @description A page of problems. */
+        InventoryProblemPage: {
+            /** @description Of the inventory they are of. */
+            inventory_version: string;
+            /** @description How many there are of each kind, whatever was asked for. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description The problems. */
+            problems: components["schemas"]["InventoryProblem"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description What a view is to be. */
+        ViewWish: {
+            /** @description What people call it; nobody has two of one name. */
+            name: string;
+            /**
+             * @description RackCode over racks and devices; empty for all of them.
+             * @default
+             */
+            expression: string;
+            /**
+             * @description The filter grammar of `GET /events`; empty for every event.
+             * @default
+             */
+            filter: string;
+            /**
+             * @description Everybody sees it; else its owner alone.
+             * @default false
+             */
+            shared: boolean;
+        };
+        /** @description A named heatmap. */
+        View: {
+            id: number;
+            /** @description What people call it; nobody has two of one name. */
+            name: string;
+            /** @description RackCode over racks and devices; empty for all of them. */
+            expression: string;
+            /** @description The filter grammar of `GET /events`; empty for every event. */
+            filter: string;
+            /** @description Everybody sees it; else its owner alone. */
+            shared: boolean;
+            /** @description Whose it is. */
+            owner: string;
+            /** @description Grows with each change; the ETag. */
+            version: number;
+            updated_at: components["schemas"]["Time"];
+            /** @description The caller may change it. */
+            editable?: boolean;
+        };
+        /** @description A page of views. */
+        ViewPage: {
+            /** @description The views. */
+            views: components["schemas"]["View"][];
+            /** @description Cursor of the next page; absent on the last. */
+            next?: string;
+        };
+        /** @description For whom a view's expression holds. */
+        ViewMembers: {
+            /** @description Version of the view, a dot, and a hash of the members; the ETag. */
+            version: string;
+            /** @description Of an inventory on which they are so. */
+            inventory_version: string;
+            /** @description Racks, by id. */
+            racks: number[];
+            /** @description Devices, by id. */
+            devices: number[];
+            /** @description Tags and predicates of the expression that do not exist. */
+            unknown?: string[];
+            /** @description Why it may hold for fewer than it should. */
+            error?: string;
+        };
     };
     responses: {
         /** @description The request cannot be understood: a broken body, an unknown field, a text of the wrong length, a cursor Heat did not give. */
@@ -2089,10 +2456,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Nobody is logged in: the proxy in front sent no identity. */
+        /** @description Nobody is logged in: the proxy in front sent no identity; or the token is none, or was revoked or is over. */
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
+                /**
+                 * @description `Bearer`, with the error where a token came.
+                 * @example Bearer
+                 */
+                "WWW-Authenticate"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2225,6 +2597,68 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It has changed since the caller saw it. */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Failed",
+                 *       "status": 412,
+                 *       "detail": "somebody has changed it since you saw it; read it again and look at what is new",
+                 *       "request_id": "01J9ZK3W7Q"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request does not say which version it is about. */
+        PreconditionRequired: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Required",
+                 *       "status": 428,
+                 *       "detail": "say which version you saw: send its ETag in If-Match, so that nobody's change is lost",
+                 *       "request_id": "01J9ZK3W7Q"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller does too much of it; after `Retry-After` it is worth another try. */
+        TooMany: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                /**
+                 * @description Seconds to wait.
+                 * @example 1
+                 */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Too Many Requests",
+                 *       "status": 429,
+                 *       "detail": "at most 20 writes a second; try again",
+                 *       "request_id": "01J9ZK3W7Q"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -2755,6 +3189,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2801,6 +3236,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3006,6 +3442,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3289,6 +3726,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3319,6 +3757,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3374,6 +3813,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3477,6 +3917,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3507,6 +3948,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3561,6 +4003,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3611,6 +4054,446 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The device's id.
+                 * @example 513
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeDevice"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRack: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rack's id.
+                 * @example 3
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rack. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeRack"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listInventoryProblems: {
+        parameters: {
+            query?: {
+                /** @description Only of this kind. */
+                kind?: components["schemas"]["InventoryProblemKind"];
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, by kind, then host or id. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inventory_version": "5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "counts": {
+                     *         "unknown_host": 1
+                     *       },
+                     *       "problems": [
+                     *         {
+                     *           "kind": "unknown_host",
+                     *           "host": "stranger-1",
+                     *           "source": "zabbix",
+                     *           "events": 2,
+                     *           "text": "no device has this name, FQDN or short name; enter it, or mend its name"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InventoryProblemPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "views": [
+                     *         {
+                     *           "id": 4,
+                     *           "name": "Core",
+                     *           "expression": "{core} and not {lab}",
+                     *           "filter": "sev>=average -handled",
+                     *           "owner": "operator",
+                     *           "shared": true,
+                     *           "version": 3,
+                     *           "updated_at": "2026-11-23T20:52:11Z",
+                     *           "editable": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ViewPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Core",
+                 *       "expression": "{core} and not {lab}",
+                 *       "filter": "sev>=average -handled",
+                 *       "shared": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ViewWish"];
+            };
+        };
+        responses: {
+            /** @description The view. */
+            201: {
+                headers: {
+                    /** @description Path of the view. */
+                    Location?: string;
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 1,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The view. */
+            200: {
+                headers: {
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 3,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changeView: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` of the version that is to be changed.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Core",
+                 *       "expression": "{core} and not {lab}",
+                 *       "filter": "sev>=average -handled",
+                 *       "shared": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ViewWish"];
+            };
+        };
+        responses: {
+            /** @description The view as it is now. */
+            200: {
+                headers: {
+                    /** @description Its version. */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 4,
+                     *       "name": "Core",
+                     *       "expression": "{core} and not {lab}",
+                     *       "filter": "sev>=average -handled",
+                     *       "owner": "operator",
+                     *       "shared": true,
+                     *       "version": 4,
+                     *       "updated_at": "2026-11-23T20:52:11Z",
+                     *       "editable": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` of the version that is to be changed.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            428: components["responses"]["PreconditionRequired"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getViewMembers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the copy at hand; 304 when it is still current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /**
+                 * @description The view's id.
+                 * @example 4
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The members. */
+            200: {
+                headers: {
+                    /**
+                     * @description Strong validator of this body; send it back in `If-None-Match`.
+                     * @example "1795468075123"
+                     */
+                    ETag?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": "3.5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "inventory_version": "5c1f0c0b7a6d4e0f8a9b1c2d3e4f5a6b",
+                     *       "racks": [
+                     *         4
+                     *       ],
+                     *       "devices": [
+                     *         513,
+                     *         520
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ViewMembers"];
+                };
+            };
+            /** @description The copy named in `If-None-Match` is current. No body. */
+            304: {
+                headers: {
+                    /**
+                     * @description Strong validator of this body; send it back in `If-None-Match`.
+                     * @example "1795468075123"
+                     */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3685,6 +4568,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3769,6 +4653,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["OtherRequest"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3844,6 +4729,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3890,6 +4776,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3936,6 +4823,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3969,6 +4857,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4014,6 +4903,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4056,6 +4946,75 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what was done to this.
+                 * @example comment:17
+                 */
+                target?: string;
+                /** @description Only what this one did. */
+                actor?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Length of the page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    enterScreen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What `heat-updater token create --screen` printed. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the screen's path. */
+            303: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    /**
+                     * @description The path the token is bound to.
+                     * @example /?kiosk=1
+                     */
+                    Location?: string;
+                    /** @description `heat_screen`, which no script can read and no other site's page makes a browser send. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
         };
     };
     healthz: {

@@ -77,7 +77,9 @@ function deliver(text: string): void {
     return;
   }
   if (!picture.take(snapshot, arrivedAt)) return;
+  const rings = picture.rings(now());
   publish();
+  if (rings.length > 0) scope.postMessage({ type: "rang", rings });
   void fetchMissing();
 }
 
@@ -173,6 +175,7 @@ setInterval(() => {
   drift = drifted;
   // The monotonic clock stands still while some machines sleep, so it is set anew.
   if (slept || performance.now() - lastMe > ME_EVERY_MS) void askMe();
+  if (picture.heldTooLong(now())) picture.freeze(false, now());
   if (picture.outdated(now())) publish();
   tick();
 }, 1000);
@@ -189,6 +192,24 @@ scope.onmessage = ({ data }) => {
       break;
     case "find":
       scope.postMessage({ type: "found", ...picture.find(data.text, now()) });
+      break;
+    case "next": {
+      const event = picture.next(data.back, now());
+      if (event !== undefined) scope.postMessage({ type: "next", event });
+      break;
+    }
+    case "pick": {
+      const ids = picture.idsIn(data.rack, now());
+      if (ids.length > 0) scope.postMessage({ type: "picked", ids });
+      break;
+    }
+    case "limit":
+      picture.limit(data.limit);
+      publish();
+      break;
+    case "freeze":
+      picture.freeze(data.on, now());
+      publish();
       break;
     case "reconnect":
       reconnect();

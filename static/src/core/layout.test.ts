@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { arbitrary } from "./arbitrary.ts";
-import { layOut, neighbour, rackAt } from "./layout.ts";
+import { ACROSS, FINE, layOut, neighbour, rackAt } from "./layout.ts";
 import type { Inventory } from "./model.ts";
 import { siteOf } from "./plan.ts";
 
@@ -89,4 +89,39 @@ describe("arrows", () => {
     expect(neighbour(layout, first, "left")).toBe(first);
     expect(neighbour(layout, first, "up")).toBe(first);
   });
+});
+
+describe("zoom 1", () => {
+  test("shows each rack large enough for its devices, and scrolls rather than shrink", () => {
+    const one = layOut(plan, 0, AREA, FINE);
+    expect(one.cell[0]).toBeGreaterThanOrEqual(18);
+    expect(one.cell[1]).toBeGreaterThanOrEqual(44);
+    expect(one.width).toBeLessThanOrEqual(AREA.width);
+    const shown = one.strips.flatMap((strip) => strip.racks);
+    expect(new Set(shown).size).toBe(shown.length);
+    expect(shown.length).toBe(plan.tabs[0]?.rows.flatMap((row) => plan.rows[row]?.slots ?? []).length);
+  });
+
+  test("shows one row alone", () => {
+    const row = layOut(plan, undefined, AREA, FINE, 3);
+    expect(row.strips.flatMap((strip) => strip.racks)).toEqual(plan.rows[3]?.slots);
+    expect(row.height).toBeLessThanOrEqual(AREA.height);
+  });
+
+  test("does not lose a rack, whatever the area", () => {
+    for (const [width, height] of [
+      [200, 100],
+      [390, 500],
+      [900, 4000],
+      [3800, 2000],
+    ] as const) {
+      const { x } = layOut(plan, undefined, { width, height }, FINE);
+      expect(x.some(Number.isNaN), `${width}`).toBe(false);
+    }
+  });
+});
+
+test("a wall shows a data centre larger than a desk does", () => {
+  const wall = { width: 3800, height: 2000 };
+  expect(layOut(plan, 0, wall, ACROSS).cell[0]).toBeGreaterThan(layOut(plan, 0, wall).cell[0]);
 });

@@ -39,11 +39,24 @@ export interface Layout {
   readonly strips: readonly Strip[];
 }
 
-const LARGEST = 40;
-/** Below this a cell cannot be told from its neighbours; the area scrolls instead. */
-const SMALLEST = 9;
-/** A cell is at most this much taller than wide, and at least this tall: racks stand upright. */
-const TALLEST = 1.8;
+/** How large cells may be, in CSS pixels. */
+export interface Grain {
+  /** A cell is at most this wide. */
+  readonly largest: number;
+  /** Below this a cell cannot be told from its neighbours, or shows no devices; the area scrolls instead. */
+  readonly smallest: readonly [number, number];
+  /** A cell is at most this much taller than wide. */
+  readonly tallest: number;
+}
+
+/** Cells with a number. */
+export const COARSE: Grain = { largest: 40, smallest: [9, 9], tallest: 1.8 };
+/** The same, read across a room. */
+export const ACROSS: Grain = { largest: 120, smallest: [9, 9], tallest: 1.8 };
+/** Cells that show their devices as bars. */
+export const FINE: Grain = { largest: 76, smallest: [20, 54], tallest: 3 };
+
+/** Racks stand upright: a cell is at least this tall, by its width. */
 const FLATTEST = 0.85;
 const COLUMN_GAP = 26;
 const MOST_COLUMNS = 8;
@@ -75,13 +88,24 @@ interface Packing {
   readonly columnWidth: number;
 }
 
+/** What is laid out: all rows of some tabs, or one of them. */
+interface Scope {
+  readonly tabs: readonly number[];
+  readonly row: number | undefined;
+}
+
+function rowsOf(plan: Plan, tab: number, { row }: Scope): readonly number[] {
+  const rows = plan.tabs[tab]?.rows ?? [];
+  return row === undefined ? rows : rows.filter((index) => index === row);
+}
+
 /** Cuts the rows into strips of at most `capacity` slots, under a heading for each place. */
-function blocksOf(plan: Plan, tabs: readonly number[], capacity: number): Block[] {
+function blocksOf(plan: Plan, scope: Scope, capacity: number): Block[] {
   const blocks: Block[] = [];
-  for (const tab of tabs) {
+  for (const tab of scope.tabs) {
     const name = plan.tabs[tab]?.name ?? "";
     let under: string | undefined;
-    for (const row of plan.tabs[tab]?.rows ?? []) {
+    for (const row of rowsOf(plan, tab, scope)) {
       const { slots, place } = plan.rows[row] ?? { slots: [], place: "" };
       const heading = [name, place].filter((part) => part !== "").join(" / ");
       // A site without locations needs no heading; elsewhere rows without one stand under an empty heading.
@@ -133,31 +157,36 @@ function flow(
 }
 
 /** The tallest strip with which the blocks fit, 0 when none does. */
-function tallest(blocks: readonly Block[], columns: number, height: number): number {
-  let [low, high] = [SMALLEST - 1, Math.floor(LARGEST * TALLEST)];
+function tallest(blocks: readonly Block[], columns: number, height: number, grain: Grain): number {
+  const [, smallest] = grain.smallest;
+  let [low, high] = [smallest - 1, Math.floor(grain.largest * grain.tallest)];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (flow(blocks, middle, columns, height)) low = middle;
     else high = middle - 1;
   }
-  return low < SMALLEST ? 0 : low;
+  return low < smallest ? 0 : low;
 }
 
 /** The largest cells with which everything fits; when nothing does, the smallest, in a taller area. */
-function pack(plan: Plan, tabs: readonly number[], area: Area, label: number): Packing {
-  const rows = tabs.flatMap((tab) => plan.tabs[tab]?.rows ?? []);
+function pack(plan: Plan, scope: Scope, area: Area, label: number, grain: Grain): Packing {
+  const rows = scope.tabs.flatMap((tab) => rowsOf(plan, tab, scope));
+  const [narrowest, lowest] = grain.smallest;
   const longest = Math.max(1, ...rows.map((row) => plan.rows[row]?.slots.length ?? 0));
   let best: (Packing & { score: number }) | undefined;
   for (let columns = 1; columns <= MOST_COLUMNS; columns++) {
     const room = Math.floor((area.width - (columns - 1) * COLUMN_GAP) / columns) - label;
     for (const pieces of [1, 2, 3, 4]) {
       const capacity = Math.ceil(longest / pieces);
-      const widest = Math.min(LARGEST, Math.floor(room / capacity));
-      if (widest < SMALLEST || (pieces > 1 && capacity < SHORTEST_PIECE)) continue;
-      const blocks = blocksOf(plan, tabs, capacity);
-      const height = Math.min(tallest(blocks, columns, area.height), Math.floor(widest * TALLEST));
+      const widest = Math.min(grain.largest, Math.floor(room / capacity));
+      if (widest < narrowest || (pieces > 1 && capacity < SHORTEST_PIECE)) continue;
+      const blocks = blocksOf(plan, scope, capacity);
+      const height = Math.min(
+        tallest(blocks, columns, area.height, grain),
+        Math.floor(widest * grain.tallest),
+      );
       const width = Math.min(widest, Math.floor(height / FLATTEST));
-      const filled = width < SMALLEST ? undefined : flow(blocks, height, columns, area.height);
+      const filled = width < narrowest ? undefined : flow(blocks, height, columns, area.height);
       const score = width * height * (pieces > 1 ? CUT_COST : 1);
       if (filled && score > (best?.score ?? 0)) {
         best = { pitch: [width, height], columns: filled, columnWidth: label + capacity * width, score };
@@ -165,20 +194,38 @@ function pack(plan: Plan, tabs: readonly number[], area: Area, label: number): P
     }
   }
   if (best) return best;
-  const capacity = Math.max(1, Math.min(longest, Math.floor((area.width - label) / SMALLEST)));
-  return {
-    pitch: [SMALLEST, SMALLEST + 2],
-    columns: [blocksOf(plan, tabs, capacity)],
-    columnWidth: label + capacity * SMALLEST,
-  };
+  // It scrolls. As many columns as there is room for, each as short as may be, and as wide as they can be.
+  const capacity = Math.max(1, Math.min(longest, Math.floor((area.width - label) / narrowest)));
+  const blocks = blocksOf(plan, scope, capacity);
+  const least = label + capacity * narrowest + COLUMN_GAP;
+  const columns = Math.max(1, Math.min(MOST_COLUMNS, Math.floor((area.width + COLUMN_GAP) / least)));
+  const room = Math.floor((area.width - (columns - 1) * COLUMN_GAP) / columns) - label;
+  const width = Math.max(narrowest, Math.min(grain.largest, Math.floor(room / capacity)));
+  const tall = Math.max(lowest + 2, Math.floor(width * FLATTEST));
+  let height = Math.max(area.height, Math.floor((blocks.length * tall) / columns));
+  let filled = flow(blocks, tall, columns, height);
+  while (!filled) filled = flow(blocks, tall, columns, (height += tall));
+  return { pitch: [width, tall], columns: filled, columnWidth: label + capacity * width };
 }
 
-/** Lays out one tab, or all of them, in an area given in CSS pixels. */
-export function layOut(plan: Plan, tab: number | undefined, area: Area): Layout {
-  const tabs = tab === undefined ? plan.tabs.map((_, i) => i) : [tab];
-  const names = tabs.flatMap((t) => plan.tabs[t]?.rows ?? []).map((row) => plan.rows[row]?.name.length ?? 0);
-  const label = Math.round(Math.min(130, Math.max(28, Math.max(0, ...names) * CHARACTER + 12)));
-  const packing = pack(plan, tabs, area, label);
+/** Lays out one tab or row, or all of them, in an area given in CSS pixels. */
+export function layOut(
+  plan: Plan,
+  tab: number | undefined,
+  area: Area,
+  grain: Grain = COARSE,
+  row?: number,
+): Layout {
+  const only = row === undefined ? tab : plan.rows[row]?.tab;
+  const scope: Scope = { tabs: only === undefined ? plan.tabs.map((_, i) => i) : [only], row };
+  const names = scope.tabs
+    .flatMap((t) => rowsOf(plan, t, scope))
+    .map((index) => plan.rows[index]?.name.length ?? 0);
+  const character = grain === ACROSS ? 2 * CHARACTER : CHARACTER;
+  const label = Math.round(
+    Math.min(grain === ACROSS ? 260 : 130, Math.max(28, Math.max(0, ...names) * character + 12)),
+  );
+  const packing = pack(plan, scope, area, label, grain);
   const [wide, tall] = packing.pitch;
   const cell = [wide - (wide < 18 ? 1 : 2), tall - Math.max(2, Math.round(tall / 8))] as const;
 

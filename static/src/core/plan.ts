@@ -17,6 +17,8 @@ export interface Tab {
   /** How the URL names it. */
   readonly key: string;
   readonly name: string;
+  /** Id of the location, 0: of none. */
+  readonly location: number;
   /** Indices into `Plan.rows`. */
   readonly rows: readonly number[];
 }
@@ -208,7 +210,7 @@ export function siteOf(inventory: Inventory, locationLevel?: number): Site {
       planRows.push({ id: row.id, name: row.name, tab, place, slots: slotsOf(members) });
       return index;
     });
-    return { key: keys[tab] ?? String(group.id), name: group.name, rows: indices };
+    return { key: keys[tab] ?? String(group.id), name: group.name, location: group.id, rows: indices };
   });
 
   const plan: Plan = { version: inventory.version ?? "", tabs, rows: planRows, racks: planRacks };

@@ -3,7 +3,7 @@ import { arbitrary, NOW } from "./arbitrary.ts";
 import { EXAMPLE, EXAMPLE_NOW } from "./examples.ts";
 import { type HeatEvent, NONE, type Snapshot } from "./model.ts";
 import { siteOf } from "./plan.ts";
-import { Mark, problemOf, rollUp, watchingOf } from "./rollup.ts";
+import { barsOf, Mark, problemOf, rollUp, watchingOf } from "./rollup.ts";
 
 const settings = { now: EXAMPLE_NOW, mapSeverity: 2 };
 const site = siteOf(EXAMPLE.inventory);
@@ -183,4 +183,87 @@ test("an event is new for two minutes, unless it only came back", () => {
 test("an event whose rack this page does not know stands in the tray until the inventory comes", () => {
   expect(rolled(event({ rack_id: 999_999 })).tray.elsewhere).toBe(1);
   expect(example.tray).toEqual({ unknown_host: 1, ambiguous: 1, no_rack: 1, host_pending: 1, elsewhere: 0 });
+});
+
+describe("the counters", () => {
+  const [rackId] = [5];
+  const fallen = (n: number, fields: Partial<HeatEvent> = {}) =>
+    event({ id: `zabbix:${n}:h${n}`, key: `zabbix:${n}:h${n}`, incident: `rack:${rackId}@1`, ...fields });
+
+  test("count an incident once, at its worst, and all of its problems as the source does", () => {
+    const { counters, waiting } = rolled(
+      fallen(1),
+      fallen(2, { severity: 5 }),
+      fallen(3),
+      event({ id: "zabbix:9:h" }),
+    );
+    expect(counters.map(({ open, all }) => `${open}/${all}`)).toEqual([
+      "0/0",
+      "0/0",
+      "0/0",
+      "0/0",
+      "1/3",
+      "1/1",
+    ]);
+    expect(waiting).toEqual([0, 0, 0, 0, 1, 1]);
+  });
+
+  test("do not count what is handled as to act on, nor wait for what the filter leaves out", () => {
+    const events = [fallen(1, { handled: "ticketed" }), fallen(2), event({ id: "zabbix:9:h", severity: 3 })];
+    const { counters, waiting } = rollUp(site, watching, withEvents(...events), {
+      ...settings,
+      passes: ({ severity }) => severity === 3,
+    });
+    expect(counters.map(({ open }) => open)).toEqual([0, 0, 0, 1, 1, 0]);
+    expect(waiting).toEqual([0, 0, 0, 1, 0, 0]);
+  });
+
+  test("tell what is unhandled for more than a week", () => {
+    const since = (days: number) => ({
+      since: new Date(EXAMPLE_NOW - days * 86_400_000).toISOString().replace(".000", ""),
+    });
+    expect(
+      rolled(event(since(8)), event({ ...since(9), handled: "acknowledged" }), event(since(6))).old,
+    ).toBe(1);
+  });
+});
+
+describe("the devices of a rack as bars", () => {
+  const bars = (...events: HeatEvent[]) => barsOf(site, new Set([rack(3)]), withEvents(...events), settings);
+  const device = site.standing[rack(3)]?.find(({ mounts }) => mounts?.some(({ unit }) => unit !== undefined));
+  if (!device) throw new Error("the example's rack 3 has no device with a unit");
+
+  test("are those of the racks that are looked at, where they are mounted", () => {
+    const { from, low, high } = bars();
+    const [begin, end] = [from[rack(3)] ?? 0, from[rack(3) + 1] ?? 0];
+    expect(end).toBeGreaterThan(begin);
+    expect(from.at(-1)).toBe(end);
+    for (let bar = begin; bar < end; bar++) expect(high[bar]).toBeGreaterThanOrEqual(low[bar] ?? 99);
+  });
+
+  test("take the worst colour of what nobody handles, and a hatch for what somebody does", () => {
+    const own = { device_id: device.id, rack_id: 3 };
+    const shown = (...events: HeatEvent[]) => {
+      const { fill, hatch } = bars(...events);
+      return [...new Set(fill), ...new Set(hatch)].filter((severity) => severity !== NONE);
+    };
+    expect(shown(event({ ...own, severity: 3 }), event({ ...own, severity: 4 }))).toEqual([4]);
+    expect(shown(event({ ...own, severity: 4, handled: "acknowledged" }))).toEqual([4]);
+    expect(
+      shown(event({ ...own, severity: 4, handled: "suppressed" }), event({ ...own, severity: 1 })),
+    ).toEqual([]);
+  });
+});
+
+test("a note on a rack or on a device marks the rack", () => {
+  const device = site.standing[rack(5)]?.[0] ?? site.standing[rack(3)]?.[0];
+  const home = site.standsIn.get(device?.id ?? -1) ?? -1;
+  const note = { id: 1, author: "a", at: "2026-11-23T20:00:00Z", text: "x" };
+  const noted = rollUp(
+    site,
+    watching,
+    { ...withEvents(), notes: [{ ...note, place: `device:${device?.id}` }] },
+    settings,
+  );
+  expect((noted.cells.marks[home] ?? 0) & Mark.noted).toBeTruthy();
 });

@@ -3,7 +3,7 @@
  * a cell or the tray; everything on the screen is counted from that one assignment.
  */
 import { at, freshness, isMonitor, judgedAt, mayHide } from "./clock.ts";
-import { freshUntil } from "./fresh.ts";
+import { freshUntil, oldBefore, secondsOf } from "./fresh.ts";
 import {
   type Coverage,
   type Device,
@@ -35,6 +35,8 @@ export const Mark = {
   noted: 512,
   /** Nothing in it passes the filter. */
   filteredOut: 1024,
+  /** Some of its events were picked. */
+  picked: 2048,
 } as const;
 
 /** What all cells show, by rack (or device) index. */
@@ -51,10 +53,25 @@ export interface Cells {
   readonly marks: Uint16Array;
 }
 
-/** Distinct problems of one severity, as the source itself counts them. */
+/** Of one severity. */
 export interface Counter {
+  /** What somebody must act on: an incident once, at its worst, and distinct problems outside incidents. */
   readonly open: number;
+  /** Distinct problems, as the source itself counts them. */
   readonly all: number;
+}
+
+/** The devices of racks as bars, one rack after the other. */
+export interface Bars {
+  /** By rack index: where its bars begin; one more at the end. */
+  readonly from: Uint32Array;
+  /** Lowest and highest unit, from the bottom. */
+  readonly low: Uint8Array;
+  readonly high: Uint8Array;
+  /** Worst unhandled severity, or `NONE`. */
+  readonly fill: Uint8Array;
+  /** Worst handled severity, or `NONE`. */
+  readonly hatch: Uint8Array;
 }
 
 export interface TabSummary {
@@ -71,6 +88,10 @@ export interface Rollup {
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   readonly counters: readonly Counter[];
+  /** As `Counter.open`, of what passes the filter. */
+  readonly waiting: readonly number[];
+  /** Unhandled events older than a week. */
+  readonly old: number;
   readonly tray: Readonly<Record<TrayReason, number>>;
   /** Some source may hide problems: every count is a lower bound. */
   readonly atLeast: boolean;
@@ -84,7 +105,14 @@ export interface RollupSettings {
   readonly mapSeverity: number;
   /** Whether an event passes the filter; absent: there is none. */
   readonly passes?: (event: HeatEvent) => boolean;
+  /** What is meant although nothing happens there: indices of racks, ids of devices. */
+  readonly keeps?: { readonly racks: ReadonlySet<number>; readonly devices: ReadonlySet<number> };
+  /** Ids of openings that were picked. */
+  readonly picked?: ReadonlySet<string>;
 }
+
+/** What is older than this was there before anybody began to look. */
+const OLD_MS = 7 * 86_400_000;
 
 export function emptyCells(length: number): Cells {
   return {
@@ -108,8 +136,15 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
 }
 
-/** Adds one event to one cell. */
-function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, settings: RollupSettings): void {
+/** Adds one event to one cell. What began before `fresh` is not new. */
+function add(
+  cells: Cells,
+  i: number,
+  event: HeatEvent,
+  passed: boolean,
+  settings: RollupSettings,
+  fresh: string,
+): void {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
   let marks = cells.marks[i] ?? 0;
   if (event.suppressed) marks |= Mark.suppressed;
@@ -117,10 +152,11 @@ function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, setting
   if (event.comment_count) marks |= Mark.commented;
   if (event.ticket) marks |= Mark.ticketed;
   if (passed) marks &= ~Mark.filteredOut;
+  if (settings.picked?.has(event.id)) marks |= Mark.picked;
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
-    if (freshUntil(event) > settings.now) marks |= Mark.fresh;
+    if (event.since >= fresh && freshUntil(event) > settings.now) marks |= Mark.fresh;
   } else if (
     event.handled !== undefined &&
     event.handled !== "suppressed" &&
@@ -149,6 +185,19 @@ function monitorsOf(snapshot: Snapshot, now: number): Monitors {
     if (fresh === "stale" || fresh === "unknown") silent |= value;
   }
   return { bit, silent };
+}
+
+/** What was last said about the monitoring of all racks: it takes a walk over all devices, and seldom changes. */
+let lastWatch: { readonly of: readonly unknown[]; readonly marks: Uint16Array } | undefined;
+
+function watchOf(site: Site, watching: Watching | undefined, snapshot: Snapshot, now: number): Uint16Array {
+  const watch = new Watch(watching, snapshot, now);
+  const of = [site, watching, watch.speaking, String(snapshot.no_data)];
+  if (!lastWatch || of.some((part, i) => part !== lastWatch?.of[i])) {
+    const marks = site.plan.racks.map((_, i) => watch.marks(site.standing[i] ?? [], false));
+    lastWatch = { of, marks: Uint16Array.from(marks) };
+  }
+  return lastWatch.marks;
 }
 
 /** Which sources watch each device. Undefined: not known yet. */
@@ -190,6 +239,10 @@ class Watch {
     });
   }
 
+  get speaking(): number {
+    return this.#speaking;
+  }
+
   /** Marks of a set of devices; `troubled`: an event proves that somebody watches. */
   marks(devices: readonly Device[], troubled: boolean): number {
     // Not knowing who watches must not look like all is fine.
@@ -208,6 +261,9 @@ class Watch {
   }
 }
 
+/** What is known of a distinct problem; bits. */
+const [OPEN, WAITS] = [1, 2];
+
 /** Rolls a snapshot up to the racks of the plan. */
 export function rollUp(
   site: Site | undefined,
@@ -221,17 +277,37 @@ export function rollUp(
   const { passes } = settings;
   const passed = passes && Uint8Array.from(events, (event) => Number(passes(event)));
   if (passed) cells.marks.fill(Mark.filteredOut);
+  for (const rack of settings.keeps?.racks ?? []) cells.marks[rack] = 0;
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
-  const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
+  /** By severity: each distinct problem, and whether it is open and waits. */
+  const problems = SEVERITIES.map(() => new Map<string, number>());
+  /** Worst unhandled severity of each incident, and of what of it passes the filter. */
+  const incidents = new Map<string, { open: number; waits: number }>();
+  let old = 0;
+  const weekAgo = secondsOf(settings.now - OLD_MS);
+  const fresh = oldBefore(settings.now);
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
 
   events.forEach((event, i) => {
+    let bits = 0;
+    if (event.handled === undefined) {
+      const passes = passed?.[i] !== 0;
+      if (event.since < weekAgo) old++;
+      if (event.incident === undefined) bits = passes ? OPEN | WAITS : OPEN;
+      else {
+        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1 };
+        worst.open = Math.max(worst.open, event.severity);
+        if (passes) worst.waits = Math.max(worst.waits, event.severity);
+        incidents.set(event.incident, worst);
+      }
+    }
     const problem = problemOf(event);
-    const counter = problems[event.severity];
-    counter?.all.add(problem);
-    if (event.handled === undefined) counter?.open.add(problem);
+    const before = problems[event.severity]?.get(problem) ?? -1;
+    if ((before | bits) !== before || before < 0) {
+      problems[event.severity]?.set(problem, Math.max(0, before) | bits);
+    }
 
     const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
     if (rack === undefined) {
@@ -239,10 +315,12 @@ export function rollUp(
       return;
     }
     where[i] = rack;
-    add(cells, rack, event, passed?.[i] === 1, settings);
+    add(cells, rack, event, passed?.[i] === 1, settings, fresh);
     if (!isPainted(event, settings.mapSeverity)) return;
-    const until = freshUntil(event);
-    if (until > settings.now) nextOld = Math.min(nextOld, until);
+    if (event.since >= fresh) {
+      const until = freshUntil(event);
+      if (until > settings.now) nextOld = Math.min(nextOld, until);
+    }
     if (event.incident !== undefined) {
       const once = `${rack} ${event.incident}`;
       if (inIncident.has(once)) return;
@@ -252,14 +330,27 @@ export function rollUp(
     cells.count[rack] = (cells.count[rack] ?? 0) + 1;
   });
 
+  const count = (bit: number, worst: "open" | "waits") =>
+    SEVERITIES.map((severity) => {
+      let sum = 0;
+      for (const bits of problems[severity]?.values() ?? []) sum += Number((bits & bit) > 0);
+      for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
+      return sum;
+    });
+  const open = count(OPEN, "open");
+
   if (site) {
-    const watch = new Watch(watching, snapshot, settings.now);
+    const watched = watchOf(site, watching, snapshot, settings.now);
     racks.forEach((_, i) => {
-      const marks = watch.marks(site.standing[i] ?? [], (cells.total[i] ?? 0) > 0);
-      cells.marks[i] = (cells.marks[i] ?? 0) | marks;
+      const marks = watched[i] ?? 0;
+      // An event proves that somebody watches.
+      const proven = marks === Mark.unwatched && (cells.total[i] ?? 0) > 0;
+      cells.marks[i] = (cells.marks[i] ?? 0) | (proven ? 0 : marks);
     });
     for (const note of snapshot.notes ?? []) {
-      const rack = note.place.startsWith("rack:") ? site.rackOf.get(Number(note.place.slice(5))) : undefined;
+      const [kind, id] = note.place.split(":");
+      const on = { rack: site.rackOf, device: site.standsIn }[kind as string];
+      const rack = on?.get(Number(id));
       if (rack !== undefined) cells.marks[rack] = (cells.marks[rack] ?? 0) | Mark.noted;
     }
   }
@@ -270,7 +361,12 @@ export function rollUp(
     ...(passed ? { passed } : {}),
     cells,
     tabs: tabSummaries(site, cells),
-    counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
+    counters: SEVERITIES.map((severity) => ({
+      open: open[severity] ?? 0,
+      all: problems[severity]?.size ?? 0,
+    })),
+    waiting: count(WAITS, "waits"),
+    old,
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
     freshUntil: nextOld,
@@ -308,11 +404,15 @@ export function rollUpDevices(
   const cells = emptyCells(devices.length);
   const { passes } = settings;
   if (passes) cells.marks.fill(Mark.filteredOut);
+  devices.forEach(({ id }, i) => {
+    if (settings.keeps?.devices.has(id)) cells.marks[i] = 0;
+  });
   const index = new Map(devices.map((device, i) => [device.id, i]));
+  const fresh = oldBefore(settings.now);
   for (const event of snapshot.events ?? []) {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);
     if (i === undefined) continue;
-    add(cells, i, event, passes?.(event) ?? false, settings);
+    add(cells, i, event, passes?.(event) ?? false, settings, fresh);
     if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
   }
   const watch = new Watch(watching, snapshot, settings.now);
@@ -320,4 +420,48 @@ export function rollUpDevices(
     cells.marks[i] = (cells.marks[i] ?? 0) | watch.marks([device], (cells.total[i] ?? 0) > 0);
   });
   return cells;
+}
+
+/** The devices of some racks as bars. Where they are is the inventory's; what they show, the snapshot's. */
+export function barsOf(
+  site: Site,
+  racks: ReadonlySet<number>,
+  snapshot: Snapshot,
+  settings: RollupSettings,
+): Bars {
+  const from = new Uint32Array(site.plan.racks.length + 1);
+  const [low, high]: [number[], number[]] = [[], []];
+  /** Device id → its bars; what is inside another shows on its container. */
+  const barsOfDevice = new Map<number, number[]>();
+  site.plan.racks.forEach((rack, index) => {
+    from[index] = low.length;
+    if (!racks.has(index)) return;
+    for (const device of site.standing[index] ?? []) {
+      for (const { rack_id, unit, height } of device.mounts ?? []) {
+        if (rack_id !== rack.id || unit === undefined) continue;
+        const mine = barsOfDevice.get(device.id) ?? [];
+        mine.push(low.length);
+        barsOfDevice.set(device.id, mine);
+        low.push(unit);
+        high.push(Math.min(rack.height, unit + Math.max(1, height ?? 1) - 1));
+      }
+    }
+  });
+  from[site.plan.racks.length] = low.length;
+  const fill = new Uint8Array(low.length).fill(NONE);
+  const hatch = new Uint8Array(low.length).fill(NONE);
+  for (const event of snapshot.events ?? []) {
+    if (event.severity < settings.mapSeverity || settings.passes?.(event) === false) continue;
+    let device = event.device_id === undefined ? undefined : site.devices.get(event.device_id);
+    for (let steps = 0; device && !barsOfDevice.has(device.id) && steps < 8; steps++) {
+      device = device.container_id === undefined ? undefined : site.devices.get(device.container_id);
+    }
+    const background = event.handled === "suppressed" || event.handled === "dependent";
+    const layer = event.handled === undefined ? fill : background ? undefined : hatch;
+    for (const bar of (device && layer && barsOfDevice.get(device.id)) ?? []) {
+      const worst = layer?.[bar] ?? NONE;
+      if (layer && (worst === NONE || event.severity > worst)) layer[bar] = event.severity;
+    }
+  }
+  return { from, low: Uint8Array.from(low), high: Uint8Array.from(high), fill, hatch };
 }

@@ -23,6 +23,9 @@ test("what is written reads back the same", () => {
       ...(selection ? { selection } : {}),
       ...(event ? { event } : {}),
       ...(filter ? { filter } : {}),
+      ...some<Partial<View>>([{}, { list: "drawer" }, { list: "page", sort: "-since", all: true }]),
+      ...some<Partial<View>>([{}, { row: 12, saved: 3 }, { changes: true }]),
+      ...some<Partial<View>>([{}, { kiosk: true, rotate: ["sas", "vla"], every: 30 }]),
       bare: some([true, false]),
     };
     expect(readView(writeView(view))).toEqual(view);
@@ -52,16 +55,18 @@ test("addresses from before there were filters still choose severities", () => {
   expect(readView("?sev=4&filter=dc:").filter).toBe("dc:");
 });
 
-test("one step up at a time leads to the whole site, and the filter stays", () => {
-  let view = readView("?dc=sas&rack=3&sel=device:513&event=k&filter=ack");
+test("one step up at a time leads to the whole site, then away from the filter; the list stays", () => {
+  let view = readView("?dc=sas&row=5&rack=3&sel=device:513&event=k&filter=ack&list=drawer");
   const steps = [];
-  for (; writeView(view) !== "?filter=ack"; view = up(view)) steps.push(writeView(view));
+  for (; writeView(view) !== "?list=drawer"; view = up(view)) steps.push(writeView(view));
   expect(steps).toEqual([
-    "?dc=sas&rack=3&sel=device:513&event=k&filter=ack",
-    "?dc=sas&rack=3&sel=device:513&filter=ack",
-    "?dc=sas&rack=3&filter=ack",
-    "?dc=sas&sel=rack:3&filter=ack",
-    "?dc=sas&filter=ack",
+    "?dc=sas&row=5&rack=3&sel=device:513&event=k&filter=ack&list=drawer",
+    "?dc=sas&row=5&rack=3&sel=device:513&filter=ack&list=drawer",
+    "?dc=sas&row=5&rack=3&filter=ack&list=drawer",
+    "?dc=sas&row=5&sel=rack:3&filter=ack&list=drawer",
+    "?dc=sas&row=5&filter=ack&list=drawer",
+    "?dc=sas&filter=ack&list=drawer",
+    "?filter=ack&list=drawer",
   ]);
   expect(up(view)).toEqual(view);
 });

@@ -10,18 +10,45 @@ export type Selection =
   | { readonly kind: "source"; readonly name: string }
   | { readonly kind: "tray" };
 
+/** How the list of events is shown: below the map, or instead of it. */
+export type ListForm = "drawer" | "page";
+
 export interface View {
-  /** Key of the tab; absent: the whole site. */
+  /** Key of the tab; absent: the whole site (zoom 0). */
   readonly dc?: string;
-  /** The rack that is open (zoom 2); absent: all rows (zoom 0). */
+  /** The row that is looked at alone (zoom 1, as a tab is). */
+  readonly row?: number;
+  /** The rack that is open (zoom 2). */
   readonly rack?: number;
   readonly selection?: Selection;
   /** Key of the event whose details and comments are open. */
   readonly event?: string;
   /** Which events are meant, as somebody wrote it; it may have a mistake. Absent: all. */
   readonly filter?: string;
+  /** Id of the saved view in force. */
+  readonly saved?: number;
+  readonly list?: ListForm;
+  /** What the list is sorted by, `-` before it turns it round; absent: the worst first. */
+  readonly sort?: string;
+  /** The list shows maintenance and what follows from other problems, too. */
+  readonly all?: true;
+  /** The panel shows what has changed. */
+  readonly changes?: true;
   /** The panel is folded away. */
   readonly bare: boolean;
+  /** Nothing but the map. */
+  readonly kiosk?: true;
+  /** Keys of the tabs that a kiosk shows in turn. */
+  readonly rotate?: readonly string[];
+  /** Seconds for each of them. */
+  readonly every?: number;
+}
+
+/** A view without some of its parts. */
+export function without(view: View, ...parts: readonly Exclude<keyof View, "bare">[]): View {
+  const rest = { ...view };
+  for (const part of parts) delete rest[part];
+  return rest;
 }
 
 export const HOME: View = { bare: false };
@@ -49,9 +76,9 @@ function writeSelection(selection: Selection): string {
   return `${selection.kind}:${selection.kind === "source" ? selection.name : selection.id}`;
 }
 
-/** What stays of a view wherever one goes: the filter, and whether the panel is folded away. */
-export function kept({ filter, bare }: View): View {
-  return { bare, ...(filter === undefined ? {} : { filter }) };
+/** What stays of a view wherever one goes: all but the place and what is selected there. */
+export function kept(view: View): View {
+  return without(view, "dc", "row", "rack", "selection", "event");
 }
 
 /** The filter of an address. Older addresses chose severities as `sev=4,5`. */
@@ -65,47 +92,84 @@ function filterOf(params: URLSearchParams): string {
   return printFilter(chooseSeverities(reading.filter, bits));
 }
 
+const LIST_FORMS: readonly string[] = ["drawer", "page"] satisfies ListForm[];
+/** By what lists are sorted. */
+export const SORTS = ["severity", "since", "host", "place", "name", "comment", "ticket", "source"] as const;
+
 /** Reads the query of an address. What is not understood is left out: an old link still opens. */
 export function readView(query: string): View {
   const params = new URLSearchParams(query);
   const dc = params.get("dc");
-  const rack = natural(params.get("rack"));
+  const [row, rack, saved, every] = ["row", "rack", "view", "every"].map((name) => natural(params.get(name)));
   const selection = readSelection(params.get("sel"));
   const event = params.get("event");
   const filter = filterOf(params);
+  const list = params.get("list") ?? "";
+  const sort = params.get("sort") ?? "";
+  const rotate = (params.get("rotate") ?? "").toLowerCase().split(",").filter(Boolean);
+  const on = (name: string) => params.get(name) === "1";
   return {
     ...(dc ? { dc: dc.toLowerCase() } : {}),
+    ...(row === undefined ? {} : { row }),
     ...(rack === undefined ? {} : { rack }),
     ...(selection ? { selection } : {}),
     ...(event ? { event } : {}),
     ...(filter ? { filter } : {}),
+    ...(saved === undefined ? {} : { saved }),
+    ...(LIST_FORMS.includes(list) ? { list: list as ListForm } : {}),
+    ...((SORTS as readonly string[]).includes(sort.replace(/^-/, "")) ? { sort } : {}),
+    ...(on("all") ? { all: true } : {}),
+    ...(on("changes") ? { changes: true } : {}),
     bare: params.get("panel") === "0",
+    ...(on("kiosk") ? { kiosk: true } : {}),
+    ...(rotate.length > 0 ? { rotate } : {}),
+    ...(every ? { every } : {}),
   };
 }
 
 /** Writes a view as a query, `""` for the whole site. The shortest form that reads back the same. */
 export function writeView(view: View): string {
-  const parts: [string, string][] = [];
-  if (view.dc) parts.push(["dc", view.dc]);
-  if (view.rack !== undefined) parts.push(["rack", String(view.rack)]);
-  if (view.selection) parts.push(["sel", writeSelection(view.selection)]);
-  if (view.event) parts.push(["event", view.event]);
-  if (view.filter) parts.push(["filter", view.filter]);
-  if (view.bare) parts.push(["panel", "0"]);
+  const parts: [string, string | number | undefined][] = [
+    ["kiosk", view.kiosk && "1"],
+    ["dc", view.dc],
+    ["row", view.row],
+    ["rack", view.rack],
+    ["sel", view.selection && writeSelection(view.selection)],
+    ["event", view.event],
+    ["filter", view.filter],
+    ["view", view.saved],
+    ["list", view.list],
+    ["sort", view.sort],
+    ["all", view.all && "1"],
+    ["changes", view.changes && "1"],
+    ["panel", view.bare ? "0" : undefined],
+    ["rotate", view.rotate?.join(",")],
+    ["every", view.every],
+  ];
   // Left as they are where a query allows it, so that people can read and type the address.
   const plain = (text: string) =>
     encodeURIComponent(text).replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%20", "+");
-  return parts.length === 0 ? "" : `?${parts.map(([name, value]) => `${name}=${plain(value)}`).join("&")}`;
+  const query = parts.flatMap(([name, value]) =>
+    value === undefined || value === "" ? [] : [`${name}=${plain(String(value))}`],
+  );
+  return query.length === 0 ? "" : `?${query.join("&")}`;
 }
 
-/** One step up: event → selection → rack → tab → site. The filter and the panel stay. */
+/** One step out on the map: rack → row → tab → site. */
+export function zoomOut(view: View): View {
+  const { rack } = view;
+  if (rack !== undefined) return { ...without(view, "rack", "event"), selection: { kind: "rack", id: rack } };
+  return without(view, view.row === undefined ? "dc" : "row");
+}
+
+/** One step up: event → selection → rack → row → tab → site → no changes, filter, view. The panel and the list stay. */
 export function up(view: View): View {
-  const { event, ...selected } = view;
-  if (event !== undefined) return selected;
-  const { selection, ...open } = selected;
-  if (selection && !(selection.kind === "rack" && selection.id === view.rack)) return open;
-  const { rack, ...tab } = open;
-  if (rack !== undefined) return { ...tab, selection: { kind: "rack", id: rack } };
-  const { dc: _, ...site } = tab;
-  return site;
+  if (view.event !== undefined) return without(view, "event");
+  const { selection, rack } = view;
+  if (selection && !(selection.kind === "rack" && selection.id === rack)) return without(view, "selection");
+  if (rack !== undefined) return { ...without(view, "rack"), selection: { kind: "rack", id: rack } };
+  const step = (["row", "dc", "changes", "filter", "saved"] as const).find(
+    (part) => view[part] !== undefined,
+  );
+  return step ? without(view, step) : view;
 }

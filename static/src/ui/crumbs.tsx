@@ -1,7 +1,7 @@
 /** The breadcrumb: where the map is, and the way back up. */
 import { tabByKey } from "../core/plan.ts";
 import { kept } from "../core/url.ts";
-import { Band } from "./band.tsx";
+import { Band, Held } from "./band.tsx";
 import { go, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
@@ -10,15 +10,17 @@ export function Crumbs({ heat, words }: Props) {
   const base = kept(view);
   const index = plan?.racks.findIndex((rack) => rack.id === view.rack) ?? -1;
   const rack = plan?.racks[index];
-  const row = rack && plan?.rows[rack.row];
+  const row = rack ? plan?.rows[rack.row] : plan?.rows.find(({ id }) => id === view.row);
   const tabIndex = row?.tab ?? (plan && tabByKey(plan, view.dc));
   const tab = tabIndex === undefined ? undefined : plan?.tabs[tabIndex];
   const named = plan !== undefined && plan.tabs.length > 1;
-  const here = rack ? 3 : tab && named ? 1 : 0;
+  const here = rack ? 3 : row ? 2 : tab && named ? 1 : 0;
   const racks = plan
-    ? tab && !rack
-      ? tab.rows.reduce((sum, r) => sum + (plan.rows[r]?.slots.filter((slot) => slot >= 0).length ?? 0), 0)
-      : plan.racks.length
+    ? row && !rack
+      ? row.slots.filter((slot) => slot >= 0).length
+      : tab && !rack
+        ? tab.rows.reduce((sum, r) => sum + (plan.rows[r]?.slots.filter((slot) => slot >= 0).length ?? 0), 0)
+        : plan.racks.length
     : 0;
   const shown = detail?.rack && plan?.racks[detail.rack.rack] === rack ? detail.rack : undefined;
   return (
@@ -43,7 +45,11 @@ export function Crumbs({ heat, words }: Props) {
           ) : null}
           {row ? (
             <li>
-              <button type="button" onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}) })}>
+              <button
+                type="button"
+                aria-current={here === 2 ? "location" : undefined}
+                onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}), row: row.id })}
+              >
                 {[row.place, row.name].filter((name) => name !== "").join(" / ")}
               </button>
             </li>
@@ -61,6 +67,7 @@ export function Crumbs({ heat, words }: Props) {
           ) : null}
         </ol>
       </nav>
+      <Held heat={heat} words={words} />
       <Band heat={heat} words={words} />
       <span class="facts">
         {rack

@@ -24,6 +24,7 @@ export function describe(words: Words, cells: Cells, i: number, atLeast: boolean
   if (marks & Mark.commented) said.push(words.state.commented);
   if (marks & Mark.ticketed) said.push(words.state.ticketed);
   if (marks & Mark.noted) said.push(words.state.noted);
+  if (marks & Mark.picked) said.push(words.list.pickedOne);
   if (said.length === 0) said.push(words.state.calm);
   if (marks & Mark.filteredOut) said.push(words.state.filteredOut);
   return said;

@@ -5,13 +5,16 @@ import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
-import { mayHaveTicket, openTicketOf } from "../core/ticket.ts";
+import { openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
 import { moment, since } from "./format.ts";
-import { go, mayAct, openTicket, serverNow, turn } from "./state.ts";
+import { History } from "./history.tsx";
+import { Actions } from "./actions.tsx";
+import { drop, go, serverNow, turn, zoneOf } from "./state.ts";
+import { Notes } from "./notes.tsx";
 import { Swatch } from "./swatch.tsx";
 import { Thread } from "./thread.tsx";
-import { TicketChip } from "./ticket.tsx";
+import { TicketChip, TicketKey } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
 
 /** Texts are cut at this length in the snapshot. */
@@ -24,7 +27,7 @@ interface RowProps extends Props {
 }
 
 export function EventRow({ item, heat, words, here }: RowProps) {
-  const { event, rack } = item;
+  const { event, rack, incident } = item;
   const palette = PALETTES[heat.taste.palette];
   const now = serverNow(heat);
   const place = rack >= 0 && !here && heat.plan ? pathOf(heat.plan, rack).slice(-3).join(" / ") : "";
@@ -34,8 +37,10 @@ export function EventRow({ item, heat, words, here }: RowProps) {
       <button
         type="button"
         class={handled ? "event handled" : "event"}
-        data-event={event.key}
-        onClick={() => turn({ event: event.key })}
+        data-event={incident ? undefined : event.key}
+        onClick={() =>
+          incident ? turn({ selection: { kind: "rack", id: incident.rack_id } }) : turn({ event: event.key })
+        }
       >
         <Swatch
           palette={palette}
@@ -44,18 +49,19 @@ export function EventRow({ item, heat, words, here }: RowProps) {
           title={words.severity[event.severity] ?? ""}
         />
         <span class="what">
-          <b>{event.name}</b>
+          <b>{incident?.reason ?? event.name}</b>
           <small>
-            {event.host ?? words.event.noHost}
+            {incident ? words.state.incident : (event.host ?? words.event.noHost)}
             {place ? ` · ${place}` : ""}
           </small>
           <span class="flags">
             <HandledFlag event={event} words={words} />
             {event.comment_count ? <i title={event.comments?.at(-1)?.text}>✎ {event.comment_count}</i> : null}
+            {(event.openings_1h ?? 0) > 1 ? <i>{words.event.flapping(event.openings_1h ?? 0)}</i> : null}
             {event.partial ? <i title={words.event.partial}>…</i> : null}
           </span>
         </span>
-        <time dateTime={event.since}>{since(words, event.since, now)}</time>
+        <time dateTime={event.since}>{since(words, incident?.since ?? event.since, now)}</time>
       </button>
       {event.ticket ? <TicketChip ticket={event.ticket} heat={heat} words={words} /> : null}
     </>
@@ -63,7 +69,7 @@ export function EventRow({ item, heat, words, here }: RowProps) {
 }
 
 /** Glyph and word, never colour alone. */
-function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
+export function HandledFlag({ event, words }: { readonly event: HeatEvent; readonly words: Props["words"] }) {
   // The ticket itself is shown below.
   if (event.handled === undefined || event.handled === "ticketed") return null;
   const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", note: "✉︎" }[event.handled];
@@ -85,10 +91,6 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
   const covering = found && openTicketOf(found.event);
   const answered = heat.detail?.watched.event === eventKey;
   const palette = PALETTES[heat.taste.palette];
-  const back = () => {
-    const { event: _, ...rest } = heat.view;
-    go(rest);
-  };
   return (
     <>
       <header>
@@ -105,7 +107,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
           ) : null}
           <h2>{item?.event.name ?? eventKey}</h2>
         </div>
-        <button type="button" class="plain" aria-label={words.panel.close} onClick={back}>
+        <button type="button" class="plain" aria-label={words.panel.close} onClick={() => drop("event")}>
           ×
         </button>
       </header>
@@ -115,11 +117,9 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
         </p>
       ) : null}
       {item ? <Facts item={item} heat={heat} words={words} /> : null}
-      {found && mayAct(heat) && mayHaveTicket(found.event) ? (
-        <button type="button" class="wide" onClick={() => openTicket("new")}>
-          {words.ticket.ask}
-        </button>
-      ) : null}
+      {found ? <Actions heat={heat} words={words} ticket={found.event.unplaced !== "host_pending"} /> : null}
+      <Notes heat={heat} words={words} />
+      <History heat={heat} words={words} path={`/events/${encodeURIComponent(eventKey)}`} />
       <Thread
         heat={heat}
         words={words}
@@ -141,9 +141,10 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
   const { event, rack, link } = item;
   const { plan } = heat;
   const now = serverNow(heat);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
   const when = (time: string) => moment(words, time, zone, now);
+  const before = event.last_time;
   const acknowledged = event.acknowledged;
   return (
     <>
@@ -246,11 +247,15 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
       </dl>
       {event.text ? <Text event={event} words={words} /> : null}
       {event.partial ? <p class="lead">{words.event.partial}</p> : null}
-      {event.last_time ? (
+      {before ? (
         <p class="lead">
-          {words.event.lastTime(since(words, event.last_time.cleared_at, now))}
-          {event.last_time.ticket ? `, ${event.last_time.ticket.key}` : ""}
-          {event.last_time.comment ? `: «${event.last_time.comment.text}»` : ""}
+          {words.event.lastTime(since(words, before.cleared_at, now))}
+          {before.ticket ? (
+            <>
+              , <TicketKey ticket={before.ticket} />
+            </>
+          ) : null}
+          {before.comment ? `: «${before.comment.text}», ${before.comment.author}` : ""}
         </p>
       ) : null}
     </>

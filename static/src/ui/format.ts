@@ -21,11 +21,13 @@ export function moment(
   time: string,
   zone: string | undefined,
   now: number | undefined,
+  /** Hours and minutes are enough. */
+  brief = false,
 ): string {
   const then = new Date(time);
   if (Number.isNaN(then.getTime())) return time;
   const other = then.getUTCFullYear() !== new Date(now ?? Date.now()).getUTCFullYear();
-  const id = `${words.locale} ${zone} ${other}`;
+  const id = `${words.locale} ${zone} ${other} ${brief}`;
   let format = formats.get(id);
   if (!format) {
     const options: Intl.DateTimeFormatOptions = {
@@ -33,7 +35,7 @@ export function moment(
       month: "short",
       hour: "2-digit",
       minute: "2-digit",
-      second: "2-digit",
+      ...(brief ? {} : { second: "2-digit" }),
       ...(other ? { year: "numeric" } : {}),
     };
     try {

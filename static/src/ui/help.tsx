@@ -1,22 +1,14 @@
 /** Keys and signs on one page. */
-import { useEffect, useRef } from "preact/hooks";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
-import { change, prefer, THEMES } from "./state.ts";
+import { Choice } from "./choice.tsx";
+import { Modal } from "./modal.tsx";
+import { closeDialog, prefer, THEMES, ZONES } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
 
 export function Help({ heat, words }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
-  }, []);
   return (
-    <dialog
-      ref={dialog}
-      class="help"
-      aria-label={words.help.title}
-      onClose={() => change({ helpOpen: false })}
-    >
+    <Modal class="help" label={words.help.title} onClose={closeDialog}>
       <h2>{words.help.title}</h2>
       <div class="columns">
         <dl>
@@ -50,46 +42,42 @@ export function Help({ heat, words }: Props) {
           </div>
         ))}
       </dl>
-      <fieldset>
-        <legend>{words.help.paletteLabel}</legend>
-        <div>
-          {(Object.keys(PALETTES) as PaletteName[]).map((name) => (
-            <label key={name}>
-              <input
-                type="radio"
-                name="palette"
-                checked={heat.taste.palette === name}
-                onChange={() => prefer({ palette: name })}
-              />
-              <span class="swatches">
-                {PALETTES[name].map((_, severity) => (
-                  <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
-                ))}
-              </span>
-              {words.help.palettes[name]}
-            </label>
-          ))}
-        </div>
-      </fieldset>
-      <fieldset>
-        <legend>{words.help.themeLabel}</legend>
-        <div>
-          {THEMES.map((theme) => (
-            <label key={theme}>
-              <input
-                type="radio"
-                name="theme"
-                checked={heat.taste.theme === theme}
-                onChange={() => prefer({ theme })}
-              />
-              {words.help.themes[theme]}
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <Choice
+        name="palette"
+        label={words.help.paletteLabel}
+        of={Object.keys(PALETTES) as PaletteName[]}
+        chosen={heat.taste.palette}
+        said={(name) => (
+          <>
+            <span class="swatches">
+              {PALETTES[name].map((_, severity) => (
+                <Swatch key={severity} palette={PALETTES[name]} severity={severity} />
+              ))}
+            </span>
+            {words.help.palettes[name]}
+          </>
+        )}
+        onChoose={(palette) => prefer({ palette })}
+      />
+      <Choice
+        name="theme"
+        label={words.help.themeLabel}
+        of={THEMES}
+        chosen={heat.taste.theme}
+        said={(theme) => words.help.themes[theme]}
+        onChoose={(theme) => prefer({ theme })}
+      />
+      <Choice
+        name="zone"
+        label={words.help.zoneLabel}
+        of={ZONES}
+        chosen={heat.taste.zone}
+        said={(zone) => words.help.zones[zone]}
+        onChoose={(zone) => prefer({ zone })}
+      />
       <form method="dialog">
         <button type="submit">{words.help.close}</button>
       </form>
-    </dialog>
+    </Modal>
   );
 }

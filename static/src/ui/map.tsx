@@ -1,12 +1,21 @@
 /** The map: the canvas, the keys and the pointer over it, the breadcrumb above and the legend below. */
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { deviceAt, type Elevation, elevate } from "../core/elevation.ts";
-import { type Direction, type Layout, layOut, neighbour, rackAt } from "../core/layout.ts";
+import {
+  ACROSS,
+  COARSE,
+  type Direction,
+  FINE,
+  type Layout,
+  layOut,
+  neighbour,
+  rackAt,
+} from "../core/layout.ts";
 import { NONE } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
 import { emptyCells } from "../core/rollup.ts";
-import { up } from "../core/url.ts";
+import { without, zoomOut } from "../core/url.ts";
 import { penOf } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
 import { drawStrips } from "../draw/strips.ts";
@@ -54,21 +63,32 @@ function selectedRack(heat: State): number | undefined {
 function openRack(plan: Plan, index: number): void {
   const rack = plan.racks[index];
   if (!rack) return;
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   go({ ...view, rack: rack.id, selection: { kind: "rack", id: rack.id } });
+}
+
+/** One step in: site → tab → row → rack. */
+function zoomIn(plan: Plan, index: number): void {
+  const row = plan.rows[plan.racks[index]?.row ?? -1];
+  const { view } = current();
+  const tab = plan.tabs[row?.tab ?? -1];
+  if (tab && view.dc === undefined && view.row === undefined && plan.tabs.length > 1) {
+    go({ ...view, dc: tab.key });
+  } else if (row && view.row === undefined) go({ ...view, row: row.id });
+  else openRack(plan, index);
 }
 
 function selectRack(plan: Plan, index: number): void {
   const rack = plan.racks[index];
   if (!rack) return;
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   const again = view.selection?.kind === "rack" && view.selection.id === rack.id;
   if (again) openRack(plan, index);
   else go({ ...view, selection: { kind: "rack", id: rack.id } });
 }
 
 function selectDevice(id: number): void {
-  const { event: _, ...view } = current().view;
+  const view = without(current().view, "event");
   go({ ...view, selection: { kind: "device", id } });
 }
 
@@ -97,9 +117,12 @@ export function MapArea({ heat, words }: Props) {
 
   const zoomed = view.rack !== undefined;
   const tab = plan && tabByKey(plan, view.dc);
+  const rowIndex = plan?.rows.findIndex(({ id }) => id === view.row) ?? -1;
+  const row = rowIndex < 0 ? undefined : rowIndex;
+  const grain = view.kiosk ? ACROSS : tab === undefined && row === undefined ? COARSE : FINE;
   const layout = useMemo<Layout | undefined>(
-    () => (plan && size.width > 0 && !zoomed ? layOut(plan, tab, size) : undefined),
-    [plan, tab, size, zoomed],
+    () => (plan && size.width > 0 && !zoomed ? layOut(plan, tab, size, grain, row) : undefined),
+    [plan, tab, row, size, zoomed, grain],
   );
   const rackDetail =
     detail?.rack && plan?.racks[detail.rack.rack]?.id === view.rack ? detail.rack : undefined;
@@ -146,7 +169,18 @@ export function MapArea({ heat, words }: Props) {
         });
       } else if (!zoomed && plan && layout) {
         const nowhere = words.top.nowhere;
-        drawStrips(pen, { plan, layout, cells: shownCells, palette, nowhere, focus, selected, hovered });
+        drawStrips(pen, {
+          plan,
+          layout,
+          cells: shownCells,
+          bars: cells && !view.kiosk ? frame?.bars : undefined,
+          across: view.kiosk ?? false,
+          palette,
+          nowhere,
+          focus,
+          selected,
+          hovered,
+        });
       }
       if (frame && frame.arrivedAt > lastDrawn) {
         lastDrawn = frame.arrivedAt;
@@ -163,6 +197,8 @@ export function MapArea({ heat, words }: Props) {
     elevation,
     rackDetail,
     shownCells,
+    frame?.bars,
+    view.kiosk,
     palette,
     focus,
     selected,
@@ -212,7 +248,8 @@ export function MapArea({ heat, words }: Props) {
       } else if (event.key === "Enter" || event.key === "+" || event.key === "=") {
         const target = at ?? (zoomed ? undefined : selected);
         if (target === undefined) return;
-        open(target);
+        if (event.key === "Enter" || zoomed || !plan) open(target);
+        else zoomIn(plan, target);
       } else return;
       event.preventDefault();
     };
@@ -232,11 +269,10 @@ export function MapArea({ heat, words }: Props) {
     if (Math.abs(wheel.current.travel) < WHEEL_STEP) return;
     const inward = wheel.current.travel < 0;
     wheel.current = { travel: 0, rested: event.timeStamp + WHEEL_REST_MS };
-    if (!inward) {
-      if (zoomed) go(up({ ...view, selection: { kind: "rack", id: view.rack } } as typeof view));
-    } else if (!zoomed) {
+    if (!inward) go(zoomOut(view));
+    else if (!zoomed) {
       const under = pointed(event) ?? selected;
-      if (under !== undefined) openRack(plan, under);
+      if (under !== undefined) zoomIn(plan, under);
     }
   };
 
@@ -272,7 +308,7 @@ export function MapArea({ heat, words }: Props) {
 
   return (
     <section class={isLive(heat) ? "map" : "map dead"} aria-label={words.map.site}>
-      <Crumbs heat={heat} words={words} />
+      {view.kiosk ? null : <Crumbs heat={heat} words={words} />}
       <div
         class="stage"
         id="map"
@@ -317,7 +353,7 @@ export function MapArea({ heat, words }: Props) {
         {state ? <Empty state={state} words={words} trouble={heat.tick.trouble} /> : null}
         <Tip heat={heat} words={words} layout={layout} hovered={hovered} area={size} />
       </div>
-      <Legend palette={palette} words={words} />
+      {view.kiosk ? null : <Legend palette={palette} words={words} />}
     </section>
   );
 }

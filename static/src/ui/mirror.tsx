@@ -2,7 +2,7 @@
  * The canvas again, as a grid that cannot be seen but can be focused and read aloud. One cell is in the tab order:
  * the one that has the keyboard's attention.
  */
-import { memo } from "preact/compat";
+import { Component } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { current } from "./state.ts";
 
@@ -49,14 +49,21 @@ function Row({ row, cursor, selected, onFocus, onOpen }: RowProps) {
 }
 
 /** A row that says the same as before is left as it is: 2,000 cells must not cost a frame. */
-const SameRow = memo(Row, (a, b) => {
-  const same = a.row.name === b.row.name && a.row.cells.length === b.row.cells.length;
-  if (!same || a.cursor !== b.cursor || a.selected !== b.selected || a.onOpen !== b.onOpen) return false;
-  return a.row.cells.every((cell, i) => {
-    const other = b.row.cells[i];
-    return other !== undefined && cell.index === other.index && cell.text === other.text;
-  });
-});
+class SameRow extends Component<RowProps> {
+  override shouldComponentUpdate(b: RowProps): boolean {
+    const a = this.props;
+    const same = a.row.name === b.row.name && a.row.cells.length === b.row.cells.length;
+    if (!same || a.cursor !== b.cursor || a.selected !== b.selected || a.onOpen !== b.onOpen) return true;
+    return a.row.cells.some((cell, i) => {
+      const other = b.row.cells[i];
+      return cell.index !== other?.index || cell.text !== other.text;
+    });
+  }
+
+  render(props: RowProps) {
+    return <Row {...props} />;
+  }
+}
 
 interface Props {
   readonly label: string;
@@ -69,7 +76,8 @@ interface Props {
 
 export function Mirror({ label, rows, cursor, selected, onFocus, onOpen }: Props) {
   const grid = useRef<HTMLDivElement>(null);
-  const at = cursor ?? rows[0]?.cells[0]?.index;
+  const inView = rows.some((row) => row.cells.some(({ index }) => index === cursor));
+  const at = inView ? cursor : rows[0]?.cells[0]?.index;
   useEffect(() => {
     // The cursor as it is now: of two quick keys the first one's effect must not call the focus back.
     const now = current().cursor;

@@ -2,13 +2,21 @@
 import { useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
+import { isBackground } from "../core/list.ts";
 import { TRAY_REASONS } from "../core/model.ts";
 import { pathOf, tabByKey } from "../core/plan.ts";
 import { wantsTicket } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
 import { EventDetail, EventRow } from "./event.tsx";
 import { moment, since } from "./format.ts";
-import { filterBy, go, mayAct, openTicket, serverNow, type State, turn } from "./state.ts";
+import { Actions } from "./actions.tsx";
+import { Backlog } from "./backlog.tsx";
+import { Changes } from "./changes.tsx";
+import { History } from "./history.tsx";
+import { PlaceFacts } from "./place.tsx";
+import { Problems } from "./problems.tsx";
+import { Notes } from "./notes.tsx";
+import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
 import { type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -16,7 +24,9 @@ export function Panel({ heat, words }: Props) {
   const { view } = heat;
   return (
     <aside class="panel" aria-label={words.panel.label}>
-      {view.event === undefined ? (
+      {view.event === undefined && view.changes && !view.selection ? (
+        <Changes heat={heat} words={words} />
+      ) : view.event === undefined ? (
         <Selection heat={heat} words={words} />
       ) : (
         <EventDetail key={view.event} heat={heat} words={words} eventKey={view.event} />
@@ -41,7 +51,11 @@ function headingOf({ view, plan, detail }: State, words: Words): Heading {
     case "rack": {
       const index = plan?.racks.findIndex((rack) => rack.id === selection.id) ?? -1;
       const path = plan && index >= 0 ? pathOf(plan, index) : [];
-      return { kind: words.panel.rack, title: path.at(-1) ?? "–", place: path.slice(0, -1).join(" / ") };
+      return {
+        kind: words.panel.rack,
+        title: path.at(-1) ?? `#${selection.id}`,
+        place: path.slice(0, -1).join(" / "),
+      };
     }
     case "device": {
       const device = detail?.rack?.devices.find((other) => other.id === selection.id);
@@ -56,11 +70,6 @@ function headingOf({ view, plan, detail }: State, words: Words): Heading {
   }
 }
 
-/** Whether lists leave an event out until asked: maintenance and what follows from another problem is noise. */
-function isBackground({ event }: Listed): boolean {
-  return event.handled === "suppressed" || event.handled === "dependent";
-}
-
 function Selection({ heat, words }: Props) {
   const { view, detail, frame, plan, me } = heat;
   const [showAll, setShowAll] = useState(false);
@@ -70,13 +79,18 @@ function Selection({ heat, words }: Props) {
   const current =
     detail && JSON.stringify(subject(detail.watched)) === JSON.stringify(selection) ? detail : undefined;
   const items = current?.list.items ?? [];
-  const background = items.filter(isBackground);
-  const shown = showAll ? items : items.filter((item) => !isBackground(item));
+  const background = items.filter(({ event }) => isBackground(event));
+  const shown = showAll ? items : items.filter(({ event }) => !isBackground(event));
   const total = current?.list.total ?? 0;
   const now = serverNow(heat);
-  const zone = me?.settings.timezone;
+  const zone = zoneOf(heat);
   const placed = selection?.kind === "rack" || selection?.kind === "device";
-  const rackOfSelection = selection?.kind === "rack" ? selection.id : undefined;
+  const rackOfSelection =
+    selection?.kind === "rack" && plan?.racks.some(({ id }) => id === selection.id)
+      ? selection.id
+      : undefined;
+  /** The address names what the inventory does not have. */
+  const gone = selection?.kind === "rack" && plan !== undefined && rackOfSelection === undefined;
 
   return (
     <>
@@ -91,10 +105,7 @@ function Selection({ heat, words }: Props) {
             type="button"
             class="plain"
             aria-label={words.panel.close}
-            onClick={() => {
-              const { selection: _, ...rest } = view;
-              go(rest);
-            }}
+            onClick={() => drop("selection")}
           >
             ×
           </button>
@@ -109,33 +120,32 @@ function Selection({ heat, words }: Props) {
           {current.incident.reason}
         </p>
       ) : null}
-      {selection?.kind === "rack" && current?.rack?.comment ? (
-        <p class="inventory-note">
-          <small>{words.panel.comment}</small>
-          {current.rack.comment}
-        </p>
-      ) : null}
-      {selection?.kind === "device" && me?.settings.racktables_url ? (
-        <p>
-          <a
-            href={me.settings.racktables_url.replace("{id}", String(selection.id))}
-            target="_blank"
-            rel="noreferrer"
-          >
-            {words.panel.inventoryPage}
-          </a>
-        </p>
+      {selection?.kind === "rack" || selection?.kind === "device" ? (
+        <PlaceFacts heat={heat} words={words} kind={selection.kind} id={selection.id} />
       ) : null}
       {rackOfSelection !== undefined && view.rack !== rackOfSelection && plan ? (
         <button type="button" class="wide" onClick={() => turn({ rack: rackOfSelection })}>
           {words.panel.open}
         </button>
       ) : null}
-      {mayAct(heat) && shown.some(({ event }) => wantsTicket(event)) && placed ? (
-        <button type="button" class="wide" onClick={() => openTicket("new")}>
-          {words.ticket.ask}
-        </button>
+      {heat.picked.size > 0 ? (
+        <div class="picked-bar">
+          <b>{words.list.picked(words.number(heat.picked.size))}</b>
+          <button type="button" class="link" onClick={pickNothing}>
+            {words.list.pickNone}
+          </button>
+        </div>
       ) : null}
+      {heat.picked.size > 0 || selection === undefined || (placed && !gone) ? (
+        <Actions
+          heat={heat}
+          words={words}
+          comment={heat.picked.size > 0 || placed}
+          ticket={heat.picked.size > 0 || (placed && shown.some(({ event }) => wantsTicket(event)))}
+        />
+      ) : null}
+      {selection === undefined ? <Backlog heat={heat} words={words} /> : null}
+      <Notes heat={heat} words={words} />
       {view.filter ? (
         <p class="filtered">
           <code>{view.filter}</code>
@@ -152,7 +162,7 @@ function Selection({ heat, words }: Props) {
       {selection?.kind === "tray" && frame && total > 0 ? (
         <p class="lead">{words.panel.trayMeaning}</p>
       ) : null}
-      {current && shown.length === 0 && background.length === 0 ? (
+      {current && !gone && shown.length === 0 && background.length === 0 ? (
         <p class="lead">{nothing(selection?.kind, words)}</p>
       ) : null}
       {selection?.kind === "tray" ? (
@@ -182,6 +192,12 @@ function Selection({ heat, words }: Props) {
       {selection === undefined && me && me.settings.map_severity > 0 ? (
         <p class="lead">{words.panel.below(words.severity[me.settings.map_severity] ?? "")}</p>
       ) : null}
+      {selection?.kind === "source" && isInventory(frame, selection.name) ? (
+        <Problems heat={heat} words={words} />
+      ) : null}
+      {rackOfSelection !== undefined ? (
+        <History key={rackOfSelection} heat={heat} words={words} path={`/racks/${rackOfSelection}`} />
+      ) : null}
       {current && current.cleared.length > 0 ? (
         <section class="group">
           <h3>{words.panel.cleared}</h3>
@@ -199,6 +215,10 @@ function Selection({ heat, words }: Props) {
       ) : null}
     </>
   );
+}
+
+function isInventory(frame: State["frame"], name: string): boolean {
+  return frame?.sources.some((source) => source.name === name && source.kind === "inventory") ?? false;
 }
 
 function nothing(kind: string | undefined, words: Words): string {
@@ -223,10 +243,10 @@ function List({ items, heat, words }: Props & { readonly items: readonly Listed[
 
 function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
   const source = heat.frame?.sources.find((other) => other.name === name);
-  if (!source) return null;
+  if (!source) return heat.frame ? <p class="lead">{words.source.gone}</p> : null;
   const now = serverNow(heat);
   const { mood, text } = sourceState(source, heat, words);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   return (
     <div class="source-facts">
       <dl>

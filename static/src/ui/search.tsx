@@ -8,6 +8,7 @@ import { isWords, type Mistake, readFilter } from "../core/filter.ts";
 import type { Found } from "../core/search.ts";
 import { current, filterBy, find, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
+import { mistakeOf } from "./words/mistake.ts";
 
 function jump(found: Found): void {
   const { plan } = current();
@@ -151,7 +152,7 @@ export function Search({ heat, words }: Props) {
       {isWrong ? (
         <p id="mistake" class="mistake" role="status">
           <Spot text={text} mistake={reading.mistake} />
-          {words.filter.mistake(reading.mistake)}
+          {mistakeOf(words, reading.mistake)}
         </p>
       ) : null}
     </div>

@@ -3,26 +3,66 @@
  * replaced as a whole; components read it and ask for changes by the functions below.
  */
 import { useEffect, useState } from "preact/hooks";
-import type { Answers, Detail, Frame, FromWorker, Tick, ToWorker, Watched } from "../api/protocol.ts";
-import type { Me, Templates } from "../core/model.ts";
+import type {
+  Act,
+  Answers,
+  Detail,
+  Frame,
+  FromWorker,
+  Limit,
+  PlaceName,
+  Ring,
+  Tick,
+  ToWorker,
+  Watched,
+} from "../api/protocol.ts";
+import type { Me, Note, Templates } from "../core/model.ts";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
-import { readView, type View, writeView } from "../core/url.ts";
-import { type Language, preferred, WORDS } from "./words/index.ts";
+import { WORST_FIRST } from "../core/list.ts";
+import { readView, type View, without, writeView } from "../core/url.ts";
+import { LANGUAGES, load, preferred, type Words } from "./words/index.ts";
 
 /** Dark unless somebody asks for light: a screen at night must not shine because of an office's desktop setting. */
 export const THEMES = ["dark", "light"] as const;
-export type Theme = (typeof THEMES)[number];
+export const ZONES = ["site", "browser"] as const;
+/** From which severity on something is heard. */
+export const SOUNDS = ["off", "2", "3", "4", "5"] as const;
+/** Per cent. */
+export const VOLUMES = ["10", "30", "60", "100"] as const;
+export const YES_NO = ["no", "yes"] as const;
 
-export interface Taste {
-  readonly language: Language;
-  readonly theme: Theme;
-  readonly palette: PaletteName;
-}
+/** What a person likes, and what there is to choose from; the first is the default. */
+const CHOICES = {
+  language: LANGUAGES,
+  theme: THEMES,
+  palette: Object.keys(PALETTES) as PaletteName[],
+  /** Whose clock times are told by. */
+  zone: ZONES,
+  sound: SOUNDS,
+  /** The sound before it was muted. */
+  loud: ["4", ...SOUNDS] as (typeof SOUNDS)[number][],
+  volume: ["30", ...VOLUMES] as (typeof VOLUMES)[number][],
+  /** Heard again every minute until somebody takes care of it. */
+  repeat: YES_NO,
+  /** Notifications of the desktop. */
+  notify: YES_NO,
+} as const;
+
+export type Taste = { readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[Name][number] };
+
+/** What lies over the page. */
+export type Dialog =
+  | { readonly kind: "help" | "templates" | "acknowledge" | "comment" | "copy" | "sound" | "views" }
+  /** To ask for a ticket, or on the ticket of this id. */
+  | { readonly kind: "ticket"; readonly id?: number }
+  /** A new note on one of these places, or a note to change. */
+  | { readonly kind: "note"; readonly places: readonly PlaceName[]; readonly note?: Note };
 
 export interface State {
   readonly view: View;
   readonly taste: Taste;
+  readonly words: Words;
   readonly plan?: Plan;
   readonly frame?: Frame;
   readonly detail?: Detail;
@@ -33,40 +73,39 @@ export interface State {
   /** The page's own monotonic now, renewed each second. */
   readonly beat: number;
   readonly found?: Answers;
-  readonly helpOpen: boolean;
-  /** The ticket dialog is open: to ask for a ticket, or on the ticket of this id. */
-  readonly ticketing?: "new" | number;
-  readonly templatesOpen: boolean;
+  /** What began to need somebody with the last picture. */
+  readonly rings?: readonly Ring[];
+  readonly dialog?: Dialog | undefined;
+  /** What the view in force is called, and why it may show less than it should. */
+  readonly savedView?: { readonly name?: string; readonly wrong?: string } | undefined;
   /** What was last heard of the templates and the tracker. */
   readonly templates?: Templates;
   /** Why the last look at them failed. */
   readonly templatesTrouble?: string | undefined;
   /** Rack index or device id that has the keyboard's attention on the map. */
-  readonly cursor?: number;
+  readonly cursor?: number | undefined;
+  /** Ids of the openings that were picked one by one, in the list or on the map. */
+  readonly picked: ReadonlySet<string>;
+  /** Which part of the list is in sight. */
+  readonly window: { readonly from: number; readonly count: number };
 }
 
-function stored<T extends string>(name: string, allowed: readonly T[]): T | undefined {
-  try {
-    const value = localStorage.getItem(`heat.${name}`) as T | null;
-    return value !== null && allowed.includes(value) ? value : undefined;
-  } catch {
-    return undefined;
+function readTaste(): Taste {
+  const taste: Record<string, string | undefined> = {};
+  for (const [name, allowed] of Object.entries<readonly string[]>(CHOICES)) {
+    let value: string | null = null;
+    try {
+      value = localStorage.getItem(`heat.${name}`);
+    } catch {
+      // A browser without storage: the defaults.
+    }
+    const usual = name === "language" ? preferred(navigator.languages) : allowed[0];
+    taste[name] = value !== null && allowed.includes(value) ? value : usual;
   }
+  return taste as Taste;
 }
 
-let state: State = {
-  view: readView(location.search),
-  taste: {
-    language: stored("language", Object.keys(WORDS) as Language[]) ?? preferred(navigator.languages),
-    theme: stored("theme", THEMES) ?? "dark",
-    palette: stored("palette", Object.keys(PALETTES) as PaletteName[]) ?? "heat",
-  },
-  tick: { now: undefined, line: "connecting" },
-  tickedAt: performance.now(),
-  beat: performance.now(),
-  helpOpen: false,
-  templatesOpen: false,
-};
+let state: State;
 
 const listeners = new Set<() => void>();
 
@@ -96,14 +135,28 @@ function tell(message: ToWorker): void {
   worker?.postMessage(message);
 }
 
-function watchedOf({ view, ticketing, templatesOpen }: State): Watched {
+/** What each dialog wants to know the events of. */
+const ACTS: Partial<Record<Dialog["kind"], Act>> = {
+  ticket: "ticket",
+  templates: "ticket",
+  acknowledge: "acknowledge",
+  comment: "comment",
+  copy: "comment",
+};
+
+function watchedOf({ view, dialog, picked, window }: State): Watched {
+  const { rack, selection, dc, row, event, filter, list, sort, all } = view;
+  const acting = dialog && ACTS[dialog.kind];
   return {
-    ...(view.rack === undefined ? {} : { rack: view.rack }),
-    ...(view.selection ? { selection: view.selection } : {}),
-    ...(view.dc ? { dc: view.dc } : {}),
-    ...(view.event ? { event: view.event } : {}),
-    ...(view.filter ? { filter: view.filter } : {}),
-    ...(ticketing !== undefined || templatesOpen ? { ticketing: true } : {}),
+    ...(rack === undefined ? {} : { rack }),
+    ...(selection ? { selection } : {}),
+    ...(dc ? { dc } : {}),
+    ...(row === undefined ? {} : { row }),
+    ...(event ? { event } : {}),
+    ...(filter ? { filter } : {}),
+    ...(acting ? { acting } : {}),
+    ...(picked.size > 0 ? { picked: [...picked] } : {}),
+    ...(list ? { list: { sort: sort ?? WORST_FIRST, all: all ?? false, ...window } } : {}),
   };
 }
 
@@ -115,11 +168,14 @@ function watch(): void {
 export function go(view: View): void {
   const address = location.pathname + writeView(view);
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
-  if (view.rack !== state.view.rack || view.dc !== state.view.dc) {
-    const { cursor: _, ...rest } = state;
-    state = rest;
-  }
-  change({ view });
+  // Devices are counted anew in each rack.
+  change({ view, ...(view.rack === state.view.rack ? {} : { cursor: undefined }) });
+  watch();
+}
+
+/** Shows another view than the address says: what a wall does by itself is no place to return to. */
+export function show(view: View): void {
+  change({ view, cursor: undefined });
   watch();
 }
 
@@ -128,16 +184,23 @@ export function turn(part: Partial<View>): void {
   go({ ...state.view, ...part });
 }
 
-/** Shows what a filter means; `""` shows everything. */
-export function filterBy(text: string): void {
-  const { filter: _, ...rest } = state.view;
-  go(text === "" ? rest : { ...rest, filter: text });
+/** Takes parts of the view away. */
+export function drop(
+  ...parts: Parameters<typeof without> extends [View, ...infer Parts] ? Parts : never
+): void {
+  go(without(state.view, ...parts));
 }
 
-/** The events that a ticket on the selection is about; undefined until the worker has told of this selection. */
-export function ticketable(heat: State): Detail["ticketable"] {
+/** Shows what a filter means; `""` shows everything. */
+export function filterBy(text: string): void {
+  if (text === "") drop("filter");
+  else turn({ filter: text });
+}
+
+/** The events that the open dialog is about; undefined until the worker has told of this selection. */
+export function aboutOf(heat: State): Detail["about"] {
   const { detail } = heat;
-  return JSON.stringify(detail?.watched) === JSON.stringify(watchedOf(heat)) ? detail?.ticketable : undefined;
+  return JSON.stringify(detail?.watched) === JSON.stringify(watchedOf(heat)) ? detail?.about : undefined;
 }
 
 /** Whether the operator may do something about what is seen. */
@@ -145,22 +208,65 @@ export function mayAct({ me }: State): boolean {
   return me !== undefined && me.role !== "viewer";
 }
 
-/** Opens the dialog for a ticket on the selection, or on the ticket of this id. */
-export function openTicket(ticketing: "new" | number): void {
-  change({ ticketing });
+export function openDialog(dialog: Dialog): void {
+  change({ dialog });
   watch();
 }
 
-export function closeTicket(): void {
-  const { ticketing: _, ...rest } = state;
-  state = rest;
-  change({});
+export function closeDialog(): void {
+  change({ dialog: undefined });
   watch();
 }
 
-export function showTemplates(templatesOpen: boolean): void {
-  change({ templatesOpen });
+/** What one request may be about, by the server's rule. */
+const MOST_PICKED = 1000;
+
+/** Picks openings, or drops them when all of them are picked already. */
+export function pick(ids: readonly string[]): void {
+  const picked = new Set(state.picked);
+  const drops = ids.every((id) => picked.has(id));
+  for (const id of ids) {
+    if (drops) picked.delete(id);
+    else if (picked.size < MOST_PICKED) picked.add(id);
+  }
+  change({ picked });
   watch();
+}
+
+export function pickNothing(): void {
+  change({ picked: new Set() });
+  watch();
+}
+
+/** Picks what somebody must act on in a rack; without one, all of the list. */
+export function pickAll(rack?: number): void {
+  tell({ type: "pick", ...(rack === undefined ? {} : { rack }) });
+}
+
+/** Goes to the next unhandled event, or the one before. */
+export function goNext(back: boolean): void {
+  tell({ type: "next", back });
+}
+
+export function look(from: number, count: number): void {
+  if (from === state.window.from && count === state.window.count) return;
+  change({ window: { from, count } });
+  watch();
+}
+
+/** Puts a saved view in force, or none. */
+export function limitTo(limit: Limit | undefined): void {
+  tell({ type: "limit", limit });
+}
+
+/** Holds the picture as it is, or goes on. */
+export function freeze(on: boolean): void {
+  tell({ type: "freeze", on });
+}
+
+/** What is held is held no longer. */
+export function thaw(): void {
+  if (state.frame?.frozen) freeze(false);
 }
 
 export function find(text: string): void {
@@ -174,14 +280,16 @@ export function reconnect(): void {
 export function prefer(taste: Partial<Taste>): void {
   const next = { ...state.taste, ...taste };
   try {
-    localStorage.setItem("heat.language", next.language);
-    localStorage.setItem("heat.theme", next.theme);
-    localStorage.setItem("heat.palette", next.palette);
+    for (const [name, value] of Object.entries(next)) localStorage.setItem(`heat.${name}`, String(value));
   } catch {
     // A browser without storage forgets the taste, nothing else.
   }
-  dress(next);
-  change({ taste: next });
+  const dressed = (words: Words) => {
+    dress(next);
+    change({ taste: next, words });
+  };
+  if (next.language === state.taste.language) dressed(state.words);
+  else void load(next.language).then(dressed);
 }
 
 /** What of the taste concerns the document as a whole. */
@@ -195,11 +303,32 @@ export function serverNow({ tick, tickedAt, beat }: State): number | undefined {
   return tick.now === undefined ? undefined : tick.now + Math.max(0, beat - tickedAt);
 }
 
-/** Starts the worker and follows the address. */
-export function start(): void {
-  dress(state.taste);
+/** The time zone to tell times in; undefined: the browser's. */
+export function zoneOf({ me, taste }: State): string | undefined {
+  return taste.zone === "site" ? me?.settings.timezone : undefined;
+}
+
+/** Starts the worker, fetches the words and follows the address. */
+export async function start(): Promise<void> {
+  // First, so that its documents are on their way while the page waits for words.
   worker = new Worker(new URL("../api/worker.ts", import.meta.url), { type: "module" });
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+  // What it says before there are words would be lost without somebody who listens.
+  const early: FromWorker[] = [];
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => void early.push(data);
+  const taste = readTaste();
+  dress(taste);
+  const words = await load(taste.language);
+  state = {
+    view: readView(location.search),
+    taste,
+    words,
+    tick: { now: undefined, line: "connecting" },
+    tickedAt: performance.now(),
+    beat: performance.now(),
+    picked: new Set(),
+    window: { from: 0, count: 0 },
+  };
+  const hear = (data: FromWorker) => {
     switch (data.type) {
       case "tick":
         change({ tick: data.tick, tickedAt: performance.now(), beat: performance.now() });
@@ -216,8 +345,19 @@ export function start(): void {
       case "found":
         change({ found: data });
         break;
+      case "rang":
+        change({ rings: data.rings });
+        break;
+      case "picked":
+        pick(data.ids);
+        break;
+      case "next":
+        go({ ...without(state.view, "selection", "rack"), event: data.event });
+        break;
     }
   };
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => hear(data);
+  for (const data of early) hear(data);
   watch();
   // A worker that hangs must not stop the page from counting how old its picture is.
   setInterval(() => {
@@ -225,9 +365,7 @@ export function start(): void {
   }, 1000);
   addEventListener("popstate", () => {
     // What a dialog is about is left behind.
-    const { ticketing: _, ...rest } = state;
-    state = { ...rest, templatesOpen: false };
-    change({ view: readView(location.search) });
+    change({ view: readView(location.search), dialog: undefined });
     watch();
   });
   addEventListener("online", reconnect);

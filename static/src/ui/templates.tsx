@@ -4,7 +4,7 @@ import { listTemplates, renderTemplate, why } from "../api/rest.ts";
 import type { Rendered, Templates } from "../core/model.ts";
 import { moment, since } from "./format.ts";
 import { closeAround, Modal } from "./modal.tsx";
-import { change, mayAct, serverNow, showTemplates, type State, ticketable } from "./state.ts";
+import { aboutOf, change, closeDialog, mayAct, openDialog, serverNow, type State, zoneOf } from "./state.ts";
 import type { Props } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -51,7 +51,7 @@ export function TemplatesChip({ heat, words }: Props) {
       class={trouble ? "chip late" : "chip fresh"}
       aria-haspopup="dialog"
       title={trouble?.reason ?? templates?.subject ?? words.templates.title}
-      onClick={() => showTemplates(true)}
+      onClick={() => openDialog({ kind: "templates" })}
     >
       <i aria-hidden="true" />
       <span>{words.source.templates}</span>
@@ -65,7 +65,7 @@ export function TemplatesDialog({ heat, words }: Props) {
   const { templates } = heat;
   const [chosen, setChosen] = useState<string | undefined>(undefined);
   return (
-    <Modal class="templates" label={words.templates.title} onClose={() => showTemplates(false)}>
+    <Modal class="templates" label={words.templates.title} onClose={closeDialog}>
       <h2>{words.templates.title}</h2>
       {heat.templatesTrouble ? <p class="why">{words.templates.notLoaded(heat.templatesTrouble)}</p> : null}
       {templates ? (
@@ -104,7 +104,7 @@ export function TemplatesDialog({ heat, words }: Props) {
 
 function Commit({ templates, heat, words }: Props & { readonly templates: Templates }) {
   const now = serverNow(heat);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   const when = (time: string) => `${moment(words, time, zone, now)} · ${words.ago(since(words, time, now))}`;
   const { tracker } = templates;
   return (
@@ -186,7 +186,7 @@ function Names({ title, of, chosen, onChoose }: NamesProps) {
 
 /** What the chosen template says about the selection. */
 function Preview({ name, heat, words }: Props & { readonly name: string | undefined }) {
-  const events = ticketable(heat);
+  const events = aboutOf(heat);
   const [rendered, setRendered] = useState<Rendered | undefined>(undefined);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const ids = JSON.stringify(events?.map(({ id }) => id) ?? []);

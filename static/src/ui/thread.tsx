@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { createComment, deleteComment, editComment, listComments, why } from "../api/rest.ts";
 import type { Comment, TicketRef } from "../core/model.ts";
 import { moment, since } from "./format.ts";
-import { serverNow } from "./state.ts";
+import { serverNow, zoneOf } from "./state.ts";
 import type { Props } from "./top.tsx";
 
 const LONGEST = 4000;
@@ -128,6 +128,7 @@ function Write({ words, eventKey, ticket, onSaved }: WriteProps) {
       }}
     >
       <textarea
+        id="comment"
         rows={3}
         maxLength={LONGEST}
         value={text}
@@ -177,7 +178,7 @@ function Said({ comment, heat, words, onChanged }: SaidProps) {
   const [text, setText] = useState(comment.text);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const now = serverNow(heat);
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   const attempt = async (work: () => Promise<unknown>) => {
     try {
       await work();

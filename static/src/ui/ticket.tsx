@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { retryTicket, why } from "../api/rest.ts";
 import type { TicketRef } from "../core/model.ts";
 import { isOwn, type OwnTicket, pageOf } from "../core/ticket.ts";
-import { mayAct, openTicket } from "./state.ts";
+import { mayAct, openDialog } from "./state.ts";
 import type { Props } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
@@ -82,7 +82,7 @@ function Mend({ ticket, words }: { readonly ticket: OwnTicket; readonly words: W
       <button type="button" class="link" disabled={busy} onClick={() => void retry()}>
         {words.ticket.retry}
       </button>
-      <button type="button" class="link" onClick={() => openTicket(ticket.id)}>
+      <button type="button" class="link" onClick={() => openDialog({ kind: "ticket", id: ticket.id })}>
         {words.ticket.edit}
       </button>
       {trouble ? (

@@ -44,7 +44,7 @@ import {
 import { subject } from "../core/url.ts";
 import { moment } from "./format.ts";
 import { closeAround, Modal } from "./modal.tsx";
-import { closeTicket, serverNow, ticketable } from "./state.ts";
+import { aboutOf, closeDialog, serverNow, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketKey } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
@@ -53,6 +53,8 @@ import type { Words } from "./words/index.ts";
 /** A preview is asked for this long after the last change, in milliseconds. */
 const PREVIEW_AFTER_MS = 200;
 const LONGEST_SUMMARY = 255;
+/** Time to read the key of a new ticket before the dialog closes itself. */
+const READ_MS = 4000;
 
 /** What is filled in and not sent, by what is selected: it survives closing the dialog and coming back. */
 const forms = new Map<string, Form>();
@@ -69,12 +71,10 @@ interface Sent {
   readonly added?: number;
 }
 
-export function Ticketing({ heat, words }: Props) {
-  const [sent, setSent] = useState<Sent | undefined>(
-    typeof heat.ticketing === "number" ? { id: heat.ticketing } : undefined,
-  );
+export function Ticketing({ heat, words, id }: Props & { readonly id: number | undefined }) {
+  const [sent, setSent] = useState<Sent | undefined>(id === undefined ? undefined : { id });
   return (
-    <Modal class="ticketing" label={words.ticket.title} onClose={closeTicket}>
+    <Modal class="ticketing" label={words.ticket.title} onClose={closeDialog}>
       {sent ? (
         <Follow heat={heat} words={words} sent={sent} />
       ) : (
@@ -101,7 +101,7 @@ interface AskProps extends Props {
 
 /** Waits for the events and the templates; from then on the choice of events stands still. */
 function Gather({ heat, words, onSent }: AskProps) {
-  const seen = ticketable(heat);
+  const seen = aboutOf(heat);
   const [events, setEvents] = useState(seen);
   const [templates, setTemplates] = useState<Templates | undefined>(undefined);
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
@@ -195,7 +195,7 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
     forms.set(drafted, next);
   };
 
-  const seen = ticketable(heat);
+  const seen = aboutOf(heat);
   const bySight = new Map(seen?.map((event) => [event.id, event]));
   const current = events.map((event) => bySight.get(event.id) ?? event);
   const cover = coverOf(
@@ -592,7 +592,14 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
   const [busy, setBusy] = useState(false);
   const shown = useRef<HTMLFormElement>(null);
   useEffect(() => shown.current?.querySelector<HTMLElement>("footer button")?.focus(), []);
-  const seen = ticketable(heat)?.find((event) => event.ticket?.id === sent.id)?.ticket;
+  // What was asked for is there: nothing is left to do here, once it was read.
+  const done = ticket?.key !== undefined && (ticket.state === "created" || sent.added !== undefined);
+  useEffect(() => {
+    if (!done) return;
+    const timer = setTimeout(closeDialog, READ_MS);
+    return () => clearTimeout(timer);
+  }, [done]);
+  const seen = aboutOf(heat)?.find((event) => event.ticket?.id === sent.id)?.ticket;
   // Where its events are over, no picture speaks of it, and each one may mean news until it is settled.
   const settled = ticket?.key !== undefined && ticket.state !== "pending";
   const news = seen
@@ -695,7 +702,7 @@ function Fate({ ticket, sent, heat, words }: FateProps) {
       </p>
     );
   }
-  const zone = heat.me?.settings.timezone;
+  const zone = zoneOf(heat);
   return (
     <>
       <p class="creating">{words.ticket.creatingLong}</p>

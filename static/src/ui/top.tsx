@@ -3,12 +3,14 @@ import { freshness, judgedAt } from "../core/clock.ts";
 import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
 import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
-import { kept } from "../core/url.ts";
+import { kept, without } from "../core/url.ts";
 import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
+import { SoundButton } from "./sound.tsx";
 import { Swatch } from "./swatch.tsx";
-import { change, filterBy, go, prefer, serverNow, type State } from "./state.ts";
+import { drop, filterBy, go, openDialog, prefer, serverNow, type State, turn } from "./state.ts";
 import { TemplatesChip } from "./templates.tsx";
+import { ViewChip } from "./views.tsx";
 import type { Words } from "./words/index.ts";
 
 export interface Props {
@@ -22,11 +24,29 @@ export function Top({ heat, words }: Props) {
       <div class="bar">
         <Tabs heat={heat} words={words} />
         <Search heat={heat} words={words} />
+        <ViewChip heat={heat} words={words} />
+        <button
+          type="button"
+          class="plain"
+          aria-pressed={heat.view.changes ?? false}
+          onClick={() => (heat.view.changes ? drop("changes") : turn({ changes: true }))}
+        >
+          {words.changes.title}
+        </button>
+        <button
+          type="button"
+          class="plain"
+          aria-pressed={heat.view.list !== undefined}
+          onClick={() => (heat.view.list ? drop("list") : turn({ list: "drawer" }))}
+        >
+          {words.list.title}
+        </button>
+        <SoundButton heat={heat} words={words} />
         <button
           type="button"
           class="plain"
           aria-label={words.top.help}
-          onClick={() => change({ helpOpen: true })}
+          onClick={() => openDialog({ kind: "help" })}
         >
           ?
         </button>
@@ -148,8 +168,8 @@ function TrayButton({ heat, words }: Props) {
       id="tray"
       aria-pressed={view.selection?.kind === "tray"}
       onClick={() => {
-        const { selection: _, event: __, ...rest } = view;
-        go(view.selection?.kind === "tray" ? rest : { ...rest, selection: { kind: "tray" } });
+        if (view.selection?.kind === "tray") drop("selection", "event");
+        else go({ ...without(view, "event"), selection: { kind: "tray" } });
       }}
     >
       <span class="name">{words.top.unplaced}</span>
@@ -160,7 +180,8 @@ function TrayButton({ heat, words }: Props) {
 
 /** What a chip says about its source, in one word, and how alarming that is. */
 export function sourceState(source: Source, heat: State, words: Words) {
-  const now = serverNow(heat);
+  // A picture that is held is judged by the moment it is of.
+  const now = heat.frame?.frozen?.at ?? serverNow(heat);
   const generated = heat.frame?.generatedAt ?? Number.NaN;
   const fresh = now === undefined ? "unknown" : freshness(source, judgedAt(now, generated));
   const grave = fresh === "stale" || fresh === "unknown";
@@ -177,13 +198,15 @@ export function sourceName(source: Source, words: Words): string {
   return source.name;
 }
 
-function Sources({ heat, words }: Props) {
+/** `onlyBad`: those that cannot be trusted. */
+export function Sources({ heat, words, onlyBad = false }: Props & { readonly onlyBad?: boolean }) {
   const { frame, view } = heat;
   const now = serverNow(heat);
   return (
     <div class="sources" role="group" aria-label={words.top.sources}>
       {frame?.sources.map((source) => {
         const { mood, text } = sourceState(source, heat, words);
+        if (onlyBad && mood === "fresh") return null;
         const chosen = view.selection?.kind === "source" && view.selection.name === source.name;
         return (
           <button
@@ -195,8 +218,8 @@ function Sources({ heat, words }: Props) {
             aria-pressed={chosen}
             title={source.error ?? text}
             onClick={() => {
-              const { selection: _, event: __, ...rest } = view;
-              go(chosen ? rest : { ...rest, selection: { kind: "source", name: source.name } });
+              if (chosen) drop("selection", "event");
+              else go({ ...without(view, "event"), selection: { kind: "source", name: source.name } });
             }}
           >
             <i aria-hidden="true" />
@@ -206,7 +229,7 @@ function Sources({ heat, words }: Props) {
           </button>
         );
       })}
-      <TemplatesChip heat={heat} words={words} />
+      {onlyBad ? null : <TemplatesChip heat={heat} words={words} />}
     </div>
   );
 }

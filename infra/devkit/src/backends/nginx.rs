@@ -12,12 +12,13 @@ use anyhow::{Context, bail};
 use super::{Home, on_a_port};
 use crate::process::{Process, Program, START_PATIENCE, Signal, can_enter};
 
-/// What production uses, and the two files that only the local stack has.
-const MAIN: &str = include_str!("../../../nginx/local.conf.template");
+/// What production uses, and the one file that only the local stack has.
+const MAIN: &str = include_str!("../../../nginx/main.conf.template");
 const HEAT: &str = include_str!("../../../nginx/heat.conf.template");
 const DEMO: &str = include_str!("../../../nginx/demo.conf.template");
 const HEADERS: &str = include_str!("../../../nginx/heat/headers.conf");
 const PROXY: &str = include_str!("../../../nginx/heat/proxy.conf");
+const REFUSED: &str = include_str!("../../../nginx/heat/refused.conf");
 const IDENTITY_OFF: &str = include_str!("../../../nginx/heat/identity-off.conf");
 
 /// The user of Debian's package.
@@ -49,7 +50,15 @@ impl Nginx {
     /// # Errors
     /// If it does not start; the message ends with its log.
     pub async fn start(site: &Site) -> anyhow::Result<Self> {
-        Self::launch(Home::temporary("nginx", USER)?, None, site).await
+        Self::start_with(site, &[]).await
+    }
+
+    /// As [`Nginx::start`], with these files under `heat/`, by name and content, beside or instead of the usual ones.
+    ///
+    /// # Errors
+    /// As [`Nginx::start`].
+    pub async fn start_with(site: &Site, files: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::launch(Home::temporary("nginx", USER)?, None, site, files).await
     }
 
     /// Starts a server for the local stack with its configuration and logs in `dir`, on `port`.
@@ -58,7 +67,7 @@ impl Nginx {
     /// # Errors
     /// As [`Nginx::start`].
     pub async fn start_in(dir: &Path, port: u16, site: &Site) -> anyhow::Result<Self> {
-        Self::launch(Home::kept(dir, USER)?, Some(port), site).await
+        Self::launch(Home::kept(dir, USER)?, Some(port), site, &[]).await
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -78,12 +87,17 @@ impl Nginx {
         access_log(&self.home)
     }
 
-    async fn launch(home: Home, port: Option<u16>, site: &Site) -> anyhow::Result<Self> {
+    async fn launch(
+        home: Home,
+        port: Option<u16>,
+        site: &Site,
+        files: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = access_log(&home);
         if log.exists() {
             fs::rename(&log, log.with_extension("before.log"))?;
         }
-        let (port, process) = on_a_port(port, async |port| spawn(&home, port, site).await).await?;
+        let (port, process) = on_a_port(port, async |port| spawn(&home, port, site, files).await).await?;
         Ok(Self { port, process, home })
     }
 }
@@ -92,8 +106,11 @@ fn access_log(home: &Home) -> PathBuf {
     home.data().join("access.log")
 }
 
-async fn spawn(home: &Home, port: u16, site: &Site) -> anyhow::Result<Process> {
+async fn spawn(home: &Home, port: u16, site: &Site, files: &[(&str, &str)]) -> anyhow::Result<Process> {
     let config = configure(home, port, site)?;
+    for (name, text) in files {
+        fs::write(home.path.join("heat").join(name), text)?;
+    }
     let mut process = Program::new("nginx", "/usr/sbin/nginx")
         .arg("-c")
         .arg(&config)
@@ -125,6 +142,7 @@ fn configure(home: &Home, port: u16, site: &Site) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&local)?;
     fs::write(home.path.join("heat/headers.conf"), HEADERS)?;
     fs::write(home.path.join("heat/proxy.conf"), PROXY)?;
+    fs::write(home.path.join("heat/refused.conf"), REFUSED)?;
     fs::write(home.path.join("heat/identity.conf"), IDENTITY_OFF)?;
     let demo = local.join("demo.conf");
     match site.demo {

@@ -105,6 +105,18 @@ impl Postgres {
         Ok(self.url(name))
     }
 
+    /// The same database as another role, which needs no password here either.
+    ///
+    /// # Errors
+    /// If `url` is none.
+    pub fn url_as(url: &str, role: &str) -> anyhow::Result<String> {
+        let mut url: Url = url.parse().with_context(|| format!("no URL: {url}"))?;
+        if url.set_username(role).is_err() {
+            bail!("no role can be named in {url}");
+        }
+        Ok(url.into())
+    }
+
     /// Its port on 127.0.0.1.
     ///
     /// # Errors

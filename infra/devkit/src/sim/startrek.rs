@@ -464,7 +464,8 @@ impl Shared {
                 });
                 let unique = api::members(request)?.get("unique").and_then(state::named);
                 if let (Some(lag), Some(unique)) = (lag, unique) {
-                    lock(&self.hidden).insert(unique, Instant::now() + lag);
+                    // An index catches up once: asking again does not make it late again.
+                    lock(&self.hidden).entry(unique).or_insert_with(|| Instant::now() + lag);
                 }
             }
             (Call::FindByUnique, Ok(_)) => {

@@ -19,12 +19,12 @@ use tokio::time::sleep;
 use crate::stand::{PATIENCE, Stand, TRIGGER};
 
 /// A comment that may have arrived is looked for a minute later; a few may be unlucky more than once.
-const SETTLED_WITHIN: Duration = Duration::from_mins(15);
+const SETTLED_WITHIN: Duration = Duration::from_mins(20);
 
 /// The updater is killed this often, and a replica every third time.
 const KILL_EVERY: Duration = Duration::from_secs(1);
 
-fn number(name: &str, default: usize) -> usize {
+fn number<N: std::str::FromStr>(name: &str, default: N) -> N {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
@@ -63,6 +63,7 @@ async fn kill(stack: &mut Stack, go_on: &AtomicBool) -> anyhow::Result<usize> {
 #[tokio::test(flavor = "multi_thread")]
 async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once() -> anyhow::Result<()> {
     let (tickets, clients) = (number("HEAT_TEST_TICKETS", 12), number("HEAT_TEST_CLIENTS", 6));
+    let killed_for = number("HEAT_TEST_KILLED_FOR", 5);
     let mut stand = Stand::with_replicas(3).await?;
     let simulation = stand.stack.simulation.as_ref().context("simulated")?;
     let hosts: Vec<_> = simulation.world().hosts().map(|host| host.host).take(tickets).collect();
@@ -114,7 +115,7 @@ async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once()
     let (kills, asked) = (kills?, asked?);
     assert_eq!(asked.len(), tickets);
 
-    // An operator says something on some of them, with the killing going on for a while.
+    // An operator says something on some of them, and the killing goes on for so many seconds.
     let key_of: BTreeMap<&str, &str> =
         events.iter().filter_map(|event| Some((event["id"].as_str()?, event["key"].as_str()?))).collect();
     for key in key_of.values().take(tickets.div_ceil(4)) {
@@ -129,7 +130,7 @@ async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once()
     }
     let more = AtomicBool::new(true);
     let (killed, ()) = tokio::join!(kill(&mut stand.stack, &more), async {
-        sleep(KILL_EVERY * 5).await;
+        sleep(Duration::from_secs(killed_for)).await;
         more.store(false, Ordering::Relaxed);
     });
     let kills = kills + killed?;

@@ -1,89 +1,29 @@
-/** Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing. */
-import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
-
-const digits = new Intl.NumberFormat("en");
-
-/** Small numbers need no grouping, and a storm writes thousands of them. */
-const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
-
-const many = (count: number, one: string, other: string) => `${grouped(count)} ${count === 1 ? one : other}`;
-
-/** The server says the same of the filters that it is sent. */
-function mistake(wrong: Mistake): string {
-  switch (wrong.kind) {
-    case "tooLong":
-      return `the filter has ${wrong.length} characters; at most ${LONGEST} are taken`;
-    case "tooDeep":
-      return `parentheses and negations are nested more than ${DEEPEST} deep`;
-    case "unknownField": {
-      const hint = wrong.meant
-        ? `did you mean ${wrong.meant}?`
-        : `put text with a sign of comparison in quotes; the fields are ${FIELDS.join(", ")}`;
-      return `unknown field "${wrong.name}"; ${hint}`;
-    }
-    case "noField":
-      return `expected a field before ${wrong.sign}; put text that begins so in quotes`;
-    case "comparison": {
-      const takes = { age: "<, <=, > or >=", sev: ":, <, <=, > or >=", u: ":, <, <=, > or >=" } as const;
-      return `${wrong.field} takes ${takes[wrong.field as keyof typeof takes] ?? "only :"}, not ${wrong.sign}`;
-    }
-    case "noComparison":
-      return `${wrong.flag} takes no value; write ${wrong.flag} or -${wrong.flag}`;
-    case "noValue":
-      return `expected a value right after ${wrong.after}`;
-    case "severity": {
-      const names = SEVERITY_NAMES.slice(0, -1).join(", ");
-      return `"${wrong.text}" is no severity; expected 0 to 5, or ${names} or ${SEVERITY_NAMES[5]}`;
-    }
-    case "age":
-      return `"${wrong.text}" is no age; expected up to 9 digits and s, m, h, d or w, such as 15m`;
-    case "unit":
-      return `"${wrong.text}" is no unit of a rack; expected up to 9 digits, such as 40`;
-    case "openQuote":
-      return "this quote is never closed";
-    case "emptyQuotes":
-      return "expected something between the quotes";
-    case "escape":
-      return `unknown escape \\${wrong.character}; in quotes write \\" for ", \\\\ for \\ and \\* for *`;
-    case "crowded":
-      return "expected a space here";
-    case "openParenthesis":
-      return "this parenthesis is never closed";
-    case "closedParenthesis":
-      return "this parenthesis was never opened";
-    case "nothingNegated":
-      return "expected a condition right after -";
-    case "noCondition":
-      return `expected a condition before ${wrong.before}`;
-    case "end":
-      return "expected a condition, but the filter ends here";
-  }
-}
+/**
+ * Everything the page says, in English. `ru.ts` must have the same keys; the type check says which are missing.
+ * `{0}`, `{1}` are filled in; `{0#rack|racks}` is a count with its noun, in the forms that the language has.
+ */
+import { t } from "./words.ts";
 
 export const en = {
   locale: "en-GB",
   severity: ["Not classified", "Information", "Warning", "Average", "High", "Disaster"],
   age: {
-    second: (n: number) => `${n} s`,
-    minute: (n: number) => `${n} min`,
-    hour: (n: number) => `${n} h`,
-    day: (n: number) => `${n} d`,
+    second: t("{0} s"),
+    minute: t("{0} min"),
+    hour: t("{0} h"),
+    day: t("{0} d"),
   },
-  ago: (age: string) => `${age} ago`,
-  number: (n: number) => grouped(n),
-  problems: (n: number) => many(n, "problem", "problems"),
-  events: (n: number) => many(n, "event", "events"),
-  racks: (n: number) => many(n, "rack", "racks"),
-  devices: (n: number) => many(n, "device", "devices"),
-  units: (n: number) => many(n, "unit", "units"),
-
+  ago: t("{0} ago"),
+  events: t("{0#event|events}"),
+  racks: t("{0#rack|racks}"),
+  devices: t("{0#device|devices}"),
+  units: t("{0#unit|units}"),
   top: {
     site: "All",
     nowhere: "No location",
     tabs: "Data centres",
     counters: "Problems by severity",
-    counter: (severity: string, open: string, all: string) =>
-      `${severity}: ${open} to act on, ${all} in all. Click to filter.`,
+    counter: t("{0}: {1} to act on, {2} in all. Click to filter."),
     sources: "Sources",
     unplaced: "Unplaced",
     search: "Rack, device or filter",
@@ -92,34 +32,61 @@ export const en = {
     language: "Русский",
     languageLabel: "Switch to Russian",
     palette: "Colours",
-    role: { viewer: "reads", operator: "operator", admin: "administrator" },
-    roleOf: (name: string, role: string) => `${name}, ${role}`,
+    role: {
+      viewer: "reads",
+      operator: "operator",
+      admin: "administrator",
+    },
+    roleOf: t("{0}, {1}"),
   },
-
   filter: {
-    mistake,
-    show: (events: string) => `Show these: ${events}`,
+    mistake: {
+      tooLong: t("the filter has {0} characters; at most {1} are taken"),
+      tooDeep: t("parentheses and negations are nested more than {0} deep"),
+      unknownField: t(
+        'unknown field "{0}"; put text with a sign of comparison in quotes; the fields are {1}',
+      ),
+      meant: t('unknown field "{0}"; did you mean {1}?'),
+      noField: t("expected a field before {0}; put text that begins so in quotes"),
+      comparison: t("{0} takes {1}, not {2}"),
+      takes: [":, <, <=, > or >=", "<, <=, > or >=", "only :"],
+      noComparison: t("{0} takes no value; write {0} or -{0}"),
+      noValue: t("expected a value right after {0}"),
+      severity: t('"{0}" is no severity; expected 0 to 5, or {1}'),
+      or: "or",
+      age: t('"{0}" is no age; expected up to 9 digits and s, m, h, d or w, such as 15m'),
+      unit: t('"{0}" is no unit of a rack; expected up to 9 digits, such as 40'),
+      openQuote: "this quote is never closed",
+      emptyQuotes: "expected something between the quotes",
+      escape: t('unknown escape \\{0}; in quotes write \\" for ", \\\\ for \\ and \\* for *'),
+      crowded: "expected a space here",
+      openParenthesis: "this parenthesis is never closed",
+      closedParenthesis: "this parenthesis was never opened",
+      nothingNegated: "expected a condition right after -",
+      noCondition: t("expected a condition before {0}"),
+      end: "expected a condition, but the filter ends here",
+    },
+    show: t("Show these: {0}"),
     clear: "Show everything",
-    passed: (some: string, all: string) => `${some} of ${all} events`,
+    passed: t("{0} of {1} events"),
     notApplied: "Everything is shown, because the filter is wrong or has not been applied yet.",
   },
-
   line: {
     live: "Live",
     polling: "No live connection: the picture comes every few seconds",
     connecting: "Connecting",
     refused: "Logged out",
-    revision: (n: number) => `revision ${n}`,
+    revision: t("revision {0}"),
   },
   band: {
     notLive: "NOT LIVE",
-    lastPicture: (age: string) => `The last picture is ${age} old. What is drawn may have changed.`,
+    lastPicture: t("The last picture is {0} old. What is drawn may have changed."),
     clockUnknown: "The server does not say what time it is, so nobody knows how old this picture is.",
+    frozen: t("frozen {0}, {1} newer"),
     reconnect: "Try again now",
     refused: "You are logged out.",
     login: "Log in again",
   },
-
   source: {
     fresh: "up to date",
     late: "late",
@@ -132,21 +99,21 @@ export const en = {
     templates: "templates",
     fetched: "Last complete answer",
     never: "none since the start",
+    gone: "The picture has no such source.",
     status: "Last reading",
     error: "Why it failed",
     counts: "Problems, as it counts them",
     staleMeaning: "What it last said is still shown. What has changed since is not known.",
   },
-
   map: {
     label: "Racks by row. Arrows move, Enter opens, Escape goes back up.",
     rackLabel: "Devices of the rack. Arrows move, Enter selects, Escape goes back up.",
-    row: (name: string) => `Row ${name}`,
+    row: t("Row {0}"),
     crumbs: "Where you are",
     front: "Front",
     rear: "Rear",
     beside: "Without a unit, and inside others",
-    quiet: (n: string) => `and ${n} inside others without a problem`,
+    quiet: t("and {0} inside others without a problem"),
     gone: "The inventory has no such rack.",
     site: "All racks",
   },
@@ -155,14 +122,14 @@ export const en = {
     unwatched: "nobody watches it",
     silent: "no data: its monitoring is silent",
     partlySilent: "no data from some of its devices",
-    handled: (severity: string) => `handled, worst ${severity}`,
+    handled: t("handled, worst {0}"),
     suppressed: "in maintenance",
     dependent: "depends on another problem",
     incident: "rack incident",
     fresh: "new",
-    unhandled: (n: string) => `${n} to act on`,
-    total: (n: string) => `${n} in all`,
-    atLeast: (n: string) => `≥ ${n}`,
+    unhandled: t("{0} to act on"),
+    total: t("{0} in all"),
+    atLeast: t("≥ {0}"),
     commented: "commented",
     ticketed: "ticket",
     noted: "note",
@@ -177,21 +144,20 @@ export const en = {
     handled: "handled",
     fresh: "new",
   },
-
   panel: {
     label: "Details",
     now: "To act on",
-    nowIn: (place: string) => `To act on in ${place}`,
+    nowIn: t("To act on in {0}"),
     allCalm: "Nothing to act on.",
-    below: (severity: string) => `Problems below ${severity} are listed at their rack and counted above.`,
+    below: t("Problems below {0} are listed at their rack and counted above."),
     rack: "Rack",
     device: "Device",
     tray: "Unplaced",
     trayEmpty: "Every event has its rack.",
     trayMeaning: "These are active, but stand on no rack. Why:",
     noEvents: "No active event.",
-    cut: (shown: string, total: string) => `Showing ${shown} of ${total}. Narrow it by severity or place.`,
-    hidden: (n: string) => `Show ${n} in maintenance or dependent`,
+    cut: t("Showing {0} of {1}. Narrow it by severity or place."),
+    hidden: t("Show {0} in maintenance or dependent"),
     hide: "Hide maintenance and dependent",
     cleared: "Cleared in the last five minutes",
     open: "Open the rack",
@@ -215,7 +181,6 @@ export const en = {
     host_pending: "It is read again with the next sweep.",
     elsewhere: "Nothing to do: it moves to its rack within seconds.",
   },
-
   event: {
     since: "Since",
     host: "Host",
@@ -225,7 +190,7 @@ export const en = {
     tags: "Tags",
     text: "Description",
     wholeText: "Show the whole text",
-    openAtSource: (source: string) => `Open in ${source}`,
+    openAtSource: t("Open in {0}"),
     handled: {
       suppressed: "In maintenance",
       dependent: "Depends on another active problem",
@@ -233,14 +198,145 @@ export const en = {
       ticketed: "Ticket",
       note: "Quiet note on the place",
     },
-    by: (who: string, when: string) => `by ${who}, ${when}`,
-    until: (when: string) => `until ${when}`,
+    by: t("by {0}, {1}"),
+    until: t("until {0}"),
     untilWorsens: "until it worsens",
     partial: "Seen in a reading that did not finish; more may follow",
-    flapping: (n: string) => `opened ${n} times within the hour`,
-    lastTime: (age: string) => `Last time: cleared ${age} ago`,
+    flapping: t("opened {0} times within the hour"),
+    lastTime: t("Last time: cleared {0} ago"),
     gone: "This problem is active no more. Its comments stay.",
     noHost: "host not known yet",
+  },
+  sound: {
+    title: "Sound",
+    off: "Sound off",
+    muffled: "The browser lets nothing be heard until somebody clicks or presses a key here.",
+    from: t("Sound: {0}"),
+    what: "When something new needs somebody",
+    never: "No sound",
+    atLeast: t("{0} and worse"),
+    volume: "Volume",
+    repeat: "Again every minute until it is taken care of",
+    notify: "Notifications on the desktop",
+    no: "No",
+    yes: "Yes",
+  },
+  backlog: {
+    hint: t("{0} older than 7 days need somebody. Old ones drown what is new."),
+    take: "Acknowledge as backlog, until they worsen or open again",
+    meaning: "They stay on the map, hatched, and in every count. Each can be taken back.",
+    sure: t("Yes, acknowledge all {0}"),
+    later: "Not now",
+    text: "Backlog",
+  },
+  past: {
+    title: "Earlier, in 30 days",
+    none: "Nothing in 30 days.",
+    still: "burns still",
+    more: "More",
+  },
+  changes: {
+    title: "Changes",
+    handover: "Report for the next shift",
+    none: "Nothing has changed lately.",
+    many: t("{0} in {1}"),
+    kinds: {
+      opened: "opened",
+      cleared: "cleared",
+      worsened: "worsened",
+      commented: "commented",
+      acknowledged: "acknowledged",
+      ticketed: "ticket",
+    },
+  },
+  place: {
+    asset: "Asset number",
+    serial: "Serial number",
+    fqdn: "FQDN",
+    racks: "Stands in",
+    inside: "Inside",
+    contents: "Holds",
+    watchedBy: "Watched by",
+  },
+  problems: {
+    title: "To mend in the inventory",
+    none: "Nothing is wrong with it.",
+    kinds: {
+      unknown_host: "unknown hosts",
+      ambiguous_host: "ambiguous hosts",
+      damaged: "damaged",
+      no_rack: "in no rack",
+      unwatched: "not watched",
+    },
+  },
+  view: {
+    title: "Views",
+    none: "There are no views yet. A view is a part of the site and of its events, under a name.",
+    gone: "no such view",
+    leave: "Leave the view",
+    shared: "shared",
+    create: "New view",
+    name: "Name",
+    expression: "Racks and devices (RackCode; empty: all)",
+    expressionHelp: "{core} and not {lab}, as RackTables has it",
+    filter: "Events (filter; empty: all)",
+    filterHelp: "As in the search box: sev>=high -handled",
+    share: "Everybody sees it",
+  },
+  act: {
+    label: "What to do",
+    acknowledge: "Acknowledge",
+    comment: "Comment",
+    copy: "Copy as text",
+    copied: "Copied.",
+    nothing: "Select an event, a device or a rack first, or pick some with x.",
+    more: t("and {0} more"),
+    until: "Until",
+    hours: t("{0#hour|hours}"),
+    days: t("{0#day|days}"),
+    endOfShift: t("end of the shift, {0}"),
+    worsens: "it worsens or opens again",
+    never: "for good",
+    worsensMeaning: "However long it stays as bad as it is. The first worsening ends it.",
+    pausesMeaning: "While it is worse than now, it counts as unhandled. When it clears, this ends too.",
+    why: "In a word (others read it)",
+    withdraw: "Take back what was acknowledged",
+    allOver: "None of these is active any more.",
+  },
+  note: {
+    title: "Notes",
+    ask: "Note…",
+    write: "A note on a place",
+    change: "Change the note",
+    remove: "Delete the note",
+    place: "Place",
+    kinds: { device: "Device", rack: "Rack", row: "Row", location: "Location" },
+    text: "Note",
+    quiet: "quiet",
+    quietMeaning: "Quiet: what opens there until then counts as handled",
+  },
+  list: {
+    title: "Events",
+    columns: {
+      severity: "Severity",
+      since: "Age",
+      host: "Device",
+      place: "Place",
+      name: "Problem",
+      comment: "Comment",
+      ticket: "Ticket",
+      source: "Source",
+    },
+    pick: "Pick",
+    pickOne: t("Pick {0}"),
+    pickAll: "Pick all",
+    picked: t("{0} picked"),
+    pickedOne: "picked",
+    pickNone: "Pick none",
+    csv: "Save as CSV",
+    larger: "Whole page",
+    smaller: "Below the map",
+    cleared: "cleared",
   },
   comments: {
     title: "Comments",
@@ -255,20 +351,20 @@ export const en = {
     cancel: "Cancel",
     edited: "edited",
     older: "Older comments",
-    failed: (why: string) => `Not saved: ${why}`,
-    notLoaded: (why: string) => `Comments cannot be read: ${why}`,
+    failed: t("Not saved: {0}"),
+    notLoaded: t("Comments cannot be read: {0}"),
     viewer: "You may read. Commenting takes the operator role.",
-    left: (n: string) => `${n} characters left`,
+    left: t("{0} characters left"),
     key: "Ctrl+Enter sends",
-    onTicket: (ticket: string) => `on ${ticket} too`,
+    onTicket: t("on {0} too"),
   },
   ticket: {
     title: "Ticket",
     ask: "Ticket…",
     unnamed: "the ticket",
     creating: "creating…",
-    retrying: (why: string) => `not sent yet: ${why}. It is tried again by itself.`,
-    failed: (why: string) => `ticket not created: ${why}`,
+    retrying: t("not sent yet: {0}. It is tried again by itself."),
+    failed: t("ticket not created: {0}"),
     closed: "closed, still burning",
     retry: "Retry",
     edit: "Edit",
@@ -278,14 +374,13 @@ export const en = {
     noTracker: "No tracker is configured.",
     noTrackerHint:
       "Set HEAT_TRACKER for heat-updater: startrek or webhook to open tickets from here, link to open them by hand.",
-    notReady: (why: string) => `Not to be had: ${why}`,
-    notDone: (why: string) => `Not done: ${why}`,
-    trackerError: (why: string) =>
-      `The tracker does not take tickets now: ${why}. Yours is sent as soon as it does.`,
-    covers: (events: string) => `covers ${events} of these already.`,
-    addTo: (events: string, ticket: string) => `Add the others (${events}) to ${ticket}`,
-    forOthers: (events: string) => `A new ticket for the others (${events})`,
-    forAll: (events: string) => `A new ticket for all (${events}), taken from the old one`,
+    notReady: t("Not to be had: {0}"),
+    notDone: t("Not done: {0}"),
+    trackerError: t("The tracker does not take tickets now: {0}. Yours is sent as soon as it does."),
+    covers: t("covers {0} of these already."),
+    addTo: t("Add the others ({0}) to {1}"),
+    forOthers: t("A new ticket for the others ({0})"),
+    forAll: t("A new ticket for all ({0}), taken from the old one"),
     taken: "Somebody was quicker: an open ticket covers some of these now. Choose what to do.",
     template: "Template",
     fitting: "Fit these events",
@@ -307,7 +402,7 @@ export const en = {
     openByHand: "Open it in the tracker, filled in",
     thenKey: "Then enter its key here, so that everybody sees it on the events.",
     noLink: "HEAT_TRACKER_LINK of heat-updater is no http or https address.",
-    members: (some: string, all: string) => `${some} of ${all} events`,
+    members: t("{0} of {1} events"),
     none: "None",
     all: "All",
     over: "over, or handled meanwhile",
@@ -318,10 +413,10 @@ export const en = {
     add: "Add",
     attach: "Attach",
     created: "created",
-    added: (events: string) => `got ${events}`,
+    added: t("got {0}"),
     creatingLong: "Creating…",
     mayClose: "You may close this: the key appears on the events.",
-    nextAttempt: (when: string) => `Next attempt: ${when}.`,
+    nextAttempt: t("Next attempt: {0}."),
     mend: "Change what is wrong and send it again, or send it as it is.",
     mendThere: "The tracker may have it already: look there before it is sent again.",
     saveAndSend: "Save and send again",
@@ -335,21 +430,19 @@ export const en = {
     committed: "Committed",
     pulled: "Pulled",
     tracker: "Tracker",
-    pending: (n: string) => `${n} to be sent`,
-    failed: (n: string) => `${n} failed`,
+    pending: t("{0} to be sent"),
+    failed: t("{0} failed"),
     rejected: "newer one refused",
-    rejectedLong: (commit: string) =>
-      `Commit ${commit} is not used. The last good one stays, until this is mended:`,
+    rejectedLong: t("Commit {0} is not used. The last good one stays, until this is mended:"),
     notPulled: "not pulled",
-    notLoaded: (why: string) => `Templates cannot be read: ${why}`,
+    notLoaded: t("Templates cannot be read: {0}"),
     none: "There are no templates. Set HEAT_TEMPLATES_URL for heat-updater.",
     preview: "Preview",
-    previewOn: (events: string) => `On what is selected, ${events}:`,
+    previewOn: t("On what is selected, {0}:"),
     choose: "Choose a template to see what it says about what is selected.",
     selectFirst: "Select an event or a rack first, to see what a template says about it.",
     viewer: "Previews take the operator role.",
   },
-
   empty: {
     waiting: "Waiting for the first picture",
     waitingHint: "The page connects by itself. It is looking at",
@@ -367,7 +460,6 @@ export const en = {
     noSourcesHint: "Set HEAT_ZABBIX_URL and HEAT_ZABBIX_TOKEN, or HEAT_JUGGLER_URL, for heat-updater.",
     status: "Status page",
   },
-
   help: {
     title: "Keys and signs",
     close: "Close",
@@ -377,7 +469,19 @@ export const en = {
       ["Enter  +", "open"],
       ["Esc  −", "back up"],
       ["u", "unplaced events"],
-      ["t", "ticket on what is selected"],
+      ["n  N", "next, previous one to act on"],
+      ["x", "pick, one by one"],
+      ["a  c  t", "acknowledge, comment, ticket"],
+      ["l", "list: below the map, whole page, none"],
+      ["h", "what has changed"],
+      ["v", "views"],
+      ["m", "sound on or off"],
+      ["k", "kiosk, for a wall"],
+      ["h", "what has changed"],
+      ["v", "views"],
+      ["m", "sound on or off"],
+      ["k", "kiosk, for a wall; Esc leaves it"],
+      ["Space", "hold the picture, up to five minutes"],
       ["p", "show or hide the details"],
       ["?", "this page"],
     ],
@@ -404,11 +508,19 @@ export const en = {
       ["suppressed dependent incident note unplaced", "what else is known of it"],
       ['(power or "link down") name:eth*', "words in host, device, name, text or ticket"],
     ],
+    zoneLabel: "Times",
+    zones: { site: "of the site", browser: "of this machine" },
     themeLabel: "Around the map",
-    themes: { dark: "Dark", light: "Light" },
+    themes: {
+      dark: "Dark",
+      light: "Light",
+    },
     paletteLabel: "Colours",
-    palettes: { heat: "Heat (told apart by colour-blind eyes)", zabbix: "Zabbix" },
+    palettes: {
+      heat: "Heat (told apart by colour-blind eyes)",
+      zabbix: "Zabbix",
+    },
   },
 };
 
-export type Words = typeof en;
+export type Dictionary = typeof en;

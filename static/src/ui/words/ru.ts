@@ -1,92 +1,27 @@
 /** Everything the page says, in Russian. */
-import { DEEPEST, FIELDS, LONGEST, type Mistake, SEVERITY_NAMES } from "../../core/filter.ts";
-import type { Words } from "./en.ts";
+import type { Dictionary } from "./en.ts";
+import { t } from "./words.ts";
 
-const rules = new Intl.PluralRules("ru");
-
-const digits = new Intl.NumberFormat("ru");
-
-/** Small numbers need no grouping, and a storm writes thousands of them. */
-const grouped = (n: number) => (n < 1000 ? String(n) : digits.format(n));
-
-const many = (count: number, one: string, few: string, other: string) => {
-  const form = rules.select(count);
-  return `${grouped(count)} ${form === "one" ? one : form === "few" ? few : other}`;
-};
-
-function mistake(wrong: Mistake): string {
-  switch (wrong.kind) {
-    case "tooLong":
-      return `в фильтре символов: ${wrong.length}; принимается не больше ${LONGEST}`;
-    case "tooDeep":
-      return `скобки и отрицания вложены глубже ${DEEPEST}`;
-    case "unknownField": {
-      const hint = wrong.meant
-        ? `может быть, ${wrong.meant}?`
-        : `текст со знаком сравнения возьмите в кавычки; поля: ${FIELDS.join(", ")}`;
-      return `неизвестное поле «${wrong.name}»; ${hint}`;
-    }
-    case "noField":
-      return `перед ${wrong.sign} нужно поле; текст, который так начинается, возьмите в кавычки`;
-    case "comparison": {
-      const takes = { age: "<, <=, > и >=", sev: ":, <, <=, > и >=", u: ":, <, <=, > и >=" } as const;
-      return `${wrong.field} сравнивают через ${takes[wrong.field as keyof typeof takes] ?? ":"}, а не ${wrong.sign}`;
-    }
-    case "noComparison":
-      return `у ${wrong.flag} нет значения; пишите ${wrong.flag} или -${wrong.flag}`;
-    case "noValue":
-      return `сразу после ${wrong.after} нужно значение`;
-    case "severity":
-      return `«${wrong.text}» не важность; это 0–5 или ${SEVERITY_NAMES.join(", ")}`;
-    case "age":
-      return `«${wrong.text}» не возраст; это до 9 цифр и s, m, h, d или w, например 15m`;
-    case "unit":
-      return `«${wrong.text}» не юнит стойки; это до 9 цифр, например 40`;
-    case "openQuote":
-      return "эта кавычка не закрыта";
-    case "emptyQuotes":
-      return "между кавычками ничего нет";
-    case "escape":
-      return `неизвестно, что значит \\${wrong.character}; в кавычках пишите \\" вместо ", \\\\ вместо \\ и \\* вместо *`;
-    case "crowded":
-      return "здесь нужен пробел";
-    case "openParenthesis":
-      return "эта скобка не закрыта";
-    case "closedParenthesis":
-      return "эта скобка не открыта";
-    case "nothingNegated":
-      return "сразу после - нужно условие";
-    case "noCondition":
-      return `перед ${wrong.before} нужно условие`;
-    case "end":
-      return "здесь нужно условие, а фильтр кончился";
-  }
-}
-
-export const ru: Words = {
+export const ru: Dictionary = {
   locale: "ru-RU",
   severity: ["Не классифицировано", "Информация", "Предупреждение", "Средняя", "Высокая", "Чрезвычайная"],
   age: {
-    second: (n) => `${n} с`,
-    minute: (n) => `${n} мин`,
-    hour: (n) => `${n} ч`,
-    day: (n) => `${n} д`,
+    second: t("{0} с"),
+    minute: t("{0} мин"),
+    hour: t("{0} ч"),
+    day: t("{0} д"),
   },
-  ago: (age) => `${age} назад`,
-  number: (n) => grouped(n),
-  problems: (n) => many(n, "проблема", "проблемы", "проблем"),
-  events: (n) => many(n, "событие", "события", "событий"),
-  racks: (n) => many(n, "стойка", "стойки", "стоек"),
-  devices: (n) => many(n, "устройство", "устройства", "устройств"),
-  units: (n) => many(n, "юнит", "юнита", "юнитов"),
-
+  ago: t("{0} назад"),
+  events: t("{0#событие|события|событий}"),
+  racks: t("{0#стойка|стойки|стоек}"),
+  devices: t("{0#устройство|устройства|устройств}"),
+  units: t("{0#юнит|юнита|юнитов}"),
   top: {
     site: "Все",
     nowhere: "Без места",
     tabs: "Дата-центры",
     counters: "Проблемы по важности",
-    counter: (severity, open, all) =>
-      `${severity}: требуют действий ${open}, всего ${all}. Нажмите, чтобы отобрать.`,
+    counter: t("{0}: требуют действий {1}, всего {2}. Нажмите, чтобы отобрать."),
     sources: "Источники",
     unplaced: "Без места",
     search: "Стойка, устройство, фильтр",
@@ -96,34 +31,61 @@ export const ru: Words = {
     language: "English",
     languageLabel: "Переключить на английский",
     palette: "Цвета",
-    role: { viewer: "чтение", operator: "оператор", admin: "администратор" },
-    roleOf: (name, role) => `${name}, ${role}`,
+    role: {
+      viewer: "чтение",
+      operator: "оператор",
+      admin: "администратор",
+    },
+    roleOf: t("{0}, {1}"),
   },
-
   filter: {
-    mistake,
-    show: (events) => `Показать только это: ${events}`,
+    mistake: {
+      tooLong: t("в фильтре символов: {0}; принимается не больше {1}"),
+      tooDeep: t("скобки и отрицания вложены глубже {0}"),
+      unknownField: t("неизвестное поле «{0}»; текст со знаком сравнения возьмите в кавычки; поля: {1}"),
+      meant: t("неизвестное поле «{0}»; может быть, {1}?"),
+      noField: t("перед {0} нужно поле; текст, который так начинается, возьмите в кавычки"),
+      comparison: t("{0} сравнивают через {1}, а не {2}"),
+      takes: [":, <, <=, > и >=", "<, <=, > и >=", ":"],
+      noComparison: t("у {0} нет значения; пишите {0} или -{0}"),
+      noValue: t("сразу после {0} нужно значение"),
+      severity: t("«{0}» не важность; это 0–5 или {1}"),
+      or: "или",
+      age: t("«{0}» не возраст; это до 9 цифр и s, m, h, d или w, например 15m"),
+      unit: t("«{0}» не юнит стойки; это до 9 цифр, например 40"),
+      openQuote: "эта кавычка не закрыта",
+      emptyQuotes: "между кавычками ничего нет",
+      escape: t(
+        'неизвестно, что значит \\{0}; в кавычках пишите \\" вместо ", \\\\ вместо \\ и \\* вместо *',
+      ),
+      crowded: "здесь нужен пробел",
+      openParenthesis: "эта скобка не закрыта",
+      closedParenthesis: "эта скобка не открыта",
+      nothingNegated: "сразу после - нужно условие",
+      noCondition: t("перед {0} нужно условие"),
+      end: "здесь нужно условие, а фильтр кончился",
+    },
+    show: t("Показать только это: {0}"),
     clear: "Показать всё",
-    passed: (some, all) => `событий: ${some} из ${all}`,
+    passed: t("событий: {0} из {1}"),
     notApplied: "Показано всё: фильтр неверен или ещё не применён.",
   },
-
   line: {
     live: "На связи",
     polling: "Нет живого соединения: картина приходит раз в несколько секунд",
     connecting: "Подключение",
     refused: "Вход не выполнен",
-    revision: (n) => `ревизия ${n}`,
+    revision: t("ревизия {0}"),
   },
   band: {
     notLive: "НЕТ СВЯЗИ",
-    lastPicture: (age) => `Последней картине ${age}. Нарисованное могло измениться.`,
+    lastPicture: t("Последней картине {0}. Нарисованное могло измениться."),
     clockUnknown: "Сервер не сообщает время, поэтому возраст картины неизвестен.",
+    frozen: t("задержано {0}, новее: {1}"),
     reconnect: "Повторить сейчас",
     refused: "Вход не выполнен.",
     login: "Войти снова",
   },
-
   source: {
     fresh: "свежий",
     late: "опаздывает",
@@ -136,21 +98,21 @@ export const ru: Words = {
     templates: "шаблоны",
     fetched: "Последний полный ответ",
     never: "с запуска не было",
+    gone: "В картине нет такого источника.",
     status: "Последнее чтение",
     error: "Причина ошибки",
     counts: "Проблем по его счёту",
     staleMeaning: "Показано последнее, что он сообщил. Что изменилось с тех пор, неизвестно.",
   },
-
   map: {
     label: "Стойки по рядам. Стрелки перемещают, Enter открывает, Escape возвращает.",
     rackLabel: "Устройства стойки. Стрелки перемещают, Enter выбирает, Escape возвращает.",
-    row: (name) => `Ряд ${name}`,
+    row: t("Ряд {0}"),
     crumbs: "Где вы",
     front: "Спереди",
     rear: "Сзади",
     beside: "Без юнита и внутри других",
-    quiet: (n) => `и ещё ${n} внутри других без проблем`,
+    quiet: t("и ещё {0} внутри других без проблем"),
     gone: "В инвентаре нет такой стойки.",
     site: "Все стойки",
   },
@@ -159,14 +121,14 @@ export const ru: Words = {
     unwatched: "никто не наблюдает",
     silent: "нет данных: мониторинг молчит",
     partlySilent: "нет данных от части устройств",
-    handled: (severity) => `в работе, худшая: ${severity}`,
+    handled: t("в работе, худшая: {0}"),
     suppressed: "на обслуживании",
     dependent: "зависит от другой проблемы",
     incident: "авария стойки",
     fresh: "новое",
-    unhandled: (n) => `требуют действий: ${n}`,
-    total: (n) => `всего: ${n}`,
-    atLeast: (n) => `≥ ${n}`,
+    unhandled: t("требуют действий: {0}"),
+    total: t("всего: {0}"),
+    atLeast: t("≥ {0}"),
     commented: "есть комментарии",
     ticketed: "есть тикет",
     noted: "есть заметка",
@@ -181,21 +143,20 @@ export const ru: Words = {
     handled: "в работе",
     fresh: "новое",
   },
-
   panel: {
     label: "Подробности",
     now: "Требуют действий",
-    nowIn: (place) => `Требуют действий: ${place}`,
+    nowIn: t("Требуют действий: {0}"),
     allCalm: "Действий не требуется.",
-    below: (severity) => `Проблемы ниже уровня «${severity}» видны у своей стойки и учтены наверху.`,
+    below: t("Проблемы ниже уровня «{0}» видны у своей стойки и учтены наверху."),
     rack: "Стойка",
     device: "Устройство",
     tray: "Без места",
     trayEmpty: "У каждого события есть стойка.",
     trayMeaning: "Эти события активны, но не стоят ни в одной стойке. Причины:",
     noEvents: "Активных событий нет.",
-    cut: (shown, total) => `Показано ${shown} из ${total}. Отберите по важности или месту.`,
-    hidden: (n) => `Показать на обслуживании и зависимые: ${n}`,
+    cut: t("Показано {0} из {1}. Отберите по важности или месту."),
+    hidden: t("Показать на обслуживании и зависимые: {0}"),
     hide: "Скрыть обслуживание и зависимые",
     cleared: "Закрыты за последние пять минут",
     open: "Открыть стойку",
@@ -219,7 +180,6 @@ export const ru: Words = {
     host_pending: "Он будет прочитан при следующем обходе.",
     elsewhere: "Делать ничего не нужно: через несколько секунд событие встанет на место.",
   },
-
   event: {
     since: "Начало",
     host: "Хост",
@@ -229,7 +189,7 @@ export const ru: Words = {
     tags: "Теги",
     text: "Описание",
     wholeText: "Показать текст целиком",
-    openAtSource: (source) => `Открыть в ${source}`,
+    openAtSource: t("Открыть в {0}"),
     handled: {
       suppressed: "На обслуживании",
       dependent: "Зависит от другой активной проблемы",
@@ -237,14 +197,145 @@ export const ru: Words = {
       ticketed: "Тикет",
       note: "Тихая заметка на месте",
     },
-    by: (who, when) => `${who}, ${when}`,
-    until: (when) => `до ${when}`,
+    by: t("{0}, {1}"),
+    until: t("до {0}"),
     untilWorsens: "пока не станет хуже",
     partial: "Замечено при незавершённом чтении; могут появиться ещё",
-    flapping: (n) => `открытий за час: ${n}`,
-    lastTime: (age) => `В прошлый раз закрылось ${age} назад`,
+    flapping: t("открытий за час: {0}"),
+    lastTime: t("В прошлый раз закрылось {0} назад"),
     gone: "Эта проблема больше не активна. Комментарии остаются.",
     noHost: "хост ещё не известен",
+  },
+  sound: {
+    title: "Звук",
+    off: "Звук выключен",
+    muffled: "Браузер не даёт ничего услышать, пока здесь не щёлкнут мышью или не нажмут клавишу.",
+    from: t("Звук: {0}"),
+    what: "Когда появляется новое, требующее действий",
+    never: "Без звука",
+    atLeast: t("{0} и хуже"),
+    volume: "Громкость",
+    repeat: "Повторять каждую минуту, пока не возьмут в работу",
+    notify: "Уведомления на рабочем столе",
+    no: "Нет",
+    yes: "Да",
+  },
+  backlog: {
+    hint: t("{0} старше 7 дней требуют действий. За старыми не видно новых."),
+    take: "Взять в работу как старые, до ухудшения или новой вспышки",
+    meaning: "Они останутся на карте со штриховкой и во всех счётчиках. Каждое можно вернуть.",
+    sure: t("Да, взять все {0}"),
+    later: "Не сейчас",
+    text: "Старое",
+  },
+  past: {
+    title: "Раньше, за 30 дней",
+    none: "За 30 дней ничего.",
+    still: "ещё горит",
+    more: "Ещё",
+  },
+  changes: {
+    title: "Изменения",
+    handover: "Отчёт для следующей смены",
+    none: "В последнее время ничего не изменилось.",
+    many: t("{0}, {1}"),
+    kinds: {
+      opened: "открыто",
+      cleared: "закрыто",
+      worsened: "стало хуже",
+      commented: "комментарий",
+      acknowledged: "взято в работу",
+      ticketed: "тикет",
+    },
+  },
+  place: {
+    asset: "Инвентарный номер",
+    serial: "Серийный номер",
+    fqdn: "FQDN",
+    racks: "Стоит в",
+    inside: "Внутри",
+    contents: "Содержит",
+    watchedBy: "Наблюдает",
+  },
+  problems: {
+    title: "Исправить в инвентаре",
+    none: "С ним всё в порядке.",
+    kinds: {
+      unknown_host: "неизвестные хосты",
+      ambiguous_host: "неоднозначные хосты",
+      damaged: "повреждено",
+      no_rack: "не в стойке",
+      unwatched: "без наблюдения",
+    },
+  },
+  view: {
+    title: "Виды",
+    none: "Видов ещё нет. Вид — часть площадки и её событий под своим именем.",
+    gone: "такого вида нет",
+    leave: "Выйти из вида",
+    shared: "общий",
+    create: "Новый вид",
+    name: "Имя",
+    expression: "Стойки и устройства (RackCode; пусто — все)",
+    expressionHelp: "{core} and not {lab}, как в RackTables",
+    filter: "События (фильтр; пусто — все)",
+    filterHelp: "Как в строке поиска: sev>=high -handled",
+    share: "Виден всем",
+  },
+  act: {
+    label: "Что сделать",
+    acknowledge: "Взять в работу",
+    comment: "Комментарий",
+    copy: "Скопировать текстом",
+    copied: "Скопировано.",
+    nothing: "Сначала выберите событие, устройство или стойку либо отметьте несколько клавишей x.",
+    more: t("и ещё {0}"),
+    until: "До",
+    hours: t("{0#час|часа|часов}"),
+    days: t("{0#день|дня|дней}"),
+    endOfShift: t("конца смены, {0}"),
+    worsens: "ухудшения или новой вспышки",
+    never: "бессрочно",
+    worsensMeaning: "Пока не станет хуже, сколько бы ни длилось. Первое ухудшение отменяет.",
+    pausesMeaning: "Пока хуже, чем сейчас, снова требует действий. С закрытием проблемы кончается и это.",
+    why: "Коротко (это прочтут другие)",
+    withdraw: "Снять взятие в работу",
+    allOver: "Ни одного из этих событий больше нет.",
+  },
+  note: {
+    title: "Заметки",
+    ask: "Заметка…",
+    write: "Заметка к месту",
+    change: "Изменить заметку",
+    remove: "Удалить заметку",
+    place: "Место",
+    kinds: { device: "Устройство", rack: "Стойка", row: "Ряд", location: "Площадка" },
+    text: "Заметка",
+    quiet: "тихая",
+    quietMeaning: "Тихая: всё, что здесь откроется до этого срока, считается обработанным",
+  },
+  list: {
+    title: "События",
+    columns: {
+      severity: "Важность",
+      since: "Возраст",
+      host: "Устройство",
+      place: "Место",
+      name: "Проблема",
+      comment: "Комментарий",
+      ticket: "Тикет",
+      source: "Источник",
+    },
+    pick: "Отметить",
+    pickOne: t("Отметить: {0}"),
+    pickAll: "Отметить все",
+    picked: t("отмечено: {0}"),
+    pickedOne: "отмечено",
+    pickNone: "Снять отметки",
+    csv: "Сохранить как CSV",
+    larger: "На всю страницу",
+    smaller: "Под картой",
+    cleared: "закрыто",
   },
   comments: {
     title: "Комментарии",
@@ -259,20 +350,20 @@ export const ru: Words = {
     cancel: "Отмена",
     edited: "изменён",
     older: "Более ранние",
-    failed: (why) => `Не сохранено: ${why}`,
-    notLoaded: (why) => `Комментарии не читаются: ${why}`,
+    failed: t("Не сохранено: {0}"),
+    notLoaded: t("Комментарии не читаются: {0}"),
     viewer: "Вам доступно чтение. Писать может роль «оператор».",
-    left: (n) => `осталось символов: ${n}`,
+    left: t("осталось символов: {0}"),
     key: "Ctrl+Enter отправляет",
-    onTicket: (ticket) => `и в ${ticket}`,
+    onTicket: t("и в {0}"),
   },
   ticket: {
     title: "Тикет",
     ask: "Тикет…",
     unnamed: "тикет",
     creating: "создаётся…",
-    retrying: (why) => `ещё не отправлен: ${why}. Отправка повторится сама.`,
-    failed: (why) => `тикет не создан: ${why}`,
+    retrying: t("ещё не отправлен: {0}. Отправка повторится сама."),
+    failed: t("тикет не создан: {0}"),
     closed: "закрыт, проблема осталась",
     retry: "Повторить",
     edit: "Изменить",
@@ -282,13 +373,13 @@ export const ru: Words = {
     noTracker: "Трекер не настроен.",
     noTrackerHint:
       "Задайте heat-updater переменную HEAT_TRACKER: startrek или webhook, чтобы создавать тикеты отсюда, link, чтобы открывать их вручную.",
-    notReady: (why) => `Не получено: ${why}`,
-    notDone: (why) => `Не выполнено: ${why}`,
-    trackerError: (why) => `Трекер сейчас не принимает тикеты: ${why}. Ваш уйдёт, когда он снова ответит.`,
-    covers: (events) => `уже включает ${events} из выбранных.`,
-    addTo: (events, ticket) => `Добавить остальные (${events}) в ${ticket}`,
-    forOthers: (events) => `Новый тикет на остальные (${events})`,
-    forAll: (events) => `Новый тикет на все (${events}), из прежнего они уйдут`,
+    notReady: t("Не получено: {0}"),
+    notDone: t("Не выполнено: {0}"),
+    trackerError: t("Трекер сейчас не принимает тикеты: {0}. Ваш уйдёт, когда он снова ответит."),
+    covers: t("уже включает {0} из выбранных."),
+    addTo: t("Добавить остальные ({0}) в {1}"),
+    forOthers: t("Новый тикет на остальные ({0})"),
+    forAll: t("Новый тикет на все ({0}), из прежнего они уйдут"),
     taken: "Кто-то успел раньше: часть событий уже в открытом тикете. Выберите, что делать.",
     template: "Шаблон",
     fitting: "Подходят к этим событиям",
@@ -310,7 +401,7 @@ export const ru: Words = {
     openByHand: "Открыть заполненный в трекере",
     thenKey: "Затем введите здесь его ключ, чтобы его видели все.",
     noLink: "HEAT_TRACKER_LINK у heat-updater не адрес http или https.",
-    members: (some, all) => `Событий: ${some} из ${all}`,
+    members: t("Событий: {0} из {1}"),
     none: "Ничего",
     all: "Все",
     over: "закрыто или уже в работе",
@@ -321,10 +412,10 @@ export const ru: Words = {
     add: "Добавить",
     attach: "Привязать",
     created: "создан",
-    added: (events) => `пополнен: ${events}`,
+    added: t("пополнен: {0}"),
     creatingLong: "Создаётся…",
     mayClose: "Окно можно закрыть: ключ появится на событиях.",
-    nextAttempt: (when) => `Следующая попытка: ${when}.`,
+    nextAttempt: t("Следующая попытка: {0}."),
     mend: "Исправьте и отправьте снова или отправьте как есть.",
     mendThere: "Возможно, тикет уже есть в трекере: посмотрите там, прежде чем повторять.",
     saveAndSend: "Сохранить и отправить",
@@ -338,21 +429,19 @@ export const ru: Words = {
     committed: "Дата коммита",
     pulled: "Получен",
     tracker: "Трекер",
-    pending: (n) => `ждут отправки: ${n}`,
-    failed: (n) => `не ушли: ${n}`,
+    pending: t("ждут отправки: {0}"),
+    failed: t("не ушли: {0}"),
     rejected: "новый отвергнут",
-    rejectedLong: (commit) =>
-      `Коммит ${commit} не действует. Остаётся последний исправный, пока не исправлено:`,
+    rejectedLong: t("Коммит {0} не действует. Остаётся последний исправный, пока не исправлено:"),
     notPulled: "не получены",
-    notLoaded: (why) => `Шаблоны не читаются: ${why}`,
+    notLoaded: t("Шаблоны не читаются: {0}"),
     none: "Шаблонов нет. Задайте heat-updater переменную HEAT_TEMPLATES_URL.",
     preview: "Предпросмотр",
-    previewOn: (events) => `О выбранном, ${events}:`,
+    previewOn: t("О выбранном, {0}:"),
     choose: "Выберите шаблон, чтобы увидеть, что он скажет о выбранном.",
     selectFirst: "Сначала выберите событие или стойку, чтобы увидеть, что скажет шаблон.",
     viewer: "Предпросмотр доступен роли «оператор».",
   },
-
   empty: {
     waiting: "Ждём первую картину",
     waitingHint: "Страница подключается сама. Адрес:",
@@ -371,7 +460,6 @@ export const ru: Words = {
       "Задайте heat-updater переменные HEAT_ZABBIX_URL и HEAT_ZABBIX_TOKEN или HEAT_JUGGLER_URL.",
     status: "Страница состояния",
   },
-
   help: {
     title: "Клавиши и знаки",
     close: "Закрыть",
@@ -381,7 +469,19 @@ export const ru: Words = {
       ["Enter  +", "открыть"],
       ["Esc  −", "назад"],
       ["u", "события без места"],
-      ["t", "тикет на выбранное"],
+      ["n  N", "следующее, предыдущее требующее действий"],
+      ["x", "отметить по одному"],
+      ["a  c  t", "взять в работу, комментарий, тикет"],
+      ["l", "список: под картой, на всю страницу, убрать"],
+      ["h", "что изменилось"],
+      ["v", "виды"],
+      ["m", "звук"],
+      ["k", "режим стены"],
+      ["h", "что изменилось"],
+      ["v", "виды"],
+      ["m", "звук"],
+      ["k", "режим стены; Esc выходит"],
+      ["Space", "задержать картину, до пяти минут"],
       ["p", "показать или скрыть подробности"],
       ["?", "эта страница"],
     ],
@@ -405,9 +505,17 @@ export const ru: Words = {
       ["suppressed dependent incident note unplaced", "что ещё известно"],
       ['(power or "link down") name:eth*', "слова в хосте, устройстве, названии, тексте или тикете"],
     ],
+    zoneLabel: "Время",
+    zones: { site: "площадки", browser: "этой машины" },
     themeLabel: "Вокруг карты",
-    themes: { dark: "Тёмная", light: "Светлая" },
+    themes: {
+      dark: "Тёмная",
+      light: "Светлая",
+    },
     paletteLabel: "Цвета",
-    palettes: { heat: "Heat (различимы при цветовой слепоте)", zabbix: "Zabbix" },
+    palettes: {
+      heat: "Heat (различимы при цветовой слепоте)",
+      zabbix: "Zabbix",
+    },
   },
 };

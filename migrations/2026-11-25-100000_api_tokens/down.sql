@@ -1,0 +1,2 @@
+drop index audit_log_by_actor;
+drop table api_tokens;

@@ -1,0 +1,188 @@
+// The page in both languages, and for people who cannot see or use a mouse.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { assertAccessible, mapOf } from "./browser.mjs";
+import { only, browser, mock, site, page, visit, fresh, quietPlace } from "./fixture.mjs";
+import { stamp } from "./site.mjs";
+
+describe("everybody", only, () => {
+  test("reads it in Russian when the browser asks, and switches", async () => {
+    await visit("/", { locale: "ru-RU" });
+    await mapOf(page);
+    assert.equal(await page.locator(".panel h2").textContent(), "Требуют действий");
+    await page.locator("button", { hasText: "English" }).click();
+    assert.equal(await page.locator(".panel h2").textContent(), "To act on");
+    await page.reload();
+    await mapOf(page);
+    assert.equal(await page.locator("html").getAttribute("lang"), "en");
+  });
+
+  for (const [scheme, locale] of [
+    ["dark", "en-GB"],
+    ["light", "ru-RU"],
+  ]) {
+    test(`can use tickets and templates: axe finds nothing serious in ${scheme}, ${locale}`, async () => {
+      site.events.length = 0;
+      const { device, rack } = quietPlace();
+      const made = Array.from({ length: 4 }, (_, i) =>
+        site.makeEvent(920_000 + i, device, [`Power supply ${i} has failed`, 4], Date.now() - 30_000),
+      );
+      mock.state.templates = site.templates({
+        tracker: { kind: "startrek", error: "401 Unauthorized", pending: 1, failed: 1 },
+        warnings: { power: ["the queue DCOPS has no field rack"] },
+        rejected: "0badc0de0badc0de0badc0de",
+        error: "tickets/rack-power.md.j2:14: unknown filter plurl",
+        pull_error: "git: connection refused",
+      });
+      mock.push(fresh());
+      await visit(`/?sel=rack:${rack.id}`, { scheme, locale });
+      await page.locator(".panel .event").nth(3).waitFor();
+      await page.keyboard.press("t");
+      await page.locator("dialog .warning").nth(1).waitFor();
+      await assertAccessible(page, "the dialog");
+      await page.keyboard.press("Escape");
+      const fates = [
+        { key: "NOC-1", status: "Open" },
+        { state: "failed", error: "403 Forbidden" },
+        { key: "NOC-3", state: "closed" },
+      ];
+      fates.forEach((changes, i) => {
+        mock.state.tickets.push({ id: i + 1, ids: [made[i].id], draft: { queue: "NOC", summary: "x" } });
+        mock.fate(i + 1, changes);
+      });
+      await page.locator(".panel .ticket").nth(2).waitFor();
+      await assertAccessible(page, "chips");
+      await page.keyboard.press("t");
+      await page.locator("dialog .ways").waitFor();
+      await assertAccessible(page, "the choice");
+      await page.keyboard.press("Escape");
+      await page.locator(".ticket.failed button").nth(1).click();
+      await page.locator("dialog [data-standing=failed]").waitFor();
+      await assertAccessible(page, "a refused ticket");
+      await page.keyboard.press("Escape");
+      await page.locator("#templates").click();
+      await page.locator("dialog.templates .names button").first().click();
+      await page.locator("dialog.templates .preview pre").waitFor();
+      await assertAccessible(page, "templates");
+    });
+  }
+
+  for (const [scheme, locale] of [
+    ["dark", "ru-RU"],
+    ["light", "en-GB"],
+  ]) {
+    test(`can use it: axe finds nothing serious in ${scheme}, ${locale}`, async () => {
+      const event = site.events.find((other) => other.rack_id && !other.handled);
+      mock.state.comments.push({
+        id: 1,
+        event_key: event.key,
+        author: "operator",
+        at: stamp(Date.now()),
+        text: "Seen",
+        own: true,
+      });
+      const { rack, device } = quietPlace();
+      for (let n = 0; n < 25; n++) {
+        site.makeEvent(970_000 + n, device, [`Old ${n}`, 2], Date.now() - 9 * 86_400_000);
+      }
+      mock.state.changes = [
+        {
+          kind: "commented",
+          at: stamp(Date.now()),
+          key: event.key,
+          name: "x",
+          host: "y",
+          by: "b",
+          text: "z",
+        },
+      ];
+      mock.state.inventoryProblems = [{ kind: "unknown_host", host: "ghost", text: "no such host" }];
+      mock.state.notes.push({
+        id: 1,
+        place: `rack:${rack.id}`,
+        author: "b",
+        at: stamp(Date.now()),
+        text: "Mind the cable",
+        quiet: true,
+      });
+      mock.push(fresh({ notes: mock.state.notes }));
+      const views = {
+        "zoom 0": "/",
+        "a data centre": "/?dc=sas",
+        "a row": `/?row=${rack.row_id}`,
+        "the list below the map": `/?list=drawer&sel=rack:${rack.id}`,
+        "the list alone": "/?list=page&all=1&sort=place",
+        changes: "/?changes=1",
+        "what to mend": "/?sel=source:inventory",
+        "a device": `/?sel=device:${device.id}`,
+        "a view that is gone": "/?view=9",
+        kiosk: "/?kiosk=1&dc=sas",
+        "zoom 2": `/?rack=${rack.id}&sel=rack:${rack.id}`,
+        "an event": `/?event=${encodeURIComponent(event.key)}`,
+        "the tray": "/?sel=tray&sev=4,5",
+        "a wrong filter": "/?filter=hots:x",
+        "a source": "/?sel=source:zabbix",
+      };
+      await visit("/", { scheme, locale });
+      for (const [name, query] of Object.entries(views)) {
+        await page.goto(mock.url + query);
+        if (name === "the list alone") await page.locator("[data-at]").first().waitFor();
+        else await mapOf(page);
+        if (name === "an event") await page.locator(".said").waitFor();
+        await assertAccessible(page, name);
+      }
+      await page.goto(`${mock.url}/?sel=rack:${rack.id}&list=drawer`);
+      await page.locator(".panel .event").first().waitFor();
+      await page.locator(".past summary").click();
+      await page.locator(".rows input").first().check();
+      await page.locator(".picked-bar").waitFor();
+      await assertAccessible(page, "picked, and the past");
+      for (const [key, name] of Object.entries({ a: "acknowledge", c: "comment", v: "views" })) {
+        await page.keyboard.press(key);
+        await page.locator("dialog.act footer").waitFor();
+        await assertAccessible(page, name);
+        if (key === "v") {
+          await page.locator("dialog .primary").click();
+          await page.locator("#view-expression").fill("{a} AND {b}");
+          await page.locator("dialog input").first().fill("x");
+          await page.locator("dialog .primary").click();
+          await page.locator(".mistake-at").waitFor();
+          await assertAccessible(page, "a view with a mistake");
+        }
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
+      await page.locator(".notes button").click();
+      await page.locator("dialog.act footer").waitFor();
+      await assertAccessible(page, "a note");
+      await page.keyboard.press("Escape");
+      await page.locator("#sound").click();
+      await page.locator("dialog.settings").waitFor();
+      await assertAccessible(page, "sound");
+      await page.keyboard.press("Escape");
+      await page.locator("dialog").waitFor({ state: "detached" });
+      await page.keyboard.press("Escape");
+      // Space presses what has the focus.
+      await page.evaluate(() => document.activeElement.blur());
+      await page.keyboard.press(" ");
+      await page.locator("button.held").waitFor();
+      await assertAccessible(page, "held");
+      await page.keyboard.press("?");
+      await page.locator("dialog.help").waitFor();
+      await assertAccessible(page, "help");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("/");
+      await page.keyboard.type("sas");
+      await page.locator("#found li b").first().waitFor();
+      await assertAccessible(page, "search");
+      mock.state.clock = 200_000;
+      await page.goto(mock.url);
+      await page.locator(".band").waitFor();
+      await assertAccessible(page, "not live");
+      mock.state.snapshot = undefined;
+      await page.goto(mock.url);
+      await page.locator("[data-state=noSnapshot]").waitFor();
+      await assertAccessible(page, "empty");
+    });
+  }
+});

@@ -1,0 +1,206 @@
+// The list of events: below the map, on a page of its own, and what shares its filter and selection.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { mapOf, open, until } from "./browser.mjs";
+import { aProblem, browser, fresh, mock, only, page, quietPlace, rackOf, site, visit } from "./fixture.mjs";
+import { startMock } from "./mock.mjs";
+import { makeSite, stamp } from "./site.mjs";
+
+const rows = () => page.locator(".rows tbody tr[data-at]");
+const names = () => rows().locator("td:nth-child(6)").allTextContents();
+
+describe("the list", only, () => {
+  test("`l` shows it below the map, then alone, then no more; the address follows", async () => {
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press("l");
+    await page.waitForURL("**/?list=drawer");
+    await page.locator(".list.drawer").waitFor();
+    assert.equal(await page.locator(".map").count(), 1);
+    await page.keyboard.press("l");
+    await page.waitForURL("**/?list=page");
+    await page.locator(".map").waitFor({ state: "detached" });
+    await page.keyboard.press("l");
+    await page.waitForURL((url) => url.search === "");
+    await page.locator(".list").waitFor({ state: "detached" });
+  });
+
+  test("has every event but the explained ones, worst first, and those too when asked", async () => {
+    await visit("/?list=page");
+    await rows().first().waitFor();
+    const background = site.events.filter(({ handled }) => /suppressed|dependent/.test(handled)).length;
+    assert.ok(background > 0);
+    assert.equal(await rows().count(), site.events.length - background);
+    const severities = (await rows().locator(".swatch").allTextContents()).map(Number);
+    assert.deepEqual(
+      severities,
+      severities.toSorted((a, b) => b - a),
+    );
+    await page.locator(".list header button", { hasText: "maintenance" }).click();
+    await page.waitForURL("**/?list=page&all=1");
+    await until(page, "all", (n) => document.querySelectorAll("[data-at]").length === n, site.events.length);
+  });
+
+  test("is sorted by any column, and the other way", async () => {
+    await visit("/?list=page");
+    await rows().first().waitFor();
+    for (const column of ["Device", "Place", "Problem", "Comment", "Ticket", "Source", "Age", "Severity"]) {
+      const head = page.locator("th button", { hasText: new RegExp(`^${column}`) });
+      await head.click();
+      const order = () => head.evaluate((button) => button.parentElement.ariaSort);
+      const first = await order();
+      assert.notEqual(first, "none", column);
+      await head.click();
+      assert.notEqual(await order(), first, column);
+    }
+    await page.locator("th button", { hasText: "Problem" }).click();
+    await page.waitForURL("**sort=name*");
+    await until(page, "sorted", () => {
+      const texts = [...document.querySelectorAll("[data-at] td:nth-child(6)")].map((cell) =>
+        cell.firstChild.textContent.toLowerCase(),
+      );
+      return texts.length > 1 && texts.every((text, i) => i === 0 || texts[i - 1] <= text);
+    });
+  });
+
+  test("shares the filter, and a click opens the event", async () => {
+    const { made } = rackOf(2);
+    await visit("/?list=drawer&filter=name:%22Fan+2%22");
+    await rows().first().waitFor();
+    assert.deepEqual(await names(), ["Fan 2 has stalled"]);
+    await rows().first().click();
+    await page.waitForURL(`**event=${encodeURIComponent(made[1].key).replaceAll("%3A", ":")}*`);
+    assert.equal(await page.locator(".panel h2").textContent(), "Fan 2 has stalled");
+    assert.equal(await rows().first().getAttribute("aria-current"), "true");
+  });
+
+  test("marks the rows of the rack that is selected on the map", async () => {
+    const { rack } = rackOf(2);
+    await visit(`/?list=drawer&sel=rack:${rack.id}`);
+    await rows().first().waitFor();
+    assert.equal(await page.locator(".rows tr[aria-current]").count(), 2);
+  });
+
+  test("by keyboard: arrows, `x` picks, Enter opens", async () => {
+    rackOf(3);
+    await visit("/?list=drawer&filter=name:fan&sort=name");
+    await rows().nth(2).waitFor();
+    await rows().first().focus();
+    await page.keyboard.press("x");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("x");
+    await page.locator(".picked-bar", { hasText: "2 picked" }).waitFor();
+    assert.deepEqual(
+      await rows().evaluateAll((list) => list.map((row) => row.classList.contains("picked"))),
+      [true, false, true],
+    );
+    await page.keyboard.press("Enter");
+    await page.locator(".panel h2", { hasText: "Fan 3 has stalled" }).waitFor();
+  });
+
+  test("strikes through what has just cleared", async () => {
+    const { device } = quietPlace();
+    const event = aProblem(device);
+    site.events.splice(site.events.indexOf(event), 1);
+    const { id, key, source, host, device_id, rack_id, severity, name, since } = event;
+    const cleared = { id, key, source, host, device_id, rack_id, severity, name, since };
+    mock.push(fresh({ cleared: [{ ...cleared, cleared_at: stamp(Date.now() - 20_000) }] }));
+    await visit("/?list=drawer");
+    await page.locator(".rows tr.over s", { hasText: "Power supply 1" }).waitFor();
+    mock.push(fresh());
+    await page.locator(".rows tr.over").waitFor({ state: "detached" });
+  });
+
+  test("holds thousands, of which only those in sight exist, and keeps its place while pictures come", async () => {
+    const large = makeSite({ racks: 60, devices: 900, events: 6000 });
+    const other = await startMock({ site: large });
+    const view = await open(browser, `${other.url}/?list=page&all=1`);
+    try {
+      await view.locator("[data-at='0']").waitFor();
+      assert.ok((await view.locator("[data-at]").count()) < 150);
+      await view.locator(".rows").evaluate((box) => box.scrollTo(0, 27 * 3000));
+      await view.locator("[data-at='3005']").waitFor();
+      const before = await view.locator("[data-at='3005']").textContent();
+      const snapshot = large.snapshot(Date.now() + 5000);
+      other.push(snapshot);
+      await view.waitForFunction(
+        (revision) => document.querySelector("#line").title.includes(revision),
+        `revision ${snapshot.revision}`,
+      );
+      assert.equal(await view.locator(".rows").evaluate((box) => box.scrollTop), 27 * 3000);
+      const cut = (text) => text.replace(/\d+ (s|min|h|d)/, "");
+      assert.equal(cut(await view.locator("[data-at='3005']").textContent()), cut(before));
+      await view.locator(".rows").evaluate((box) => box.scrollTo(0, box.scrollHeight));
+      await view.locator("[data-at='5999']").waitFor();
+      assert.deepEqual(view.complaints, []);
+    } finally {
+      await view.context().close();
+      await other.stop();
+    }
+  });
+
+  test("is saved as CSV: what is shown, in its order", async () => {
+    await visit("/?dc=sas&filter=sev>%3Dhigh&list=drawer&sort=-since");
+    await rows().first().waitFor();
+    const download = page.waitForEvent("download");
+    await page.locator(".list header button", { hasText: "CSV" }).click();
+    assert.equal((await download).suggestedFilename(), "heat.csv");
+    const asked = new URLSearchParams(mock.state.requests.find((one) => one.startsWith("CSV")).slice(4));
+    assert.equal(asked.get("filter"), '(sev>=high) dc:"SAS" -suppressed -dependent');
+    assert.equal(asked.get("sort"), "-since");
+  });
+});
+
+describe("keys", only, () => {
+  test("`n` and `N` go through what somebody must act on, worst first, an incident once", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    const problem = (n, severity, ago, fields = {}) =>
+      site.makeEvent(920_000 + n, device, [`Problem ${n}`, severity], Date.now() - ago * 1000, fields);
+    problem(1, 3, 500);
+    problem(2, 4, 300);
+    problem(3, 4, 200);
+    problem(4, 5, 100, {
+      handled: "acknowledged",
+      acknowledged: { by: "a", at: stamp(Date.now()), origin: "heat" },
+    });
+    problem(5, 1, 50);
+    const incident = {
+      key: `rack:${rack.id}@1`,
+      rack_id: rack.id,
+      members: 2,
+      reason: "2 of 2 devices unreachable",
+    };
+    problem(6, 4, 400, { incident: incident.key });
+    problem(7, 4, 401, { incident: incident.key });
+    mock.push(fresh({ incidents: [{ ...incident, since: stamp(Date.now()), worst: 4 }] }));
+    await visit();
+    await mapOf(page);
+    const title = () => page.locator(".panel h2");
+    for (const expected of ["Problem 3", "Problem 2", "Problem 6", "Problem 1", "Problem 3"]) {
+      await page.keyboard.press("n");
+      await title().filter({ hasText: expected }).waitFor();
+    }
+    for (const expected of ["Problem 1", "Problem 6"]) {
+      await page.keyboard.press("N");
+      await title().filter({ hasText: expected }).waitFor();
+    }
+  });
+
+  test("an incident's members stand as one in what is to act on, and count as one", async () => {
+    site.events.length = 0;
+    const { rack } = quietPlace();
+    const fell = site.fell(rack, Date.now() - 30_000);
+    mock.push(fresh({ incidents: [fell.incident] }));
+    await visit();
+    await page.locator(".panel .event b", { hasText: fell.incident.reason }).waitFor();
+    assert.equal(await page.locator(".panel .event").count(), 1);
+    assert.equal(await page.locator(".counter[data-severity='4'] b").textContent(), "1");
+    assert.equal(
+      await page.locator(".counter[data-severity='4'] small").textContent(),
+      `/ ${fell.events.length}`,
+    );
+    await until(page, "the title", () => document.title === "(1) Heat");
+  });
+});

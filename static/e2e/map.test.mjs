@@ -1,0 +1,343 @@
+// The map: what it shows, how one goes around in it, and the tray beside it.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
+import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
+import { stamp } from "./site.mjs";
+
+describe("the map", only, () => {
+  test("shows every rack of the inventory, and the page breaks no rule of its security policy", async () => {
+    await visit();
+    await mapOf(page);
+    assert.equal(await page.locator("[role=gridcell]").count(), site.inventory.racks.length);
+    assert.equal(await page.locator("nav.tabs button").count(), 4);
+    assert.equal(await page.locator("#line").getAttribute("data-line"), "live");
+  });
+
+  test("paints a problem the moment its message comes, and is calm the moment it goes", async () => {
+    site.events.length = 0;
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    await until(page, "calm", () => document.querySelector(".counter b")?.textContent === "0");
+    const before = await pixelsOf(page, HIGH);
+    const { device } = quietPlace();
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    await until(page, "the title counts", () => document.title === "(1) Heat");
+    assert.ok((await pixelsOf(page, HIGH)) > before + 50);
+    site.events.length = 0;
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "detached" });
+    await untilPixels(page, HIGH, before);
+    assert.equal(await page.title(), "Heat");
+  });
+
+  test("hatches what somebody handles, and never paints it", async () => {
+    site.events.length = 0;
+    aProblem(quietPlace().device, {
+      handled: "acknowledged",
+      acknowledged: { by: "a", at: stamp(Date.now()), origin: "zabbix" },
+    });
+    mock.push(fresh());
+    await visit();
+    await cell(page, "handled, worst High").waitFor({ state: "attached" });
+    assert.equal(await page.locator(".counter[data-severity='4'] b").textContent(), "0");
+    assert.equal(await page.locator(".counter[data-severity='4'] small").textContent(), "/ 1");
+  });
+
+  test("dims by filter and removes nothing", async () => {
+    await visit();
+    await mapOf(page);
+    const count = await page.locator("[role=gridcell]").count();
+    await page.locator(".counter[data-severity='4']").click();
+    await page.waitForURL("**/?filter=sev:high");
+    assert.equal(await page.locator("#search").inputValue(), "sev:high");
+    assert.equal(await page.locator("[role=gridcell]").count(), count);
+    await page.reload();
+    await mapOf(page);
+    assert.equal(await page.locator(".counter[data-severity='4']").getAttribute("aria-pressed"), "true");
+    await page.locator(".counter[data-severity='5']").click();
+    await page.waitForURL("**/?filter=sev:high+or+sev:disaster");
+    await page.locator(".search button").click();
+    await page.waitForURL((url) => url.search === "");
+    assert.equal(await page.locator("#search").inputValue(), "");
+  });
+
+  test("dims what a typed filter does not mean, as far as the page can know: the place, the age, the words", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    aProblem(device);
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    const filter = `rack:"${rack.name}" sev>=high age<15m power -ticket`;
+    await page.keyboard.press("/");
+    await page.keyboard.type(filter);
+    await page.locator("#found em", { hasText: "1 event" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?filter=rack:*");
+    const dimmed = (text) =>
+      [...document.querySelectorAll("[role=gridcell]")].filter(
+        (c) => /not in the filter/.test(c.textContent) === text,
+      ).length;
+    await page.waitForFunction(dimmed, true);
+    assert.equal(await page.evaluate(dimmed, false), 1, "one rack is not dimmed");
+    assert.ok((await pixelsOf(page, HIGH)) > 50);
+    assert.match(await page.locator(".filtered").textContent(), /1 of 1 events/);
+    await page.keyboard.press("/");
+    await page.keyboard.type("sev:disaster");
+    await page.keyboard.press("Enter");
+    await until(page, "all dimmed", () =>
+      [...document.querySelectorAll("[role=gridcell]")].every((c) => /not in the filter/.test(c.textContent)),
+    );
+    assert.equal(await pixelsOf(page, HIGH), 0);
+    await page.goBack();
+    await page.waitForURL("**/?filter=rack:*");
+    assert.equal(await page.locator("#search").inputValue(), filter);
+  });
+
+  test("says where a filter is wrong, and shows everything meanwhile", async () => {
+    await visit("/?filter=dc:sas+hots:x");
+    await mapOf(page);
+    assert.match(await page.locator("#mistake").textContent(), /unknown field "hots"; did you mean host\?/);
+    assert.equal(await page.locator("#mistake mark").textContent(), "hots:x");
+    assert.equal(await cell(page, "not in the filter").count(), 0);
+    await page.keyboard.press("/");
+    await page.keyboard.type("dc:sas sev>=");
+    await page.locator("#mistake", { hasText: "expected a value right after sev>=" }).waitFor();
+    await page.keyboard.type("high");
+    await page.locator("#mistake").waitFor({ state: "detached" });
+    await page.locator("#found em").waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?filter=dc:sas+sev%3E%3Dhigh");
+  });
+
+  test("keeps its geometry whatever happens", async () => {
+    await visit();
+    await mapOf(page);
+    const place = () => page.locator("canvas").boundingBox();
+    const before = await place();
+    mock.state.clock = 300_000;
+    site.fell(site.inventory.racks[3], Date.now());
+    mock.push(site.snapshot(Date.now()));
+    await page.reload();
+    await page.locator(".band").waitFor();
+    await mapOf(page);
+    assert.deepEqual(await place(), before);
+  });
+});
+
+describe("going around", only, () => {
+  test("by keyboard: arrows, Enter, Escape; the address follows, Back returns", async () => {
+    await visit();
+    await mapOf(page);
+    await page.locator("[role=gridcell][tabindex='0']").focus();
+    const held = () => page.evaluate(() => document.activeElement?.textContent);
+    for (const key of ["ArrowRight", "ArrowDown"]) {
+      const before = await held();
+      await page.keyboard.press(key);
+      await page.waitForFunction((text) => document.activeElement?.textContent !== text, before);
+    }
+    const focused = await held();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?rack=*");
+    await until(page, "the rack", () => document.querySelectorAll("[role=gridcell]").length > 3);
+    const heading = (name) => {
+      const text = document.querySelector(".panel h2")?.textContent;
+      return text && name.startsWith(text);
+    };
+    await page.waitForFunction(heading, focused);
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => !url.search.includes("rack=1"));
+    await page.goBack();
+    await page.waitForURL("**/?rack=*");
+  });
+
+  test("the wheel and `+` go in step by step: site, data centre, row, rack; `-` and the wheel come out again", async () => {
+    await visit();
+    await mapOf(page);
+    const { rack } = quietPlace();
+    const row = site.inventory.rows.find(({ id }) => id === rack.row_id);
+    const dc = row.name.slice(0, 3).toLowerCase();
+    await page.evaluate(
+      ([name, label]) =>
+        [...document.querySelectorAll("[role=row]")]
+          .find((one) => one.getAttribute("aria-label") === `Row ${name}`)
+          .querySelectorAll("[role=gridcell]")
+          .forEach((one) => one.textContent.startsWith(label) && one.focus()),
+      [row.name, rack.name],
+    );
+    await page.keyboard.press("+");
+    await page.waitForURL(`**/?dc=${dc}`);
+    assert.ok((await page.locator("[role=gridcell]").count()) < site.inventory.racks.length);
+    const focus = () =>
+      page.evaluate(
+        ([name, label]) => {
+          const line = [...document.querySelectorAll("[role=row]")].find(
+            (one) => one.getAttribute("aria-label") === `Row ${name}`,
+          );
+          [...line.querySelectorAll("[role=gridcell]")]
+            .find((one) => one.textContent.startsWith(label))
+            .focus();
+        },
+        [row.name, rack.name],
+      );
+    await focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(`**/?dc=${dc}&row=${row.id}`);
+    assert.equal(
+      await page.locator("[role=gridcell]").count(),
+      site.inventory.racks.filter(({ row_id }) => row_id === row.id).length,
+    );
+    assert.equal(await page.locator(".crumbs [aria-current]").textContent(), row.name);
+    await focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(`**rack=${rack.id}*`);
+    for (const expected of [`**row=${row.id}&sel=*`, `**/?dc=${dc}&sel=*`, "**/?sel=*"]) {
+      await page.keyboard.press("-");
+      await page.waitForURL(expected);
+    }
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => url.search === "");
+  });
+
+  test("a data centre shows its racks with their devices, and the troubled one in its colour", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    const row = site.inventory.rows.find(({ id }) => id === rack.row_id);
+    mock.push(fresh());
+    await visit(`/?row=${row.id}`);
+    await mapOf(page);
+    const before = await pixelsOf(page, HIGH);
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    await until(page, "the head and the device are painted", () => true);
+    assert.ok((await pixelsOf(page, HIGH)) > before + 50);
+    assert.ok((await pixelsOf(page, "#343b44")) > 500, "calm devices are bars");
+  });
+
+  test("by keys as quick as they come, without losing one", async () => {
+    await visit();
+    await mapOf(page);
+    await page.locator("[role=gridcell][tabindex='0']").focus();
+    const walk = "RRRRDDRLUDRRDLLLDURRDDLL";
+    const keys = { R: "ArrowRight", L: "ArrowLeft", D: "ArrowDown", U: "ArrowUp" };
+    const names = [...walk].map((step) => keys[step]);
+    await page.evaluate((pressed) => {
+      for (const key of pressed) {
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      }
+    }, names);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/?rack=*");
+  });
+
+  test("by pointer: a click selects, a second one opens; the wheel opens and closes", async () => {
+    await visit();
+    await mapOf(page);
+    const box = await page.locator("canvas").boundingBox();
+    await until(page, "the map", () => document.querySelector("canvas").width > 400);
+    // The first cell stands right of the labels, under the heading.
+    const spot = [box.x + 90, box.y + 26 + 12];
+    await page.mouse.click(...spot);
+    await page.waitForURL("**/?sel=rack:*");
+    await page.mouse.click(...spot);
+    await page.waitForURL("**/?rack=*");
+    await page.mouse.wheel(0, 240);
+    await page.waitForURL((url) => !url.search.includes("rack=1"));
+  });
+
+  test("by search: `/`, a name, Enter jumps to the device in its rack", async () => {
+    await visit();
+    await mapOf(page);
+    const { device } = quietPlace();
+    await page.keyboard.press("/");
+    await page.keyboard.type(device.name);
+    await page.locator("#found li b", { hasText: device.name }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/?rack=${site.rackOf.get(device.id)}&sel=device:${device.id}`);
+    await page.locator(".panel h2", { hasText: device.name }).waitFor();
+  });
+
+  test("an address opens what it names, after a reload too", async () => {
+    const { rack } = quietPlace();
+    await visit(`/?dc=sas&rack=${rack.id}&sel=tray`);
+    await mapOf(page);
+    assert.equal(await page.locator(".crumbs [aria-current]").textContent(), rack.name);
+    assert.equal(await page.locator(".panel h2").textContent(), "Unplaced");
+  });
+
+  test("`?` shows keys and signs, Escape closes them", async () => {
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press("?");
+    await page.locator("dialog.help").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("dialog.help").waitFor({ state: "detached" });
+  });
+});
+
+describe("the Unplaced tray", only, () => {
+  test("lists every event without a rack under its reason", async () => {
+    site.events.length = 0;
+    aProblem(undefined, { unplaced: "unknown_host" });
+    site.makeEvent(900_001, undefined, ["Disk", 3], Date.now(), {
+      unplaced: "host_pending",
+      host: undefined,
+    });
+    site.makeEvent(900_002, undefined, ["Disk", 3], Date.now(), {
+      rack_id: 987_654,
+    });
+    mock.push(fresh());
+    await visit("/?sel=tray");
+    await until(page, "three events", () => document.querySelectorAll(".panel .event").length === 3);
+    const reasons = await page.locator(".panel h3").allTextContents();
+    assert.equal(reasons.length, 3);
+    assert.match(reasons.join(), /no such host.*not said yet.*not in the inventory/);
+    assert.equal(await page.locator("#tray b").textContent(), "3");
+  });
+
+  test("holds the events of racks that a newer inventory brings, until it is here", async () => {
+    await visit();
+    await mapOf(page);
+    const rack = {
+      id: 70_000,
+      name: "99",
+      row_id: site.inventory.rows[0].id,
+      height: 42,
+      position: 40,
+    };
+    const device = {
+      id: 80_000,
+      name: "newcomer",
+      mounts: [{ rack_id: 70_000, unit: 1 }],
+    };
+    const later = {
+      ...site.inventory,
+      version: "later",
+      racks: [...site.inventory.racks, rack],
+      devices: [...site.inventory.devices, device],
+    };
+    const before = Number(await page.locator("#tray b").textContent());
+    site.rackOf.set(device.id, rack.id);
+    aProblem(device);
+    mock.state.inventory = later;
+    mock.push(fresh({ inventory_version: "later" }));
+    await until(
+      page,
+      "in the tray",
+      (n) => Number(document.querySelector("#tray b").textContent) === n,
+      before + 1,
+    );
+    await until(
+      page,
+      "on its rack",
+      (n) => Number(document.querySelector("#tray b").textContent) === n,
+      before,
+    );
+    await cell(page, "99, High").waitFor({ state: "attached" });
+  });
+});

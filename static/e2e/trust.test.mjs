@@ -1,0 +1,142 @@
+// Whether the picture can be trusted: its age, its sources, the line, and what is missing.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { cell, mapOf, pixelsOf, until } from "./browser.mjs";
+import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
+import { stamp } from "./site.mjs";
+
+describe("the wall never lies", only, () => {
+  test("NOT LIVE by the server's clock, however fresh the message arrived, and searchable still", async () => {
+    mock.state.clock = 90_000;
+    await visit();
+    await mapOf(page);
+    await page.locator(".band b", { hasText: "NOT LIVE" }).waitFor();
+    assert.ok(await page.locator(".map.dead").count());
+    await page.keyboard.press("/");
+    await page.keyboard.type(site.inventory.devices[0].name);
+    await page.locator("#found li b").first().waitFor();
+    mock.push(fresh());
+    await page.locator(".band").waitFor({ state: "detached" });
+  });
+
+  test("a stale source hatches what it watches, keeps the colours and makes counts lower bounds", async () => {
+    site.events.length = 0;
+    aProblem(quietPlace().device);
+    const snapshot = fresh();
+    snapshot.sources[2] = {
+      ...snapshot.sources[2],
+      status: "failed",
+      error: "502",
+      fetched_at: stamp(Date.now() - 300_000),
+    };
+    mock.push(snapshot);
+    await visit();
+    const text = cell(page, "High, ≥ 1 to act on");
+    await text.waitFor({ state: "attached" });
+    assert.match(await text.textContent(), /no data/);
+    assert.ok((await pixelsOf(page, HIGH)) > 30);
+    assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
+    assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
+  });
+
+  test("a late source turns its chip, nothing else", async () => {
+    const snapshot = fresh();
+    snapshot.sources[2] = {
+      ...snapshot.sources[2],
+      fetched_at: stamp(Date.now() - 30_000),
+    };
+    mock.push(snapshot);
+    await visit();
+    await page.locator("[data-source=zabbix][data-mood=late]").waitFor();
+    assert.doesNotMatch(await page.locator(".counters").textContent(), /≥/);
+  });
+
+  test("what nobody watches is said to be so", async () => {
+    mock.state.coverage = {
+      format: 1,
+      version: mock.state.coverage.version,
+      sources: [{ name: "zabbix", devices: [] }],
+    };
+    site.events.length = 0;
+    mock.push(fresh({ no_data: [] }));
+    await visit();
+    await mapOf(page);
+    await until(page, "all hollow", () =>
+      [...document.querySelectorAll("[role=gridcell]")].every((c) => /nobody watches/.test(c.textContent)),
+    );
+  });
+});
+
+describe("the line", only, () => {
+  test("nothing is lost that comes before the words do", async () => {
+    await visit("/favicon.svg");
+    await page.route("**/*.json", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await route.continue();
+    });
+    await page.goto(mock.url);
+    await mapOf(page);
+    await page.locator("#line[data-line=live]").waitFor();
+    await page.locator(".who").waitFor();
+  });
+
+  test("falls back to HTTP when no socket can be had, and returns to the socket", async () => {
+    mock.state.refuseSockets = true;
+    await visit();
+    await mapOf(page);
+    await page.locator("#line[data-line=polling]").waitFor();
+    mock.state.refuseSockets = false;
+    await page.locator("#line[data-line=live]").waitFor();
+  });
+
+  test("connects elsewhere at once when a replica goes away", async () => {
+    await visit();
+    await page.locator("#line[data-line=live]").waitFor();
+    mock.cut(1012);
+    await until(page, "away or back", () => true);
+    const { device } = quietPlace();
+    for (let i = 0; mock.sockets.size === 0 && i < 200; i++) await page.waitForTimeout(10);
+    assert.equal(mock.sockets.size, 1);
+    aProblem(device);
+    mock.push(fresh());
+    await cell(page, "High").first().waitFor({ state: "attached" });
+  });
+
+  test("keeps the last picture while everything is away, and heals by itself", async () => {
+    await visit();
+    await mapOf(page);
+    mock.state.down = true;
+    mock.cut();
+    await page.locator("#line:not([data-line=live])").waitFor();
+    assert.ok((await page.locator("[role=gridcell]").count()) > 0);
+    mock.state.down = false;
+    await page.locator("#line[data-line=live]").waitFor();
+  });
+});
+
+describe("an empty page says what to do", only, () => {
+  test("before the first picture", async () => {
+    mock.state.snapshot = undefined;
+    await visit();
+    await page.locator("[data-state=noSnapshot]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /heat-updater/);
+    mock.push(fresh());
+    await mapOf(page);
+  });
+
+  test("without an inventory", async () => {
+    mock.state.inventory = mock.state.coverage = undefined;
+    mock.push(fresh({ inventory_version: undefined, coverage_version: undefined }));
+    await visit();
+    await page.locator("[data-state=noInventory]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /HEAT_INVENTORY_URL/);
+    assert.equal(Number(await page.locator("#tray b").textContent()), site.events.length);
+  });
+
+  test("without monitoring", async () => {
+    mock.push(fresh({ sources: site.snapshot().sources.slice(0, 2), events: [] }));
+    await visit();
+    await page.locator("[data-state=noSources]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /HEAT_ZABBIX_URL/);
+  });
+});

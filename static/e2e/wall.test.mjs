@@ -1,0 +1,269 @@
+// What a night needs: the wall, the sound, the held picture, and the first days.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { cell, mapOf, until } from "./browser.mjs";
+import { aProblem, fresh, mock, only, page, quietPlace, rackOf, site, visit, written } from "./fixture.mjs";
+import { stamp } from "./site.mjs";
+
+const title = () => page.locator(".kiosk h1");
+const tabOf = (rack) =>
+  site.inventory.rows
+    .find(({ id }) => id === rack.row_id)
+    .name.slice(0, 3)
+    .toLowerCase();
+
+/** A rack of another data centre than this, in which nothing happens. */
+function elsewhere(dc) {
+  const busy = new Set(site.events.map((event) => event.rack_id));
+  const device = site.watched.find((one) => {
+    const rack = site.inventory.racks.find(({ id }) => id === site.rackOf.get(one.id));
+    return !busy.has(rack.id) && tabOf(rack) !== dc;
+  });
+  const rack = site.inventory.racks.find(({ id }) => id === site.rackOf.get(device.id));
+  return { device, rack, dc: tabOf(rack) };
+}
+
+describe("a kiosk", only, () => {
+  test("is nothing but the map, and goes round", async () => {
+    await visit("/?kiosk=1&dc=sas&rotate=sas,vla&every=30");
+    await title().filter({ hasText: "SAS" }).waitFor();
+    await mapOf(page);
+    for (const chrome of ["header.top", ".panel", ".crumbs", ".legend"]) {
+      assert.equal(await page.locator(chrome).count(), 0, chrome);
+    }
+    assert.equal(await page.locator(".kiosk").evaluate((one) => getComputedStyle(one).cursor), "none");
+    assert.match(page.url(), /kiosk=1&dc=sas&rotate=sas,vla&every=30/);
+  });
+
+  test("goes round by itself, and `k` or Escape leave it", async () => {
+    await visit("/?kiosk=1&rotate=sas,vla&every=1");
+    for (const name of ["SAS", "VLA", "SAS"]) await title().filter({ hasText: name }).waitFor();
+    await page.keyboard.press("k");
+    await page.waitForURL((url) => url.search === "");
+    await page.locator("header.top").waitFor();
+    await page.keyboard.press("k");
+    await page.waitForURL("**/?kiosk=1");
+    await title().filter({ hasText: "All racks" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => url.search === "");
+  });
+
+  test("jumps to what is new and high, and stays until somebody takes care of it", async () => {
+    await visit("/?kiosk=1&dc=sas");
+    await title().filter({ hasText: "SAS" }).waitFor();
+    const other = elsewhere("sas");
+    const event = aProblem(other.device);
+    mock.push(fresh());
+    await title().filter({ hasText: other.dc.toUpperCase() }).waitFor();
+    await page.locator(".kiosk-bar .held", { hasText: event.name }).waitFor();
+    event.handled = "acknowledged";
+    event.acknowledged = { by: "a", at: stamp(Date.now()), origin: "heat" };
+    mock.push(fresh());
+    await title().filter({ hasText: "SAS" }).waitFor();
+  });
+
+  test("keeps to a saved view, and says which", async () => {
+    const { rack } = quietPlace();
+    mock.state.views.push({
+      id: 1,
+      name: "Core",
+      expression: "{core}",
+      filter: "",
+      owner: "a",
+      shared: true,
+      version: 1,
+      updated_at: stamp(Date.now()),
+    });
+    mock.state.members[1] = { racks: [rack.id] };
+    await visit("/?kiosk=1&view=1");
+    await page.locator(".kiosk-bar", { hasText: "Core" }).waitFor();
+    await until(
+      page,
+      "all but one are dimmed",
+      (n) => {
+        const cells = [...document.querySelectorAll("[role=gridcell]")];
+        return cells.filter((one) => /not in the filter/.test(one.textContent)).length === n - 1;
+      },
+      site.inventory.racks.length,
+    );
+  });
+
+  test("does not jump for what is less than high", async () => {
+    await visit("/?kiosk=1&dc=sas");
+    await title().filter({ hasText: "SAS" }).waitFor();
+    const other = elsewhere("sas");
+    site.makeEvent(930_000, other.device, ["Fan is slow", 3], Date.now());
+    const snapshot = fresh();
+    mock.push(snapshot);
+    await cell(page, /./).first().waitFor({ state: "attached" });
+    await until(page, "the picture", (n) => document.title === `(${n}) Heat`, await waitingOf(snapshot));
+    assert.equal(await title().textContent(), "SAS");
+  });
+
+  test("says NOT LIVE, and which source cannot be trusted", async () => {
+    const stale = fresh();
+    stale.sources.find(({ name }) => name === "zabbix").fetched_at = stamp(Date.now() - 600_000);
+    mock.push(stale);
+    await visit("/?kiosk=1");
+    await page.locator(".kiosk-bar .chip.stale", { hasText: "zabbix" }).waitFor();
+    mock.state.clock = 300_000;
+    await page.reload();
+    await page.locator(".kiosk-bar .band b", { hasText: "NOT LIVE" }).waitFor();
+  });
+
+  test("takes a newer page by itself", async () => {
+    let version = "1";
+    await visit();
+    await page.route("**/version.json", (route) => route.fulfill({ json: { version } }));
+    await page.clock.install();
+    await page.goto(`${mock.url}/?kiosk=1`);
+    await title().waitFor();
+    await page.evaluate(() => (window.before = true));
+    version = "2";
+    await page.clock.runFor(61_000);
+    await page.waitForFunction(() => window.before === undefined);
+    await title().waitFor();
+  });
+});
+
+/** How many distinct problems at or above the map severity somebody must act on. */
+async function waitingOf(snapshot) {
+  const open = snapshot.events.filter(({ handled, severity }) => !handled && severity >= 2);
+  return new Set(open.map(({ id }) => id.split(":")[1])).size;
+}
+
+describe("the sound", only, () => {
+  const sounds = () => page.evaluate(() => performance.getEntriesByName("heat: sound").length);
+  const heard = (n) =>
+    until(page, `${n} sounds`, (count) => performance.getEntriesByName("heat: sound").length === count, n);
+
+  test("is off until switched on; then what is new is heard once, and what only came back is not", async () => {
+    await visit();
+    await mapOf(page);
+    const { device } = quietPlace();
+    aProblem(device);
+    mock.push(fresh());
+    await page.locator(".panel .event b", { hasText: "Power supply 1" }).first().waitFor();
+    assert.equal(await sounds(), 0);
+    await page.keyboard.press("m");
+    await page.locator("#sound", { hasText: "Sound: High" }).waitFor();
+    site.makeEvent(940_000, device, ["Back again", 5], Date.now() - 5000, {
+      last_time: { cleared_at: stamp(Date.now() - 60_000) },
+    });
+    site.makeEvent(940_001, device, ["Not that bad", 3], Date.now());
+    mock.push(fresh());
+    await page.locator(".panel .event b", { hasText: "Not that bad" }).waitFor();
+    assert.equal(await sounds(), 0);
+    site.makeEvent(940_002, device, ["New and bad", 4], Date.now());
+    mock.push(fresh());
+    await heard(1);
+    site.makeEvent(940_003, device, ["Newer and worse", 5], Date.now());
+    mock.push(fresh());
+    await page.locator(".panel .event b", { hasText: "Newer and worse" }).waitFor();
+    assert.equal(await sounds(), 1, "ten seconds lie between two");
+    await page.keyboard.press("m");
+    await page.locator("#sound", { hasText: "Sound off" }).waitFor();
+  });
+
+  test("is chosen by severity, volume and repetition, and kept; outside the filter nothing is heard", async () => {
+    await visit("/?filter=host:nobody");
+    await mapOf(page);
+    await page.locator("#sound").click();
+    await page.getByLabel("Warning and worse").check();
+    await page.getByLabel("10 %").check();
+    await page.getByLabel("Yes").first().check();
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => performance.clearMarks());
+    aProblem(quietPlace().device);
+    mock.push(fresh());
+    await until(page, "the picture", () =>
+      document.querySelector(".filtered span")?.textContent.startsWith("0 of"),
+    );
+    assert.equal(await sounds(), 0);
+    await page.reload();
+    await page.locator("#sound", { hasText: "Sound: Warning" }).waitFor();
+  });
+
+  test("the icon takes the colour of the worst, and the title counts", async () => {
+    site.events.length = 0;
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    const icon = () => page.locator("link[rel=icon]").getAttribute("href");
+    assert.equal(await icon(), "/favicon.svg");
+    aProblem(quietPlace().device);
+    mock.push(fresh());
+    await until(page, "the icon", () =>
+      decodeURIComponent(document.querySelector("link[rel=icon]").href).includes('fill="#ea2c28"'),
+    );
+  });
+});
+
+describe("a held picture", only, () => {
+  test("stays as it is, counts what is newer, and goes on when asked", async () => {
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press(" ");
+    await page.locator("button.held", { hasText: /frozen 00:0\d, 0 newer/ }).waitFor();
+    site.makeEvent(960_000, quietPlace().device, ["Only now", 4], Date.now());
+    mock.push(fresh());
+    mock.push(fresh());
+    await page.locator("button.held", { hasText: "2 newer" }).waitFor();
+    assert.equal(await page.locator(".panel .event b", { hasText: "Only now" }).count(), 0);
+    assert.equal(await page.locator(".band").count(), 0, "it is held, not dead");
+    await page.keyboard.press(" ");
+    await page.locator("button.held").waitFor({ state: "detached" });
+    await page.locator(".panel .event b", { hasText: "Only now" }).first().waitFor();
+  });
+
+  test("goes on by itself when somebody acts", async () => {
+    const { made } = rackOf(1);
+    await visit(`/?event=${encodeURIComponent(made[0].key)}`);
+    await page.locator(".do button").first().waitFor();
+    await page.keyboard.press(" ");
+    await page.locator("button.held").waitFor();
+    await page.keyboard.press("a");
+    await page.locator("dialog.act button.primary").click();
+    await page.locator("button.held").waitFor({ state: "detached" });
+    await page.locator(".panel .severity .swatch.handled").waitFor();
+  });
+});
+
+describe("the first days", only, () => {
+  test("old problems are offered to be taken on as backlog, all at once and only if one is sure", async () => {
+    const { device } = quietPlace();
+    for (let i = 0; i < 30; i++) {
+      site.makeEvent(950_000 + i, device, [`Old ${i}`, 2], Date.now() - 8 * 86_400_000);
+    }
+    mock.push(fresh());
+    mock.state.filtered = site.events
+      .filter(({ since, handled }) => !handled && Date.parse(since) < Date.now() - 7 * 86_400_000)
+      .map(({ id }) => id);
+    const count = mock.state.filtered.length;
+    await visit();
+    const hint = page.locator(".backlog");
+    await hint.filter({ hasText: `${count} events older than 7 days` }).waitFor();
+    await hint.locator(".primary").click();
+    assert.deepEqual(written("POST /events/acknowledge"), []);
+    await hint.locator(".primary", { hasText: `all ${count}` }).click();
+    await hint.waitFor({ state: "detached" });
+    assert.deepEqual(written("POST /events/acknowledge"), [
+      { filter: "age>7d -handled", count, until_worsens: true, text: "Backlog" },
+    ]);
+  });
+
+  test("when their number has moved, the next try is about the new one", async () => {
+    const { device } = quietPlace();
+    for (let i = 0; i < 30; i++)
+      site.makeEvent(950_000 + i, device, [`Old ${i}`, 2], Date.now() - 8 * 86_400_000);
+    mock.push(fresh());
+    mock.state.filtered = site.events.slice(0, 7).map(({ id }) => id);
+    await visit();
+    const hint = page.locator(".backlog");
+    await hint.locator(".primary").click();
+    await hint.locator(".primary").click();
+    await hint.locator(".why", { hasText: "another number" }).waitFor();
+    await hint.locator(".primary", { hasText: "all 7" }).click();
+    await hint.waitFor({ state: "detached" });
+  });
+});

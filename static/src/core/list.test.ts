@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { EXAMPLE } from "./examples.ts";
+import { exportFilter, isBackground, type Row, sorted } from "./list.ts";
+import { siteOf } from "./plan.ts";
+import { readView } from "./url.ts";
+import { readFilter } from "./filter.ts";
+
+const row = (id: string, fields: object = {}, rack = 0): Row => ({
+  rack,
+  event: { id, key: id, source: "zabbix", severity: 3, name: "x", since: "2026-11-24T03:00:00Z", ...fields },
+});
+const ids = (rows: readonly Row[]) => rows.map(({ event }) => event.id).join("");
+
+test("the worst come first, of those the newest, of those by id", () => {
+  const rows = [row("b"), row("d", { since: "2026-11-24T04:00:00Z" }), row("c", { severity: 5 }), row("a")];
+  expect(ids(sorted(rows, "-severity"))).toBe("cdab");
+  expect(ids(sorted(rows, "severity"))).toBe("dabc");
+});
+
+test("places are sorted as they stand, what has none comes last", () => {
+  expect(ids(sorted([row("a", {}, -1), row("b", {}, 7), row("c", {}, 2)], "place"))).toBe("cba");
+});
+
+test("every column sorts by what it shows", () => {
+  const rows = [
+    row("a", { host: "B", name: "z", source: "s2", ticket: { key: "NOC-1" } }),
+    row("b", { host: "a", name: "Y", source: "s1", comments: [{ at: "2026-11-24T03:00:00Z" }] }),
+  ];
+  const orders = ["host", "name", "source", "ticket", "-comment"].map((by) => ids(sorted(rows, by)));
+  expect(orders).toEqual(["ba", "ba", "ba", "ba", "ba"]);
+});
+
+test("maintenance and what follows from another problem are background", () => {
+  const handled = ["suppressed", "dependent", "acknowledged", "ticketed", "note", undefined] as const;
+  expect(handled.map((one) => isBackground({ ...row("a").event, ...(one ? { handled: one } : {}) }))).toEqual(
+    [true, true, false, false, false, false],
+  );
+});
+
+test("what the list shows is a filter that the server reads", () => {
+  const { plan } = siteOf(EXAMPLE.inventory);
+  const of = (query: string) => exportFilter(readView(query), plan);
+  expect(of("")).toBe("-suppressed -dependent");
+  expect(of("?all=1")).toBe("");
+  expect(of("?dc=sas&filter=a+or+b")).toBe('(a or b) dc:"SAS" -suppressed -dependent');
+  expect(of("?sel=tray&all=1")).toBe("unplaced");
+  expect(of('?sel=source:my"zabbix*&all=1')).toBe('src:"my\\"zabbix\\*"');
+  for (const query of ["", "?all=1", "?dc=sas&filter=a+or+b", '?sel=source:my"zabbix*']) {
+    expect(readFilter(of(query))).not.toHaveProperty("mistake");
+  }
+});
