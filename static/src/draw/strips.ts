@@ -55,7 +55,11 @@ export function drawStrips(pen: Pen, view: StripsView): void {
       heading.y + heading.height / 2,
     );
   }
-  pen.font = `${Math.max(11, Math.min(view.across ? 24 : 16, Math.round(height * (view.across ? 0.5 : 0.4))))}px ${FONT}`;
+  // As large as the rows and the room for names allow.
+  pen.font = `11px ${FONT}`;
+  const room = Math.min(...layout.labels.map(({ text, width: wide }) => wide / pen.measureText(text).width));
+  const wanted = Math.min(view.across ? 24 : 15, height * (view.across ? 0.5 : 0.4), 11 * room);
+  pen.font = `${Math.max(11, Math.floor(wanted))}px ${FONT}`;
   pen.fillStyle = "#8d97a3";
   pen.textAlign = "right";
   for (const label of layout.labels) {

@@ -90,6 +90,7 @@ export function useAlarm(heat: State): void {
       owed.current = Math.max(owed.current ?? 0, severity);
       if (
         taste.notify === "yes" &&
+        "Notification" in window &&
         Notification.permission === "granted" &&
         severity >= Number(wanted ? taste.sound : taste.loud)
       ) {

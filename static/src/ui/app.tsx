@@ -20,6 +20,7 @@ import {
   pick,
   pickAll,
   pickNothing,
+  thaw,
   turn,
   useHeat,
 } from "./state.ts";
@@ -79,8 +80,9 @@ const KEYS: Readonly<Record<string, () => void>> = {
   "-": () => go(zoomOut(current().view)),
   m: () => mute(current()),
   k: () => {
-    if (current().view.kiosk) leaveKiosk();
-    else go({ ...without(current().view, "list", "changes", "event", "selection", "rack"), kiosk: true });
+    // A wall is never held.
+    thaw();
+    go({ ...without(current().view, "list", "changes", "event", "selection", "rack"), kiosk: true });
   },
 };
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { forget, read, Refusal, saveView, why } from "../api/rest.ts";
 import type { SavedView, ViewMembers, ViewPage } from "../core/model.ts";
 import { Send, sendByKey, useSending } from "./act.tsx";
-import { useAnswer } from "./answer.ts";
+import { usePages } from "./answer.ts";
 import { closeAround, Modal } from "./modal.tsx";
 import { change, closeDialog, current, drop, limitTo, mayAct, openDialog, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
@@ -70,7 +70,11 @@ export function ViewChip({ heat, words }: Props) {
 
 export function ViewsDialog({ heat, words }: Props) {
   const [edited, edit] = useState<Partial<SavedView> | undefined>(undefined);
-  const { data, trouble } = useAnswer<ViewPage>("/views", edited);
+  const { data, items, trouble, more } = usePages<ViewPage, SavedView>(
+    "/views",
+    ({ views }) => views,
+    edited,
+  );
   return (
     <Modal class="act views" label={words.view.title} onClose={closeDialog}>
       {edited ? (
@@ -79,9 +83,9 @@ export function ViewsDialog({ heat, words }: Props) {
         <>
           <h2>{words.view.title}</h2>
           {trouble ? <p class="why">{words.ticket.notReady(trouble)}</p> : null}
-          {data?.views.length === 0 ? <p class="lead">{words.view.none}</p> : null}
+          {data && items.length === 0 ? <p class="lead">{words.view.none}</p> : null}
           <ul>
-            {data?.views.map((view) => (
+            {items.map((view) => (
               <li key={view.id}>
                 <button
                   type="button"
@@ -107,6 +111,11 @@ export function ViewsDialog({ heat, words }: Props) {
               </li>
             ))}
           </ul>
+          {more ? (
+            <button type="button" class="link" onClick={() => void more()}>
+              {words.past.more}
+            </button>
+          ) : null}
           <footer class="actions">
             {mayAct(heat) ? (
               <button type="button" class="primary" onClick={() => edit({ filter: heat.view.filter ?? "" })}>
