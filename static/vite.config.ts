@@ -89,5 +89,12 @@ export default defineConfig({
   // A data: URL would be refused by the content security policy, so nothing is inlined.
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   worker: { format: "es" },
-  server: { proxy: { "/api": { target: upstream, ws: true }, "/status": upstream, "/plain": upstream } },
+  server: {
+    proxy: {
+      "/api": { target: upstream, ws: true },
+      "/status": upstream,
+      "/plain": upstream,
+      "/handover": upstream,
+    },
+  },
 });

@@ -68,6 +68,18 @@ describe("the wall never lies", only, () => {
 });
 
 describe("the line", only, () => {
+  test("nothing is lost that comes before the words do", async () => {
+    await visit("/favicon.svg");
+    await page.route("**/*.json", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await route.continue();
+    });
+    await page.goto(mock.url);
+    await mapOf(page);
+    await page.locator("#line[data-line=live]").waitFor();
+    await page.locator(".who").waitFor();
+  });
+
   test("falls back to HTTP when no socket can be had, and returns to the socket", async () => {
     mock.state.refuseSockets = true;
     await visit();

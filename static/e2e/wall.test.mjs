@@ -62,6 +62,32 @@ describe("a kiosk", only, () => {
     await title().filter({ hasText: "SAS" }).waitFor();
   });
 
+  test("keeps to a saved view, and says which", async () => {
+    const { rack } = quietPlace();
+    mock.state.views.push({
+      id: 1,
+      name: "Core",
+      expression: "{core}",
+      filter: "",
+      owner: "a",
+      shared: true,
+      version: 1,
+      updated_at: stamp(Date.now()),
+    });
+    mock.state.members[1] = { racks: [rack.id] };
+    await visit("/?kiosk=1&view=1");
+    await page.locator(".kiosk-bar", { hasText: "Core" }).waitFor();
+    await until(
+      page,
+      "all but one are dimmed",
+      (n) => {
+        const cells = [...document.querySelectorAll("[role=gridcell]")];
+        return cells.filter((one) => /not in the filter/.test(one.textContent)).length === n - 1;
+      },
+      site.inventory.racks.length,
+    );
+  });
+
   test("does not jump for what is less than high", async () => {
     await visit("/?kiosk=1&dc=sas");
     await title().filter({ hasText: "SAS" }).waitFor();

@@ -238,7 +238,7 @@ impl Db {
              left join lateral (
                  select author, created_at, left(text, $2::int) as text from comments
                  where event_key = k.key and deleted_at is null and created_at <= o.closed_at
-                 order by id desc limit 1
+                 order by created_at desc limit 1
              ) as c on true
              left join lateral (
                  select t.key, t.url from ticket_events e join tickets t on t.id = e.ticket_id

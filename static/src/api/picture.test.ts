@@ -310,8 +310,15 @@ test("a saved view dims what is neither in its racks nor on its devices, and wha
   made.limit({ filter: "", racks: [3], devices: [] });
   const inRack = (EXAMPLE.snapshot.events ?? []).filter(({ rack_id }) => rack_id === 3).length;
   expect(dimmed()).toBe(inRack);
+  const shown = () =>
+    [...(made.frame(EXAMPLE_NOW)?.cells.marks ?? [])].filter((marks) => !(marks & Mark.filteredOut)).length;
+  expect(shown()).toBe(1);
+  // Its racks are seen though nothing happens in them.
+  made.limit({ filter: "", racks: [3, 5], devices: [] });
+  expect(shown()).toBe(2);
   made.limit({ filter: "", racks: [], devices: [] });
   expect(dimmed()).toBe(0);
+  expect(shown()).toBe(0);
   made.limit({ filter: "sev>=0" });
   expect(dimmed()).toBe(EXAMPLE.snapshot.events?.length);
   made.limit(undefined);
@@ -327,4 +334,23 @@ test("places around what is looked at are offered for notes, the nearest first",
   expect(places({ dc: "sas" })).toEqual(["location"]);
   expect(places({ selection: { kind: "rack", id: 3 } }).slice(0, 2)).toEqual(["rack", "row"]);
   expect(places({ event: "zabbix:30117:srv-00001" }).slice(0, 3)).toEqual(["device", "rack", "row"]);
+});
+
+test("notes are those of the places around what is looked at; of the whole site all", () => {
+  const notes = [3, 30].map((id) => ({
+    id,
+    place: `rack:${id}`,
+    author: "a",
+    at: EXAMPLE.snapshot.generated_at,
+    text: "x",
+  }));
+  const shown = (watched: Watched) => {
+    const made = picture(watched);
+    made.take({ ...later(EXAMPLE.snapshot.events ?? []), notes }, 0);
+    return made.detail(EXAMPLE_NOW).notes.map(({ id }) => id);
+  };
+  expect(shown({})).toEqual([3, 30]);
+  expect(shown({ selection: { kind: "rack", id: 3 } })).toEqual([3]);
+  expect(shown({ event: "zabbix:30117:srv-00001" })).toEqual([3]);
+  expect(shown({ selection: { kind: "tray" } })).toEqual([]);
 });

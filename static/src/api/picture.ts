@@ -8,7 +8,7 @@ import { type Floor, floorOf, NOWHERE, placesOf, spotOf } from "../core/floor.ts
 import { freshUntil } from "../core/fresh.ts";
 import { linkOf } from "../core/link.ts";
 import type { Coverage, Device, HeatEvent, Incident, Inventory, Me, Snapshot } from "../core/model.ts";
-import { isBackground, type Row, sorted } from "../core/list.ts";
+import { firstOf, isBackground, type Row, sorted } from "../core/list.ts";
 import { pathOf, type Site, siteOf, tabByKey } from "../core/plan.ts";
 import {
   type Bars,
@@ -47,6 +47,8 @@ const REQUEST_LIMIT = 1000;
 const LONGEST_HOLD_MS = 300_000;
 /** From this severity on somebody must come at once. */
 const URGENT = 4;
+/** What a wall may be held by; more than that and it does not matter by which. */
+const URGENT_LIMIT = 1000;
 /** So many notes are shown of the whole site. */
 const NOTE_LIMIT = 50;
 
@@ -65,15 +67,22 @@ export class Picture {
   #watched: Watched = {};
   #filter: Filter | undefined;
   /** The saved view in force. */
-  #limit: { filter: Filter | undefined; places: ReadonlySet<string> | undefined } | undefined;
+  #limit:
+    | {
+        filter: Filter | undefined;
+        racks: ReadonlySet<number>;
+        devices: ReadonlySet<number>;
+        placed: boolean;
+      }
+    | undefined;
   /** Made when the first filter asks for it. */
   #floor: Floor | undefined;
   /** When time alone next changes what passes the filter, in milliseconds. */
   #filterUntil = Number.POSITIVE_INFINITY;
   /** The picture is held: since then, with the newest that came meanwhile and how many came. */
   #frozen: { at: number; newest?: Snapshot; newer: number } | undefined;
-  /** What somebody had to act on in the picture before, by key. */
-  #rung: Map<string, Ring> | undefined;
+  /** What somebody had to act on in the picture before: events outside incidents in their order, incidents by key. */
+  #rung: { events: readonly HeatEvent[]; incidents: ReadonlyMap<string, number> } | undefined;
   /** The sorted list, and what it was made of. */
   #listed: { of: readonly unknown[]; rows: Row[]; hidden: number } | undefined;
 
@@ -156,16 +165,10 @@ export class Picture {
 
   limit(limit: Limit | undefined): void {
     const reading = readFilter(limit?.filter ?? "");
-    const { racks, devices } = limit ?? {};
-    const places =
-      racks || devices
-        ? new Set([
-            ...(racks ?? []).map((id) => `rack:${id}`),
-            ...(devices ?? []).map((id) => `device:${id}`),
-          ])
-        : undefined;
+    const placed = limit?.racks !== undefined || limit?.devices !== undefined;
     const filter = "mistake" in reading ? undefined : reading.filter;
-    this.#limit = filter || places ? { filter, places } : undefined;
+    const [racks, devices] = [new Set(limit?.racks), new Set(limit?.devices)];
+    this.#limit = filter || placed ? { filter, racks, devices, placed } : undefined;
     this.#rollup = undefined;
     this.#rung = undefined;
   }
@@ -177,11 +180,25 @@ export class Picture {
     const own = this.#judge(this.#filter, now);
     if (!limit) return own;
     const view = this.#judge(limit.filter, now);
-    const { places } = limit;
+    const { racks, devices, placed } = limit;
     return (event) =>
       own(event) &&
       view(event) &&
-      (!places || places.has(`rack:${event.rack_id}`) || places.has(`device:${event.device_id}`));
+      (!placed || racks.has(event.rack_id ?? -1) || devices.has(event.device_id ?? -1));
+  }
+
+  /** Of a saved view without a filter: its racks, those its devices stand in, and their devices. */
+  #keeps() {
+    const [site, limit] = [this.#site, this.#limit];
+    if (!site || !limit?.placed || limit.filter || this.#filter) return undefined;
+    const racks = new Set([...limit.racks].flatMap((id) => site.rackOf.get(id) ?? []));
+    const devices = new Set(limit.devices);
+    for (const rack of racks) for (const { id } of site.standing[rack] ?? []) devices.add(id);
+    for (const id of limit.devices) {
+      const home = site.standsIn.get(id);
+      if (home !== undefined) racks.add(home);
+    }
+    return { racks, devices };
   }
 
   /**
@@ -202,9 +219,11 @@ export class Picture {
 
   #settings(now: number) {
     const passes = this.#passes(now);
+    const keeps = this.#keeps();
     const { picked } = this.#watched;
     return {
       now,
+      ...(keeps ? { keeps } : {}),
       mapSeverity: this.#mapSeverity,
       ...(passes ? { passes } : {}),
       ...(picked ? { picked: new Set(picked) } : {}),
@@ -259,10 +278,7 @@ export class Picture {
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
-      urgent: [...(this.#rung?.values() ?? [])]
-        .filter(({ severity }) => severity >= URGENT)
-        .map(({ key }) => key)
-        .slice(0, LIST_LIMIT),
+      urgent: this.#urgent(),
       ...(bars ? { bars } : {}),
       ...(frozen ? { frozen: { at: frozen.at, newer: frozen.newer } } : {}),
       newestAt: at((frozen?.newest ?? snapshot).generated_at),
@@ -287,9 +303,10 @@ export class Picture {
     const { dc, row } = this.#watched;
     const plan = this.#site?.plan;
     const tab = plan && tabByKey(plan, dc);
-    if (!plan || (row === undefined && tab === undefined)) return undefined;
-    const rows =
-      row === undefined ? (plan.tabs[tab ?? -1]?.rows ?? []) : [plan.rows.findIndex(({ id }) => id === row)];
+    const index = plan?.rows.findIndex(({ id }) => id === row) ?? -1;
+    // What an address names and the site does not have limits nothing, here as on the map.
+    const rows = index < 0 ? plan?.tabs[tab ?? -1]?.rows : [index];
+    if (!plan || !rows) return undefined;
     return new Set(rows.flatMap((index) => plan.rows[index]?.slots ?? []).filter((rack) => rack >= 0));
   }
 
@@ -333,6 +350,7 @@ export class Picture {
     if (key !== undefined) return events.filter((event) => event.key === key && mayHaveTicket(event));
     if (subject(this.#watched) === undefined) return [];
     return this.#found(events, where, passed)
+      .sort(worstFirst)
       .map(({ event }) => event)
       .filter(
         (event) =>
@@ -363,7 +381,7 @@ export class Picture {
     const { rack: _, selection: __, event: key, ...overview } = this.#watched;
     const found = this.#gathered(
       this.#found(this.#snapshot?.events ?? [], rollup.where, rollup.passed, overview),
-    );
+    ).sort(worstFirst);
     const at = found.findIndex(({ event }) => event.key === key);
     const step = back ? -1 : 1;
     const from = at < 0 && back ? 0 : at;
@@ -417,8 +435,8 @@ export class Picture {
   /** The notes on some places; of the whole site all. */
   #notes(places: readonly PlaceName[]) {
     const notes = this.#snapshot?.notes ?? [];
-    const { dc, row } = this.#watched;
-    const whole = subject(this.#watched) === undefined && dc === undefined && row === undefined;
+    const { dc, row, event } = this.#watched;
+    const whole = [subject(this.#watched), dc, row, event].every((part) => part === undefined);
     const here = new Map(places.map(({ place, name }) => [place, name]));
     return notes
       .filter((note) => whole || here.has(note.place))
@@ -489,29 +507,49 @@ export class Picture {
     if (!rollup) return [];
     const { where, passed } = rollup;
     const plan = this.#site?.plan;
-    const ringing = new Map<string, Ring>();
-    const again = new Set<string>();
+    const before = this.#rung;
+    const events: HeatEvent[] = [];
+    const incidents = new Map<string, number>();
+    const rings: Ring[] = [];
+    const ring = (key: string, event: HeatEvent, rack: number) => {
+      const tab = plan?.tabs[plan.rows[plan.racks[rack]?.row ?? -1]?.tab ?? -1]?.key;
+      const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
+      rings.push({
+        key,
+        name: incident?.reason ?? event.name,
+        host: incident && plan ? pathOf(plan, rack).join(" / ") : (event.host ?? ""),
+        severity: incident?.worst ?? event.severity,
+        ...(tab === undefined ? {} : { tab }),
+      });
+    };
+    const wasThere = before && isIn(before.events);
     this.#snapshot?.events?.forEach((event, i) => {
       // Its name may be another one in a moment.
       if (event.handled !== undefined || passed?.[i] === 0 || event.unplaced === "host_pending") return;
-      const key = event.incident ?? event.id;
-      if ((ringing.get(key)?.severity ?? -1) >= event.severity) return;
+      const rack = where[i] ?? -1;
+      const { incident } = event;
+      if (incident !== undefined) {
+        if (before && !before.incidents.has(incident) && !incidents.has(incident))
+          ring(incident, event, rack);
+        incidents.set(incident, Math.max(incidents.get(incident) ?? 0, event.severity));
+        return;
+      }
+      events.push(event);
       // One that only came back rang when it came first.
-      if (event.incident === undefined && freshUntil(event) === Number.NEGATIVE_INFINITY) again.add(key);
-      const tab = plan?.tabs[plan.rows[plan.racks[where[i] ?? -1]?.row ?? -1]?.tab ?? -1]?.key;
-      const incident = this.#snapshot?.incidents?.find((one) => one.key === event.incident);
-      ringing.set(key, {
-        key,
-        name: incident?.reason ?? event.name,
-        host: incident && plan ? pathOf(plan, where[i] ?? -1).join(" / ") : (event.host ?? ""),
-        severity: event.severity,
-        ...(tab === undefined ? {} : { tab }),
-      });
+      if (wasThere && !wasThere(event) && freshUntil(event) !== Number.NEGATIVE_INFINITY) {
+        ring(event.id, event, rack);
+      }
     });
-    const before = this.#rung;
-    this.#rung = ringing;
-    if (!before) return [];
-    return [...ringing.values()].filter(({ key }) => !before.has(key) && !again.has(key));
+    this.#rung = { events, incidents };
+    return rings;
+  }
+
+  /** Keys of what somebody must come for at once. */
+  #urgent(): string[] {
+    const { events = [], incidents = [] } = this.#rung ?? {};
+    const keys = [...incidents].flatMap(([key, severity]) => (severity >= URGENT ? [key] : []));
+    for (const { id, severity } of events) if (severity >= URGENT) keys.push(id);
+    return keys.slice(0, URGENT_LIMIT);
   }
 
   /** What the text of the search box may mean: racks and devices of that name, and how many events pass it. */
@@ -581,39 +619,40 @@ export class Picture {
     watched = this.#watched,
   ) {
     const chosen = this.#chosen(watched);
-    const found: { event: HeatEvent; rack: number }[] = [];
+    const found: Found[] = [];
     events.forEach((event, i) => {
       const rack = where[i] ?? -1;
       if (passed?.[i] !== 0 && chosen(event, rack)) found.push({ event, rack });
     });
-    // Worst unhandled first, then the newest; the order of the document decides between equals.
-    return found.sort(
-      (a, b) =>
-        Number(a.event.handled !== undefined) - Number(b.event.handled !== undefined) ||
-        b.event.severity - a.event.severity ||
-        (a.event.since < b.event.since ? 1 : a.event.since > b.event.since ? -1 : 0),
-    );
+    return found;
   }
 
-  /** Of each incident only the first event, as what stands for it. */
-  #gathered(found: readonly { event: HeatEvent; rack: number }[]) {
-    const seen = new Set<string>();
-    return found.flatMap(({ event, rack }) => {
-      if (event.incident === undefined || event.handled !== undefined) return [{ event, rack }];
-      if (seen.has(event.incident)) return [];
-      seen.add(event.incident);
-      const incident = this.#snapshot?.incidents?.find(({ key }) => key === event.incident);
-      return [{ event, rack, ...(incident ? { incident } : {}) }];
-    });
+  /** Of each incident only its first event, as what stands for it. */
+  #gathered(found: readonly Found[]): Found[] {
+    const alone: Found[] = [];
+    const first = new Map<string, Found>();
+    for (const one of found) {
+      const { incident } = one.event;
+      if (incident === undefined || one.event.handled !== undefined) {
+        alone.push(one);
+        continue;
+      }
+      const before = first.get(incident);
+      if (!before || worstFirst(one, before) < 0) first.set(incident, one);
+    }
+    for (const [key, one] of first) {
+      const incident = this.#snapshot?.incidents?.find((other) => other.key === key);
+      alone.push({ ...one, ...(incident ? { incident } : {}) });
+    }
+    return alone;
   }
 
   #list(events: readonly HeatEvent[], where: Int32Array, passed: Uint8Array | undefined): List {
     const found = this.#found(events, where, passed);
     const kind = subject(this.#watched)?.kind;
-    const shown: readonly { event: HeatEvent; rack: number; incident?: Incident }[] =
-      kind === "rack" || kind === "device" ? found : this.#gathered(found);
+    const shown = kind === "rack" || kind === "device" ? found : this.#gathered(found);
     return {
-      items: shown.slice(0, LIST_LIMIT).map(({ event, rack, incident }) => ({
+      items: firstOf(shown, LIST_LIMIT, worstFirst).map(({ event, rack, incident }) => ({
         ...this.#listedOf(event, rack),
         ...(incident ? { incident } : {}),
       })),
@@ -669,6 +708,36 @@ export class Picture {
       quiet,
     };
   }
+}
+
+/** An event that was found, or an incident that it stands for. */
+interface Found {
+  readonly event: HeatEvent;
+  readonly rack: number;
+  readonly incident?: Incident;
+}
+
+/**
+ * Tells whether an opening is in a list, asked in the order of documents (by key, then id): a walk along both is much
+ * quicker than to look each of tens of thousands up.
+ */
+function isIn(list: readonly HeatEvent[]): (event: HeatEvent) => boolean {
+  let at = 0;
+  return ({ key, id }) => {
+    for (let other = list[at]; other && (other.key < key || (other.key === key && other.id < id));) {
+      other = list[++at];
+    }
+    return list[at]?.id === id;
+  };
+}
+
+/** The worst that nobody handles, then the newest. */
+function worstFirst({ event: a }: Found, { event: b }: Found): number {
+  return (
+    Number(a.handled !== undefined) - Number(b.handled !== undefined) ||
+    b.severity - a.severity ||
+    (a.since < b.since ? 1 : a.since > b.since ? -1 : a.id < b.id ? -1 : 1)
+  );
 }
 
 function rackIdOf(site: Site, index: number | undefined): { rack_id?: number } {

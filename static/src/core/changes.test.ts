@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Change } from "../api/planned.ts";
 import { tell } from "./changes.ts";
+import type { Change } from "./model.ts";
 
 const change = (i: number, second: number, fields: Partial<Change> = {}): Change => ({
   kind: "opened",

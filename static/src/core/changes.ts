@@ -1,5 +1,5 @@
 /** The change feed: newest first, and in a storm by rack. */
-import type { Change } from "../api/planned.ts";
+import type { Change } from "./model.ts";
 
 /** More changes than this within a minute are told by rack. */
 const CROWD = 20;

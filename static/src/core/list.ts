@@ -52,6 +52,24 @@ export function sorted<R extends Row>(rows: readonly R[], sort: string): R[] {
     .map(({ row }) => row);
 }
 
+/** The first of what is in no order, in theirs: sorting all of a storm for a page of it takes too long. */
+export function firstOf<T>(items: readonly T[], count: number, order: (a: T, b: T) => number): T[] {
+  const first: T[] = [];
+  for (const item of items) {
+    const last = first[count - 1];
+    if (last !== undefined && order(item, last) >= 0) continue;
+    let [low, high] = [0, first.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (order(item, first[middle] as T) < 0) high = middle;
+      else low = middle + 1;
+    }
+    first.splice(low, 0, item);
+    if (first.length > count) first.pop();
+  }
+  return first;
+}
+
 /** What maintenance or another problem explains: lists leave it out until asked. */
 export function isBackground({ handled }: HeatEvent): boolean {
   return handled === "suppressed" || handled === "dependent";

@@ -3,7 +3,7 @@
  * a cell or the tray; everything on the screen is counted from that one assignment.
  */
 import { at, freshness, isMonitor, judgedAt, mayHide } from "./clock.ts";
-import { freshUntil } from "./fresh.ts";
+import { freshUntil, oldBefore, secondsOf } from "./fresh.ts";
 import {
   type Coverage,
   type Device,
@@ -105,6 +105,8 @@ export interface RollupSettings {
   readonly mapSeverity: number;
   /** Whether an event passes the filter; absent: there is none. */
   readonly passes?: (event: HeatEvent) => boolean;
+  /** What is meant although nothing happens there: indices of racks, ids of devices. */
+  readonly keeps?: { readonly racks: ReadonlySet<number>; readonly devices: ReadonlySet<number> };
   /** Ids of openings that were picked. */
   readonly picked?: ReadonlySet<string>;
 }
@@ -134,8 +136,15 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
 }
 
-/** Adds one event to one cell. */
-function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, settings: RollupSettings): void {
+/** Adds one event to one cell. What began before `fresh` is not new. */
+function add(
+  cells: Cells,
+  i: number,
+  event: HeatEvent,
+  passed: boolean,
+  settings: RollupSettings,
+  fresh: string,
+): void {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
   let marks = cells.marks[i] ?? 0;
   if (event.suppressed) marks |= Mark.suppressed;
@@ -147,7 +156,7 @@ function add(cells: Cells, i: number, event: HeatEvent, passed: boolean, setting
   if (isPainted(event, settings.mapSeverity)) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
-    if (freshUntil(event) > settings.now) marks |= Mark.fresh;
+    if (event.since >= fresh && freshUntil(event) > settings.now) marks |= Mark.fresh;
   } else if (
     event.handled !== undefined &&
     event.handled !== "suppressed" &&
@@ -176,6 +185,19 @@ function monitorsOf(snapshot: Snapshot, now: number): Monitors {
     if (fresh === "stale" || fresh === "unknown") silent |= value;
   }
   return { bit, silent };
+}
+
+/** What was last said about the monitoring of all racks: it takes a walk over all devices, and seldom changes. */
+let lastWatch: { readonly of: readonly unknown[]; readonly marks: Uint16Array } | undefined;
+
+function watchOf(site: Site, watching: Watching | undefined, snapshot: Snapshot, now: number): Uint16Array {
+  const watch = new Watch(watching, snapshot, now);
+  const of = [site, watching, watch.speaking, String(snapshot.no_data)];
+  if (!lastWatch || of.some((part, i) => part !== lastWatch?.of[i])) {
+    const marks = site.plan.racks.map((_, i) => watch.marks(site.standing[i] ?? [], false));
+    lastWatch = { of, marks: Uint16Array.from(marks) };
+  }
+  return lastWatch.marks;
 }
 
 /** Which sources watch each device. Undefined: not known yet. */
@@ -217,6 +239,10 @@ class Watch {
     });
   }
 
+  get speaking(): number {
+    return this.#speaking;
+  }
+
   /** Marks of a set of devices; `troubled`: an event proves that somebody watches. */
   marks(devices: readonly Device[], troubled: boolean): number {
     // Not knowing who watches must not look like all is fine.
@@ -235,6 +261,9 @@ class Watch {
   }
 }
 
+/** What is known of a distinct problem; bits. */
+const [OPEN, WAITS] = [1, 2];
+
 /** Rolls a snapshot up to the racks of the plan. */
 export function rollUp(
   site: Site | undefined,
@@ -248,32 +277,36 @@ export function rollUp(
   const { passes } = settings;
   const passed = passes && Uint8Array.from(events, (event) => Number(passes(event)));
   if (passed) cells.marks.fill(Mark.filteredOut);
+  for (const rack of settings.keeps?.racks ?? []) cells.marks[rack] = 0;
   const where = new Int32Array(events.length).fill(-1);
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
-  const problems = SEVERITIES.map(() => ({ open: new Set<string>(), all: new Set<string>() }));
-  const waiting = SEVERITIES.map(() => new Set<string>());
+  /** By severity: each distinct problem, and whether it is open and waits. */
+  const problems = SEVERITIES.map(() => new Map<string, number>());
   /** Worst unhandled severity of each incident, and of what of it passes the filter. */
   const incidents = new Map<string, { open: number; waits: number }>();
   let old = 0;
+  const weekAgo = secondsOf(settings.now - OLD_MS);
+  const fresh = oldBefore(settings.now);
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
 
   events.forEach((event, i) => {
-    const problem = problemOf(event);
-    const counter = problems[event.severity];
-    counter?.all.add(problem);
+    let bits = 0;
     if (event.handled === undefined) {
       const passes = passed?.[i] !== 0;
-      if (settings.now - at(event.since) > OLD_MS) old++;
-      if (event.incident === undefined) {
-        counter?.open.add(problem);
-        if (passes) waiting[event.severity]?.add(problem);
-      } else {
+      if (event.since < weekAgo) old++;
+      if (event.incident === undefined) bits = passes ? OPEN | WAITS : OPEN;
+      else {
         const worst = incidents.get(event.incident) ?? { open: -1, waits: -1 };
         worst.open = Math.max(worst.open, event.severity);
         if (passes) worst.waits = Math.max(worst.waits, event.severity);
         incidents.set(event.incident, worst);
       }
+    }
+    const problem = problemOf(event);
+    const before = problems[event.severity]?.get(problem) ?? -1;
+    if ((before | bits) !== before || before < 0) {
+      problems[event.severity]?.set(problem, Math.max(0, before) | bits);
     }
 
     const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
@@ -282,10 +315,12 @@ export function rollUp(
       return;
     }
     where[i] = rack;
-    add(cells, rack, event, passed?.[i] === 1, settings);
+    add(cells, rack, event, passed?.[i] === 1, settings, fresh);
     if (!isPainted(event, settings.mapSeverity)) return;
-    const until = freshUntil(event);
-    if (until > settings.now) nextOld = Math.min(nextOld, until);
+    if (event.since >= fresh) {
+      const until = freshUntil(event);
+      if (until > settings.now) nextOld = Math.min(nextOld, until);
+    }
     if (event.incident !== undefined) {
       const once = `${rack} ${event.incident}`;
       if (inIncident.has(once)) return;
@@ -295,16 +330,22 @@ export function rollUp(
     cells.count[rack] = (cells.count[rack] ?? 0) + 1;
   });
 
-  for (const [key, { open, waits }] of incidents) {
-    problems[open]?.open.add(key);
-    waiting[waits]?.add(key);
-  }
+  const count = (bit: number, worst: "open" | "waits") =>
+    SEVERITIES.map((severity) => {
+      let sum = 0;
+      for (const bits of problems[severity]?.values() ?? []) sum += Number((bits & bit) > 0);
+      for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
+      return sum;
+    });
+  const open = count(OPEN, "open");
 
   if (site) {
-    const watch = new Watch(watching, snapshot, settings.now);
+    const watched = watchOf(site, watching, snapshot, settings.now);
     racks.forEach((_, i) => {
-      const marks = watch.marks(site.standing[i] ?? [], (cells.total[i] ?? 0) > 0);
-      cells.marks[i] = (cells.marks[i] ?? 0) | marks;
+      const marks = watched[i] ?? 0;
+      // An event proves that somebody watches.
+      const proven = marks === Mark.unwatched && (cells.total[i] ?? 0) > 0;
+      cells.marks[i] = (cells.marks[i] ?? 0) | (proven ? 0 : marks);
     });
     for (const note of snapshot.notes ?? []) {
       const [kind, id] = note.place.split(":");
@@ -320,8 +361,11 @@ export function rollUp(
     ...(passed ? { passed } : {}),
     cells,
     tabs: tabSummaries(site, cells),
-    counters: problems.map(({ open, all }) => ({ open: open.size, all: all.size })),
-    waiting: waiting.map(({ size }) => size),
+    counters: SEVERITIES.map((severity) => ({
+      open: open[severity] ?? 0,
+      all: problems[severity]?.size ?? 0,
+    })),
+    waiting: count(WAITS, "waits"),
     old,
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
@@ -360,11 +404,15 @@ export function rollUpDevices(
   const cells = emptyCells(devices.length);
   const { passes } = settings;
   if (passes) cells.marks.fill(Mark.filteredOut);
+  devices.forEach(({ id }, i) => {
+    if (settings.keeps?.devices.has(id)) cells.marks[i] = 0;
+  });
   const index = new Map(devices.map((device, i) => [device.id, i]));
+  const fresh = oldBefore(settings.now);
   for (const event of snapshot.events ?? []) {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);
     if (i === undefined) continue;
-    add(cells, i, event, passes?.(event) ?? false, settings);
+    add(cells, i, event, passes?.(event) ?? false, settings, fresh);
     if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
   }
   const watch = new Watch(watching, snapshot, settings.now);

@@ -21,6 +21,35 @@ export function penOf(canvas: HTMLCanvasElement, width: number, height: number):
   return pen;
 }
 
+/** Tiles of hatches by step, colour and pixel ratio: thousands of boxes are hatched at a time. */
+const tiles = new Map<string, CanvasPattern | null>();
+
+function tileOf(pen: Pen, step: number, colour: string): CanvasPattern | null {
+  const ratio = window.devicePixelRatio || 1;
+  const size = Math.max(2, Math.round(step * ratio));
+  const key = `${size} ${colour} ${ratio}`;
+  const known = tiles.get(key);
+  if (known !== undefined) return known;
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = size;
+  const ink = tile.getContext("2d");
+  if (ink) {
+    ink.strokeStyle = colour;
+    ink.lineWidth = 1.2 * ratio;
+    ink.beginPath();
+    // The neighbours' lines reach into the corners.
+    for (const offset of [-size, 0, size]) {
+      ink.moveTo(offset - 1, size + 1);
+      ink.lineTo(offset + size + 1, -1);
+    }
+    ink.stroke();
+  }
+  const pattern = pen.createPattern(tile, "repeat");
+  pattern?.setTransform(new DOMMatrix([1 / ratio, 0, 0, 1 / ratio, 0, 0]));
+  tiles.set(key, pattern);
+  return pattern;
+}
+
 /** Draws diagonal lines over a box: `step` apart, rising to the right. */
 export function hatch(
   pen: Pen,
@@ -31,19 +60,10 @@ export function hatch(
   step: number,
   colour: string,
 ): void {
-  pen.save();
-  pen.beginPath();
-  pen.rect(x, y, w, h);
-  pen.clip();
-  pen.beginPath();
-  for (let offset = -h; offset < w; offset += step) {
-    pen.moveTo(x + offset, y + h);
-    pen.lineTo(x + offset + h, y);
-  }
-  pen.strokeStyle = colour;
-  pen.lineWidth = 1.2;
-  pen.stroke();
-  pen.restore();
+  const pattern = tileOf(pen, step, colour);
+  if (!pattern) return;
+  pen.fillStyle = pattern;
+  pen.fillRect(x, y, w, h);
 }
 
 /** The hatch that says: no data. Wide and grey, dark over a colour, so that the colour stays. */

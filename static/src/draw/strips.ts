@@ -12,8 +12,8 @@ export interface StripsView {
   readonly cells: Cells;
   /** Zoom 1: the devices in them. */
   readonly bars: Bars | undefined;
-  /** The largest digits, in CSS pixels. */
-  readonly digits: number;
+  /** Read across a room. */
+  readonly across: boolean;
   readonly palette: readonly string[];
   /** Heads the rows that have no location. */
   readonly nowhere: string;
@@ -30,8 +30,8 @@ const [BAY, CALM_DEVICE] = ["#1a1e23", "#343b44"];
 /** From this edge on a cell shows comments, tickets and notes. */
 const DETAILED = 34;
 const QUIET_INK = "#aab3bd";
-/** The largest digits where people sit before the screen. */
-export const DIGITS = 17;
+/** The largest digits, before the screen and across a room, in CSS pixels. */
+const [DIGITS, DIGITS_ACROSS] = [22, 60];
 /** A cell must be this wide and tall to show its devices. */
 const [BARS_WIDE, BARS_TALL] = [16, 44];
 /** The part of such a cell that shows its colour and number. */
@@ -42,8 +42,11 @@ export function drawStrips(pen: Pen, view: StripsView): void {
   const { layout } = view;
   const [width, height] = layout.cell;
   pen.textBaseline = "middle";
-  for (const heading of layout.headings) {
-    pen.font = `600 ${view.digits > DIGITS ? 20 : 13}px ${FONT}`;
+  // A wall says above what all of it is.
+  const [only] =
+    view.across && new Set(layout.headings.map(({ text }) => text)).size === 1 ? layout.headings : [];
+  for (const heading of only ? [] : layout.headings) {
+    pen.font = `600 ${view.across ? 20 : 13}px ${FONT}`;
     pen.fillStyle = LIGHT_INK;
     pen.textAlign = "left";
     pen.fillText(
@@ -52,7 +55,11 @@ export function drawStrips(pen: Pen, view: StripsView): void {
       heading.y + heading.height / 2,
     );
   }
-  pen.font = `${view.digits > DIGITS ? Math.max(11, Math.min(22, Math.round(height * 0.45))) : 11}px ${FONT}`;
+  // As large as the rows and the room for names allow.
+  pen.font = `11px ${FONT}`;
+  const room = Math.min(...layout.labels.map(({ text, width: wide }) => wide / pen.measureText(text).width));
+  const wanted = Math.min(view.across ? 24 : 15, height * (view.across ? 0.5 : 0.4), 11 * room);
+  pen.font = `${Math.max(11, Math.floor(wanted))}px ${FONT}`;
   pen.fillStyle = "#8d97a3";
   pen.textAlign = "right";
   for (const label of layout.labels) {
@@ -104,7 +111,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
   const h = opened ? Math.round(Math.min(whole * HEAD, w, HEAD_TALLEST)) : whole;
   const size = Math.min(w, h);
   /** Across a room strokes must be thicker, too. */
-  const scale = view.digits > DIGITS ? Math.max(1, size / 36) : 1;
+  const scale = view.across ? Math.max(1, size / 36) : 1;
   const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
   const marks = cells.marks[rack] ?? 0;
   const severity = cells.fill[rack] ?? NONE;
@@ -144,7 +151,11 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
   const count = cells.count[rack] ?? 0;
   if (count > 0 && size >= 9) {
     const text = short(count);
-    const px = Math.min(Math.round(size * 0.72), Math.floor((w * 1.5) / text.length), view.digits);
+    const px = Math.min(
+      Math.round(size * 0.72),
+      Math.floor((w * 1.5) / text.length),
+      view.across ? DIGITS_ACROSS : DIGITS,
+    );
     pen.font = `600 ${px}px ${FONT}`;
     pen.textAlign = "center";
     // Over a hatch a digit needs a ground of its own.
@@ -194,7 +205,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.lineTo(x + tick * 0.82, y + tick * 0.26);
     pen.stroke();
   }
-  if (size >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
+  if (Math.min(w, whole) >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
   pen.globalAlpha = 1;
 }
 

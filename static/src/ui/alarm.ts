@@ -16,6 +16,11 @@ export function openSpeaker(): void {
   void speaker.resume();
 }
 
+/** Whether what should be heard is not: the browser waits for somebody to touch the page. */
+export function isMuffled({ taste }: State): boolean {
+  return taste.sound !== "off" && speaker?.state !== "running";
+}
+
 /** Two tones; the worse, the higher and the more often. */
 export function sound(severity: number, volume: number): void {
   openSpeaker();
@@ -64,6 +69,16 @@ export function useAlarm(heat: State): void {
   /** The worst that rang and was not sounded yet: it came too soon after another one. */
   const owed = useRef<number | undefined>(undefined);
 
+  const wanted = taste.sound !== "off";
+  useEffect(() => {
+    if (!wanted) return;
+    const touched = ["pointerdown", "keydown"];
+    for (const touch of touched) addEventListener(touch, openSpeaker);
+    openSpeaker();
+    return () => {
+      for (const touch of touched) removeEventListener(touch, openSpeaker);
+    };
+  }, [wanted]);
   useEffect(() => {
     document.title = open > 0 ? `(${open}) Heat` : "Heat";
   }, [open]);
@@ -75,8 +90,9 @@ export function useAlarm(heat: State): void {
       owed.current = Math.max(owed.current ?? 0, severity);
       if (
         taste.notify === "yes" &&
+        "Notification" in window &&
         Notification.permission === "granted" &&
-        severity >= Number(taste.sound)
+        severity >= Number(wanted ? taste.sound : taste.loud)
       ) {
         new Notification(name, { body: host, tag: key });
       }

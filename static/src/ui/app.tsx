@@ -20,6 +20,7 @@ import {
   pick,
   pickAll,
   pickNothing,
+  thaw,
   turn,
   useHeat,
 } from "./state.ts";
@@ -27,7 +28,7 @@ import { mute, SoundDialog } from "./sound.tsx";
 import { TemplatesDialog, useTemplates } from "./templates.tsx";
 import { Ticketing } from "./ticketing.tsx";
 import { type Props, Top } from "./top.tsx";
-import { ViewsDialog } from "./views.tsx";
+import { useSavedView, ViewsDialog } from "./views.tsx";
 
 /** Whether a key belongs to a field that is being typed in. */
 function isTyping(target: EventTarget | null): boolean {
@@ -79,8 +80,9 @@ const KEYS: Readonly<Record<string, () => void>> = {
   "-": () => go(zoomOut(current().view)),
   m: () => mute(current()),
   k: () => {
-    if (current().view.kiosk) leaveKiosk();
-    else go({ ...without(current().view, "list", "changes", "event", "selection", "rack"), kiosk: true });
+    // A wall is never held.
+    thaw();
+    go({ ...without(current().view, "list", "changes", "event", "selection", "rack"), kiosk: true });
   },
 };
 
@@ -140,6 +142,7 @@ export function App() {
   }, []);
 
   useAlarm(heat);
+  useSavedView(heat);
   if (view.kiosk) return <Kiosk heat={heat} words={words} />;
   return (
     <div class={view.bare ? "page bare" : "page"}>

@@ -1,8 +1,8 @@
 /** What has changed lately, in the panel. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Change, ChangePage } from "../api/planned.ts";
 import { read, why } from "../api/rest.ts";
 import { tell } from "../core/changes.ts";
+import type { Change, ChangePage } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
 import { since } from "./format.ts";

@@ -1,7 +1,6 @@
 /** One event: its line in a list, and its details with the comments. */
 import { useEffect, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
-import type { LastTime } from "../api/planned.ts";
 import { wholeText } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
@@ -145,7 +144,7 @@ function Facts({ item, heat, words }: Props & { readonly item: Listed }) {
   const zone = zoneOf(heat);
   const rackId = rack >= 0 ? plan?.racks[rack]?.id : undefined;
   const when = (time: string) => moment(words, time, zone, now);
-  const before = event.last_time as unknown as LastTime | undefined;
+  const before = event.last_time;
   const acknowledged = event.acknowledged;
   return (
     <>

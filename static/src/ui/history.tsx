@@ -1,6 +1,6 @@
 /** What was before: earlier openings of an event or in a rack, and what people did about them. */
 import { useState } from "preact/hooks";
-import type { History as Past, PastOpening } from "../api/planned.ts";
+import type { History as Past, PastOpening } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { usePages } from "./answer.ts";
 import { age, moment } from "./format.ts";

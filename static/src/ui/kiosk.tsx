@@ -4,6 +4,7 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tabByKey } from "../core/plan.ts";
+import { isMuffled } from "./alarm.ts";
 import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
@@ -110,6 +111,7 @@ export function Kiosk({ heat, words }: Props) {
     <div class="page kiosk">
       <header class="kiosk-bar">
         <h1>{tab === undefined ? words.map.site : plan?.tabs[tab]?.name}</h1>
+        {heat.savedView ? <span>{heat.savedView.name ?? words.view.gone}</span> : null}
         <b class="kiosk-count">
           {count > 0 ? words.state.unhandled(words.number(count)) : words.panel.allCalm}
         </b>
@@ -117,6 +119,7 @@ export function Kiosk({ heat, words }: Props) {
           {hold?.name}
         </span>
         <Band heat={heat} words={words} />
+        {isMuffled(heat) ? <span class="why">{words.sound.muffled}</span> : null}
         <Sources heat={heat} words={words} onlyBad />
         <time>{clock}</time>
       </header>

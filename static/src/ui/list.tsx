@@ -58,10 +58,10 @@ export function EventList({ heat, words }: Props) {
     return () => observer.disconnect();
   }, [see]);
 
-  // The focus follows the row, if it is in the list already.
+  // The focus follows the row as it is now, if it is in the list already.
   useEffect(() => {
     if (!box.current?.contains(document.activeElement)) return;
-    box.current.querySelector<HTMLElement>(`[data-at="${at}"]`)?.focus({ preventScroll: true });
+    box.current.querySelector<HTMLElement>(`[data-at="${row.current}"]`)?.focus({ preventScroll: true });
   }, [at, window.from]);
 
   const move = (to: number) => {
@@ -104,6 +104,8 @@ export function EventList({ heat, words }: Props) {
   const rows = page?.items ?? [];
   const above = page?.from ?? 0;
   const chosen = subject(view);
+  /** The row that the Tab key comes to. */
+  const stop = at >= above && at < above + rows.length ? at : above;
   return (
     <section class={`list ${view.list}`} aria-label={words.list.title}>
       <header>
@@ -175,7 +177,7 @@ export function EventList({ heat, words }: Props) {
                 key={item.event.id}
                 item={item}
                 at={above + i}
-                focusable={above + i === at}
+                focusable={above + i === stop}
                 picked={picked.has(item.event.id)}
                 here={
                   view.event === item.event.key ||

@@ -18,7 +18,7 @@ import { emptyCells } from "../core/rollup.ts";
 import { without, zoomOut } from "../core/url.ts";
 import { penOf } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
-import { DIGITS, drawStrips } from "../draw/strips.ts";
+import { drawStrips } from "../draw/strips.ts";
 import { isLive } from "./band.tsx";
 import { Crumbs } from "./crumbs.tsx";
 import { describe } from "./describe.ts";
@@ -174,7 +174,7 @@ export function MapArea({ heat, words }: Props) {
           layout,
           cells: shownCells,
           bars: cells && !view.kiosk ? frame?.bars : undefined,
-          digits: view.kiosk ? 60 : DIGITS,
+          across: view.kiosk ?? false,
           palette,
           nowhere,
           focus,

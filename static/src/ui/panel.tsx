@@ -51,7 +51,11 @@ function headingOf({ view, plan, detail }: State, words: Words): Heading {
     case "rack": {
       const index = plan?.racks.findIndex((rack) => rack.id === selection.id) ?? -1;
       const path = plan && index >= 0 ? pathOf(plan, index) : [];
-      return { kind: words.panel.rack, title: path.at(-1) ?? "–", place: path.slice(0, -1).join(" / ") };
+      return {
+        kind: words.panel.rack,
+        title: path.at(-1) ?? `#${selection.id}`,
+        place: path.slice(0, -1).join(" / "),
+      };
     }
     case "device": {
       const device = detail?.rack?.devices.find((other) => other.id === selection.id);
@@ -81,7 +85,12 @@ function Selection({ heat, words }: Props) {
   const now = serverNow(heat);
   const zone = zoneOf(heat);
   const placed = selection?.kind === "rack" || selection?.kind === "device";
-  const rackOfSelection = selection?.kind === "rack" ? selection.id : undefined;
+  const rackOfSelection =
+    selection?.kind === "rack" && plan?.racks.some(({ id }) => id === selection.id)
+      ? selection.id
+      : undefined;
+  /** The address names what the inventory does not have. */
+  const gone = selection?.kind === "rack" && plan !== undefined && rackOfSelection === undefined;
 
   return (
     <>
@@ -127,7 +136,7 @@ function Selection({ heat, words }: Props) {
           </button>
         </div>
       ) : null}
-      {heat.picked.size > 0 || selection === undefined || placed ? (
+      {heat.picked.size > 0 || selection === undefined || (placed && !gone) ? (
         <Actions
           heat={heat}
           words={words}
@@ -153,7 +162,7 @@ function Selection({ heat, words }: Props) {
       {selection?.kind === "tray" && frame && total > 0 ? (
         <p class="lead">{words.panel.trayMeaning}</p>
       ) : null}
-      {current && shown.length === 0 && background.length === 0 ? (
+      {current && !gone && shown.length === 0 && background.length === 0 ? (
         <p class="lead">{nothing(selection?.kind, words)}</p>
       ) : null}
       {selection?.kind === "tray" ? (
@@ -186,8 +195,8 @@ function Selection({ heat, words }: Props) {
       {selection?.kind === "source" && isInventory(frame, selection.name) ? (
         <Problems heat={heat} words={words} />
       ) : null}
-      {selection?.kind === "rack" ? (
-        <History key={selection.id} heat={heat} words={words} path={`/racks/${selection.id}`} />
+      {rackOfSelection !== undefined ? (
+        <History key={rackOfSelection} heat={heat} words={words} path={`/racks/${rackOfSelection}`} />
       ) : null}
       {current && current.cleared.length > 0 ? (
         <section class="group">
@@ -234,7 +243,7 @@ function List({ items, heat, words }: Props & { readonly items: readonly Listed[
 
 function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
   const source = heat.frame?.sources.find((other) => other.name === name);
-  if (!source) return null;
+  if (!source) return heat.frame ? <p class="lead">{words.source.gone}</p> : null;
   const now = serverNow(heat);
   const { mood, text } = sourceState(source, heat, words);
   const zone = zoneOf(heat);

@@ -1,5 +1,5 @@
 /** What is sounded, how loud, and whether it is repeated. */
-import { openSpeaker, sound } from "./alarm.ts";
+import { isMuffled, openSpeaker, sound } from "./alarm.ts";
 import { Choice } from "./choice.tsx";
 import { closeAround, Modal } from "./modal.tsx";
 import { closeDialog, openDialog, prefer, SOUNDS, type State, VOLUMES, YES_NO } from "./state.ts";
@@ -17,12 +17,13 @@ export function SoundButton({ heat, words }: Props) {
     <button
       type="button"
       id="sound"
-      class="plain"
+      class={isMuffled(heat) ? "plain wrong" : "plain"}
       aria-haspopup="dialog"
-      title={words.sound.title}
+      title={isMuffled(heat) ? words.sound.muffled : words.sound.title}
       onClick={() => openDialog({ kind: "sound" })}
     >
       {from === "off" ? words.sound.off : words.sound.from(words.severity[Number(from)] ?? "")}
+      {isMuffled(heat) ? " !" : ""}
     </button>
   );
 }

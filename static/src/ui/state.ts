@@ -76,6 +76,8 @@ export interface State {
   /** What began to need somebody with the last picture. */
   readonly rings?: readonly Ring[];
   readonly dialog?: Dialog | undefined;
+  /** What the view in force is called, and why it may show less than it should. */
+  readonly savedView?: { readonly name?: string; readonly wrong?: string } | undefined;
   /** What was last heard of the templates and the tracker. */
   readonly templates?: Templates;
   /** Why the last look at them failed. */
@@ -310,6 +312,9 @@ export function zoneOf({ me, taste }: State): string | undefined {
 export async function start(): Promise<void> {
   // First, so that its documents are on their way while the page waits for words.
   worker = new Worker(new URL("../api/worker.ts", import.meta.url), { type: "module" });
+  // What it says before there are words would be lost without somebody who listens.
+  const early: FromWorker[] = [];
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => void early.push(data);
   const taste = readTaste();
   dress(taste);
   const words = await load(taste.language);
@@ -323,7 +328,7 @@ export async function start(): Promise<void> {
     picked: new Set(),
     window: { from: 0, count: 0 },
   };
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+  const hear = (data: FromWorker) => {
     switch (data.type) {
       case "tick":
         change({ tick: data.tick, tickedAt: performance.now(), beat: performance.now() });
@@ -351,6 +356,8 @@ export async function start(): Promise<void> {
         break;
     }
   };
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => hear(data);
+  for (const data of early) hear(data);
   watch();
   // A worker that hangs must not stop the page from counting how old its picture is.
   setInterval(() => {

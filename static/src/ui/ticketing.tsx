@@ -44,7 +44,7 @@ import {
 import { subject } from "../core/url.ts";
 import { moment } from "./format.ts";
 import { closeAround, Modal } from "./modal.tsx";
-import { aboutOf, closeDialog, serverNow, zoneOf } from "./state.ts";
+import { aboutOf, closeDialog, pickNothing, serverNow, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketKey } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
@@ -78,7 +78,14 @@ export function Ticketing({ heat, words, id }: Props & { readonly id: number | u
       {sent ? (
         <Follow heat={heat} words={words} sent={sent} />
       ) : (
-        <Gather heat={heat} words={words} onSent={setSent} />
+        <Gather
+          heat={heat}
+          words={words}
+          onSent={(made) => {
+            pickNothing();
+            setSent(made);
+          }}
+        />
       )}
     </Modal>
   );
@@ -174,7 +181,9 @@ interface FilledProps extends AskProps {
 }
 
 function Ask({ heat, words, onSent, events, templates }: FilledProps) {
-  const [drafted] = useState(() => heat.view.event ?? JSON.stringify(subject(heat.view)));
+  const [drafted] = useState(() =>
+    JSON.stringify(heat.picked.size > 0 ? [...heat.picked] : (heat.view.event ?? subject(heat.view))),
+  );
   const [form, setForm] = useState<Form>(forms.get(drafted) ?? BLANK);
   const [told, setTold] = useState<readonly Covered[]>([]);
   const [unanswered, setUnanswered] = useState<Unanswered | undefined>(undefined);

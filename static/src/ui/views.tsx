@@ -3,21 +3,18 @@ import { useEffect, useState } from "preact/hooks";
 import { forget, read, Refusal, saveView, why } from "../api/rest.ts";
 import type { SavedView, ViewMembers, ViewPage } from "../core/model.ts";
 import { Send, sendByKey, useSending } from "./act.tsx";
-import { useAnswer } from "./answer.ts";
+import { usePages } from "./answer.ts";
 import { closeAround, Modal } from "./modal.tsx";
-import { closeDialog, drop, limitTo, mayAct, openDialog, turn } from "./state.ts";
+import { change, closeDialog, current, drop, limitTo, mayAct, openDialog, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
 /** Members change with the inventory, and when somebody edits the view. */
 const LOOK_EVERY_MS = 60_000;
 
-/** Keeps the worker told of the view in force; says what it is called, and what is wrong with it. */
-export function useSavedView({ view: { saved }, plan }: Props["heat"]) {
-  const [known, setKnown] = useState<{ view: SavedView; error?: string } | undefined>(undefined);
-  const [trouble, setTrouble] = useState<string | undefined>(undefined);
+/** Keeps the worker told of the view in force, and the state of what it is called and what is wrong with it. */
+export function useSavedView({ view: { saved }, plan }: Props["heat"]): void {
   useEffect(() => {
-    setKnown(undefined);
-    setTrouble(undefined);
+    change({ savedView: undefined });
     if (saved === undefined) return limitTo(undefined);
     let gone = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -31,10 +28,10 @@ export function useSavedView({ view: { saved }, plan }: Props["heat"]) {
         const { racks, devices, error, unknown = [] } = members;
         limitTo({ filter: view.filter, ...(view.expression.trim() ? { racks, devices } : {}) });
         const wrong = error ?? (unknown.length > 0 ? unknown.join(", ") : undefined);
-        setKnown({ view, ...(wrong ? { error: wrong } : {}) });
-        setTrouble(undefined);
+        change({ savedView: { name: view.name, ...(wrong ? { wrong } : {}) } });
       } catch (error) {
-        if (!gone) setTrouble(why(error));
+        // The last members stay in force.
+        if (!gone) change({ savedView: { ...current().savedView, wrong: why(error) } });
       }
       if (!gone) timer = setTimeout(() => void look(), LOOK_EVERY_MS);
     };
@@ -44,13 +41,11 @@ export function useSavedView({ view: { saved }, plan }: Props["heat"]) {
       clearTimeout(timer);
     };
   }, [saved, plan?.version]);
-  return { ...known, trouble };
 }
 
 export function ViewChip({ heat, words }: Props) {
-  const { view, error, trouble } = useSavedView(heat);
   const { saved } = heat.view;
-  const wrong = trouble ?? error;
+  const { name, wrong } = heat.savedView ?? {};
   return (
     <span class="view">
       <button
@@ -61,7 +56,7 @@ export function ViewChip({ heat, words }: Props) {
         title={wrong ?? words.view.title}
         onClick={() => openDialog({ kind: "views" })}
       >
-        {saved === undefined ? words.view.title : (view?.name ?? (trouble ? words.view.gone : "…"))}
+        {saved === undefined ? words.view.title : (name ?? (wrong ? words.view.gone : "…"))}
         {wrong ? " !" : ""}
       </button>
       {saved === undefined ? null : (
@@ -75,7 +70,11 @@ export function ViewChip({ heat, words }: Props) {
 
 export function ViewsDialog({ heat, words }: Props) {
   const [edited, edit] = useState<Partial<SavedView> | undefined>(undefined);
-  const { data, trouble } = useAnswer<ViewPage>("/views", edited);
+  const { data, items, trouble, more } = usePages<ViewPage, SavedView>(
+    "/views",
+    ({ views }) => views,
+    edited,
+  );
   return (
     <Modal class="act views" label={words.view.title} onClose={closeDialog}>
       {edited ? (
@@ -84,9 +83,9 @@ export function ViewsDialog({ heat, words }: Props) {
         <>
           <h2>{words.view.title}</h2>
           {trouble ? <p class="why">{words.ticket.notReady(trouble)}</p> : null}
-          {data?.views.length === 0 ? <p class="lead">{words.view.none}</p> : null}
+          {data && items.length === 0 ? <p class="lead">{words.view.none}</p> : null}
           <ul>
-            {data?.views.map((view) => (
+            {items.map((view) => (
               <li key={view.id}>
                 <button
                   type="button"
@@ -112,6 +111,11 @@ export function ViewsDialog({ heat, words }: Props) {
               </li>
             ))}
           </ul>
+          {more ? (
+            <button type="button" class="link" onClick={() => void more()}>
+              {words.past.more}
+            </button>
+          ) : null}
           <footer class="actions">
             {mayAct(heat) ? (
               <button type="button" class="primary" onClick={() => edit({ filter: heat.view.filter ?? "" })}>

@@ -99,6 +99,7 @@ export const en = {
     templates: "templates",
     fetched: "Last complete answer",
     never: "none since the start",
+    gone: "The picture has no such source.",
     status: "Last reading",
     error: "Why it failed",
     counts: "Problems, as it counts them",
@@ -209,6 +210,7 @@ export const en = {
   sound: {
     title: "Sound",
     off: "Sound off",
+    muffled: "The browser lets nothing be heard until somebody clicks or presses a key here.",
     from: t("Sound: {0}"),
     what: "When something new needs somebody",
     never: "No sound",
