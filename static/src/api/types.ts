@@ -3171,7 +3171,7 @@ export interface operations {
                      *           "at": "2026-11-23T20:52:11Z",
                      *           "text": "On it.",
                      *           "severity": 4,
-                     *           "until": "2026-11-24T05:00:00Z"
+                     *           "until": "2096-11-24T05:00:00Z"
                      *         }
                      *       ],
                      *       "unknown": [
@@ -3852,7 +3852,7 @@ export interface operations {
                      *           "author": "operator",
                      *           "at": "2026-11-23T20:52:11Z",
                      *           "text": "Feed B is being replaced.",
-                     *           "until": "2026-11-24T05:00:00Z",
+                     *           "until": "2096-11-24T05:00:00Z",
                      *           "quiet": true
                      *         }
                      *       ]
@@ -3904,7 +3904,7 @@ export interface operations {
                      *       "author": "operator",
                      *       "at": "2026-11-23T20:52:11Z",
                      *       "text": "Feed B is being replaced.",
-                     *       "until": "2026-11-24T05:00:00Z",
+                     *       "until": "2096-11-24T05:00:00Z",
                      *       "quiet": true
                      *     }
                      */
@@ -4325,12 +4325,12 @@ export interface operations {
     changeView: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /**
-                 * @description The `ETag` of the version that is to be changed.
+                 * @description The `ETag` of the version that is to be changed; without it the answer is 428.
                  * @example "3"
                  */
-                "If-Match": string;
+                "If-Match"?: string;
             };
             path: {
                 /**
@@ -4396,12 +4396,12 @@ export interface operations {
     deleteView: {
         parameters: {
             query?: never;
-            header: {
+            header?: {
                 /**
-                 * @description The `ETag` of the version that is to be changed.
+                 * @description The `ETag` of the version that is to be changed; without it the answer is 428.
                  * @example "3"
                  */
-                "If-Match": string;
+                "If-Match"?: string;
             };
             path: {
                 /**
