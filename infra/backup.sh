@@ -3,13 +3,13 @@
 #
 #   HEAT_DATABASE_URL=postgres://… infra/backup.sh FILE
 #
-# That is its Postgres database: comments, acknowledgements, notes, tickets, history, audit. Everything in Redis is read anew
+# That is its Postgres database: comments, acknowledgements, notes, tickets, history, tokens, audit. Everything in Redis is read anew
 # from the upstream systems. Heat goes on meanwhile; the file shows one moment. It is written whole or not at all, readable
 # only for its owner, checked by reading it back, and a file that is there already is not overwritten.
 #
 # infra/restore.sh FILE is the way back. Configuration and secrets are the site's own to keep.
 #
-#   HEAT_DATABASE_URL, HEAT_DATABASE_URL_FILE   the database, as Heat itself is told; or libpq's own variables
+#   HEAT_DATABASE_URL, HEAT_DATABASE_URL_FILE   the database, with the owner of its tables; or libpq's own variables
 #   PG_BIN                                      the folder of pg_dump, if not the newest installed
 set -euo pipefail
 # shellcheck source=infra/database.sh

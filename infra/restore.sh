@@ -3,13 +3,14 @@
 #
 #   HEAT_DATABASE_URL=postgres://… infra/restore.sh FILE
 #
-# Stop every updater and replica first, make an empty database (createdb), restore, start the updaters, then the replicas. All of
-# it arrives, or nothing. A database that holds anything is refused: drop it yourself if you mean it.
+# Stop every updater and replica first, make an empty database (createdb), restore, then `heat-updater migrate --roles`: it brings
+# a backup of an older version up to date, and gives the programs their rights again. Then start the updaters and the replicas.
+# All of the backup arrives, or nothing. A database that holds anything is refused: drop it yourself if you mean it.
 #
-# A backup of an older version is brought up to date by the updater at its start. Tickets that were asked for before the backup
-# and made after it are not made twice: each is asked for by a name that the tracker knows.
+# Tickets that were asked for before the backup and made after it are not made twice: each is asked for by a name that the
+# tracker knows.
 #
-#   HEAT_DATABASE_URL, HEAT_DATABASE_URL_FILE   the database, as Heat itself is told; its user becomes the owner of everything
+#   HEAT_DATABASE_URL, HEAT_DATABASE_URL_FILE   the database, with the user who shall own everything
 #   PG_BIN                                      the folder of pg_restore, if not the newest installed
 set -euo pipefail
 # shellcheck source=infra/database.sh

@@ -33,6 +33,8 @@ insert into ticket_posts (ticket_id, kind, body, author) select id, 'operator', 
 insert into acknowledgements (event_id, event_key, author, severity, until, until_worsens)
     values ('zabbix:1', 'zabbix:1:h1', 'ann', 4, 'infinity', true);
 insert into place_notes (kind, place_id, author, text, quiet_since) values ('rack', 7, 'ann', 'Feed B', now());
+insert into api_tokens (name, digest, role, created_by, expires_at)
+    values ('deploy-bot', decode(repeat('00ff', 16), 'hex'), 'operator', 'ann', now() + interval '90 days');
 update updater_fence set fence = 1764090000123;
 """
 
@@ -49,20 +51,28 @@ class Backup(unittest.TestCase):
         self.owner, self.password = f"heat owner@{suffix}", "p@ss: /?#%w"
         self.databases = [f"heat backup/{suffix}", f"heat restored {suffix}"]
         self.admin = server._replace(path="/postgres").geturl()
-        self.psql(self.admin, f"create role \"{self.owner}\" login password '{self.password}'")
+        # She who owns the tables makes the roles of the programs.
+        self.psql(self.admin, f"create role \"{self.owner}\" login createrole password '{self.password}'")
+        self.roles = {"HEAT_API_ROLE": f"api_{suffix}", "HEAT_UPDATER_ROLE": f"updater_{suffix}"}
         for database in self.databases:
             self.psql(self.admin, f'create database "{database}" owner "{self.owner}"')
         login = f"{quote(self.owner, safe='')}:{quote(self.password, safe='')}@{server.hostname}:{server.port}"
         self.url, self.restored = (f"postgres://{login}/{quote(database, safe='')}" for database in self.databases)
         self.addCleanup(self.leave)
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("HEAT_", "PG"))}
-        subprocess.run([UPDATER, "migrate"], check=True, env=self.env | {"HEAT_DATABASE_URL": self.url}, stdout=subprocess.DEVNULL)
+        self.migrate()
         self.psql(self.url, ROWS)
 
     def leave(self):
         for database in self.databases:
             self.psql(self.admin, f'drop database "{database}" with (force)')
-        self.psql(self.admin, f'drop role "{self.owner}"')
+        self.psql(self.admin, f'drop role "{self.owner}", {", ".join(self.roles.values())}')
+
+    def migrate(self) -> str:
+        env = self.env | self.roles | {"HEAT_DATABASE_URL": self.url}
+        done = subprocess.run([UPDATER, "migrate", "--roles"], env=env, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
     def psql(self, url: str, sql: str) -> str:
         done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=sql, capture_output=True, text=True)
@@ -73,7 +83,7 @@ class Backup(unittest.TestCase):
         return subprocess.run([ROOT / "infra" / script, *args], cwd="/", env=self.env | env, capture_output=True, text=True)
 
     def contents(self, url: str) -> dict[str, str]:
-        """Every table's rows, the sequences, and the schema, as text."""
+        """Every table's rows, the sequences, and the schema with everybody's rights, as text."""
         tables = self.psql(url, "select quote_ident(tablename) from pg_tables where schemaname = 'public' order by 1").split()
         found = {table: self.psql(url, f"select t::text from {table} t order by 1") for table in tables}
         found["sequences"] = self.psql(url, "select sequencename, last_value from pg_sequences order by 1")
@@ -84,7 +94,7 @@ class Backup(unittest.TestCase):
 
     def test_dump_wipe_restore_and_nothing_is_missing(self):
         before = self.contents(self.url)
-        for table in ("comments", "openings", "audit_log", "tickets", "ticket_events", "ticket_posts", "acknowledgements", "place_notes"):
+        for table in ("comments", "openings", "audit_log", "tickets", "ticket_events", "ticket_posts", "acknowledgements", "api_tokens", "place_notes"):
             self.assertTrue(before[table], f"{table} is empty and proves nothing")
         done = self.run_script("backup.sh", str(self.file), HEAT_DATABASE_URL=self.url)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -96,13 +106,14 @@ class Backup(unittest.TestCase):
         done = self.run_script("restore.sh", str(self.file), HEAT_DATABASE_URL_FILE=str(secret))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("2 comments, 2 tickets, 2000 openings", done.stdout)
-        self.assertEqual(self.contents(self.url), before)
         # It is Heat's database again: its user owns it, the schema is known to be up to date, and ids go on.
+        self.assertTrue(self.migrate().startswith("The schema is up to date.\n"))
+        self.assertEqual(self.contents(self.url), before)
         owners = self.psql(self.url, "select distinct tableowner from pg_tables where schemaname = 'public'")
         self.assertEqual(owners.strip(), self.owner)
-        migrated = subprocess.run([UPDATER, "migrate"], env=self.env | {"HEAT_DATABASE_URL": self.url}, capture_output=True, text=True)
-        self.assertEqual(migrated.stdout, "The schema is up to date.\n")
-        self.psql(self.url, "insert into comments (event_key, author, text) values ('k', 'ann', 'goes on')")
+        api = urlsplit(self.url)
+        api = api._replace(netloc=f"{self.roles['HEAT_API_ROLE']}@{api.hostname}:{api.port}").geturl()
+        self.psql(api, "insert into comments (event_key, author, text) values ('k', 'ann', 'goes on')")
 
     def test_a_backup_overwrites_nothing_and_leaves_nothing_half_done(self):
         self.file.write_text("yesterday's")

@@ -4,8 +4,10 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 import tomllib
 import unittest
+from pathlib import Path
 
 import kubernetes_validate
 import yaml
@@ -13,6 +15,7 @@ import yaml
 import kustomize
 import settings
 from clone import ROOT, files, text
+from page_test import free_port
 
 OVERLAYS = ROOT / "infra/kubernetes/overlays"
 # The oldest and the newest of the clusters that are thought of.
@@ -121,6 +124,34 @@ class Kubernetes(unittest.TestCase):
                         self.assertIn("memory", container["resources"]["limits"])
                         mounted = {mount["name"] for mount in container["volumeMounts"]}
                         self.assertEqual(mounted, {volume["name"] for volume in spec["volumes"]})
+
+    def test_redis_starts_as_it_is_told_with_its_password_in_no_list_of_processes(self):
+        container = pods(self.environments["prod"])["heat-redis"]["spec"]["containers"][0]
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "password").write_text("secret-of-redis\n")
+            script = container["args"][0].replace("/run/secrets/heat/redis-password", f"{folder}/password")
+            script = script.replace("dir /tmp\n", f"dir {folder}\nport {port}\nbind 127.0.0.1\n")
+            redis = subprocess.Popen([*container["command"], script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            try:
+                for line in redis.stdout:
+                    if "Ready to accept connections" in line:
+                        break
+                listed = Path(f"/proc/{redis.pid}/cmdline").read_text()
+                self.assertTrue(listed.startswith("redis-server"), listed)
+                self.assertNotIn("secret-of-redis", listed)
+
+                def ask(*words):
+                    command = ["redis-cli", "-p", str(port), "--no-auth-warning", *words]
+                    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+                self.assertIn("NOAUTH", ask("ping"))
+                said = {word: ask("-a", "secret-of-redis", "config", "get", word)[1:] for word in ("notify-keyspace-events", "save", "maxmemory-policy")}
+                self.assertEqual(set(said["notify-keyspace-events"][0]), set("Kh$"))
+                self.assertEqual((said["save"], said["maxmemory-policy"]), ([], ["noeviction"]))
+            finally:
+                redis.terminate()
+                redis.communicate()
 
     def test_in_production_no_image_changes_under_a_pod_nor_needs_the_registry_to_start_again(self):
         for name, pod in pods(self.environments["prod"]).items():

@@ -21,6 +21,10 @@ ROWS = re.findall(r"^\| `(heat_[a-z0-9_]+)` \| (\w+) \| ([\w-]+) \|", text("infr
 ALWAYS = {"heat-api": "heat_api_revision", "heat-updater": "heat_updater_working"}
 
 
+def can_take_rights_away() -> bool:
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
 class Stack(unittest.TestCase):
     def setUp(self):
         self.ports = json.loads((Path(os.environ["HEAT_TEST_STACK"]) / "ports.json").read_text())
@@ -68,6 +72,41 @@ class Stack(unittest.TestCase):
         process = subprocess.Popen(command, env=known | env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
+
+    @unittest.skipUnless(can_take_rights_away(), "only root can take the file system away")
+    def test_the_programs_run_as_in_their_images_without_rights_and_without_a_file_system_to_write_to(self):
+        api, page = free_port(), free_port()
+        demo = services()["updater"]["environment"]
+        # An updater beside that of the stack needs a database and a prefix of its own.
+        server, database = f"postgres://heat@127.0.0.1:{self.ports['postgres']}", f"without_rights_{os.getpid()}"
+
+        def sql(statement: str):
+            subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", f"{server}/postgres", "-c", statement], check=True)
+
+        sql(f"create database {database}")
+        self.addCleanup(sql, f"drop database {database} with (force)")
+        env = {
+            "PATH": f"{os.environ['PATH']}:/usr/sbin",
+            "HEAT_REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}",
+            "HEAT_REDIS_PREFIX": "without-rights",
+            "HEAT_DATABASE_URL": f"{server}/{database}",
+            "HEAT_AUTH": "off",
+            "HEAT_LISTEN": f"127.0.0.1:{api}",
+            "HEAT_NGINX_FROM": "/mnt/infra/nginx",
+            "HEAT_NGINX_STATIC": "/mnt/static/dist",
+            "HEAT_NGINX_LISTEN": f"127.0.0.1:{page}",
+            "HEAT_NGINX_API": f"127.0.0.1:{api}",
+            "HEAT_NGINX_IDENTITY": "off",
+            # A stranger's own Zabbix, and nothing else.
+            "HEAT_ZABBIX_URL": f"http://127.0.0.1:{self.ports['zabbix']}/zabbix",
+            "HEAT_ZABBIX_TOKEN": demo["HEAT_ZABBIX_TOKEN"],
+            "HEAT_INVENTORY_URL": demo["HEAT_INVENTORY_URL"],
+        }
+        listeners = [f"{page}/alive", f"{page}/", f"{page}/readyz", f"{page}/api/v1/snapshot"]
+        done = subprocess.run(
+            ["unshare", "--mount", ROOT / "infra/checks/without-rights", ROOT, *listeners], env=env, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_as_compose_wires_them_whoever_reaches_the_page_is_an_operator_and_no_other_site_writes(self):
         folder = tempfile.TemporaryDirectory()

@@ -8,7 +8,7 @@ RUN apt-get update \
 ENV CARGO_PROFILE_RELEASE_DEBUG=false
 WORKDIR /heat
 COPY .cargo/config.toml .cargo/
-COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
+COPY Cargo.toml Cargo.lock ./
 COPY lib/Cargo.toml lib/
 COPY handlers/Cargo.toml handlers/
 COPY jobs/Cargo.toml jobs/

@@ -12,7 +12,7 @@ ENV CARGO_PROFILE_RELEASE_DEBUG=false
 WORKDIR /heat
 # The dependencies: this layer stays until Cargo.lock or a manifest changes.
 COPY .cargo/config.toml .cargo/
-COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
+COPY Cargo.toml Cargo.lock ./
 COPY lib/Cargo.toml lib/
 COPY handlers/Cargo.toml handlers/
 COPY jobs/Cargo.toml jobs/

@@ -268,7 +268,7 @@ async fn a_problem_that_comes_back_is_not_new_and_tells_how_it_ended_the_last_ti
     stage.comment(&key, "again").await;
     let kept = eventually("what history says", PATIENCE, async || {
         let (_, said) = stage.cache.said::<serde_json::Value>().await.ok()??;
-        said["pasts"][&key]["last"].get(0).cloned()
+        said["pasts"][&key].get("last").cloned()
     });
     let kept = kept.await.unwrap();
     assert_eq!((&kept["id"], &kept["comment"]["text"]), (&id.into(), &"reset the port".into()));

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::audit::{self, Actor, Deed};
 use super::changes::{self, Kind, NewChange};
 use super::locks::Lock;
-use super::openings::for_followers;
+use super::openings::{OF_NOW, for_followers};
 use super::schema::acknowledgements;
 use super::{Db, DbError, fence, severity_of};
 use crate::acknowledgement::{Acknowledgement, Acknowledgements};
@@ -108,14 +108,24 @@ impl Db {
     /// Keys without any are absent from the answer.
     pub async fn acknowledgements(&self, keys: &[&str]) -> Result<Acknowledgements, DbError> {
         let mut connection = self.connection().await?;
-        let rows: Vec<Row> = diesel::sql_query(
-            "select distinct on (a.event_id) a.id, a.event_key, a.event_id, o.closed_at as cleared_at, a.author,
-                    a.created_at, left(a.text, $2::int) as text, a.until, a.until_worsens, a.severity, a.ended_at
-             from acknowledgements a
-             left join openings o on o.id = a.event_id
-             where a.event_key = any($1) and (o.closed_at is null or o.closed_at > now() - interval '1 hour')
+        // History may not have an opening yet; what people do in that time is not old.
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "select distinct on (a.event_id) a.id, k.key as event_key, a.event_id, a.cleared_at, a.author, a.created_at,
+                    left(a.text, $2::int) as text, a.until, a.until_worsens, a.severity, a.ended_at
+             from unnest($1) as k(key)
+             cross join lateral (
+                 select a.*, o.closed_at as cleared_at from ({OF_NOW}) as o
+                 cross join lateral (
+                     select * from acknowledgements where event_id = o.id order by id desc limit 1
+                 ) as a
+                 union all
+                 (select a.*, null from acknowledgements a
+                  where a.event_key = k.key and a.created_at > now() - interval '1 day'
+                    and not exists (select from openings o where o.id = a.event_id)
+                  limit 1000)
+             ) as a
              order by a.event_id, a.id desc",
-        )
+        ))
         .bind::<Array<Text>, _>(keys)
         .bind::<BigInt, _>(i64::try_from(TEXT_IN_SNAPSHOT).unwrap_or(i64::MAX))
         .load(&mut connection)

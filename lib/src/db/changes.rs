@@ -183,21 +183,30 @@ impl From<Row> for Change {
 }
 
 /// An event has at most one opening in a change: its own, or, for what was said while its key did not burn, the last one.
+/// The limits keep Postgres from reading whole tables for a page.
 const READ: &str = "
     select c.id, c.kind, c.at, c.event_key, c.event_id, c.severity, o.name, o.host, o.source, o.rack_id, o.device_id,
-           coalesce(m.author, a.author, e.added_by) as by, coalesce(m.text, a.text) as text,
+           coalesce(m.author, a.author, t.added_by) as by, coalesce(m.text, a.text) as text,
            t.id as ticket_id, t.key as ticket_key, t.url as ticket_url
     from page c
     left join lateral (
-        select own.* from openings own where own.id = c.event_id
+        (select name, host, source, rack_id, device_id from openings where id = c.event_id limit 1)
         union all
-        (select last.* from openings last where c.event_id is null and last.event_key = c.event_key
-         order by last.opened_at desc limit 1)
+        (select name, host, source, rack_id, device_id from openings
+         where c.event_id is null and event_key = c.event_key order by opened_at desc limit 1)
     ) o on true
-    left join comments m on c.kind = 'commented' and m.id = c.subject and m.deleted_at is null
-    left join acknowledgements a on c.kind = 'acknowledged' and a.id = c.subject
-    left join tickets t on c.kind = 'ticketed' and t.id = c.subject
-    left join ticket_events e on e.ticket_id = t.id and e.event_id = c.event_id
+    left join lateral (
+        select author, text from comments
+        where c.kind = 'commented' and id = c.subject and deleted_at is null limit 1
+    ) m on true
+    left join lateral (
+        select author, text from acknowledgements where c.kind = 'acknowledged' and id = c.subject limit 1
+    ) a on true
+    left join lateral (
+        select t.id, t.key, t.url, e.added_by
+        from tickets t left join ticket_events e on e.ticket_id = t.id and e.event_id = c.event_id
+        where c.kind = 'ticketed' and t.id = c.subject limit 1
+    ) t on true
     order by c.id";
 
 impl Db {
@@ -246,8 +255,8 @@ impl Db {
             .transaction(async |connection| {
                 fence::pass(connection, ours).await?;
                 Ok(diesel::sql_query(
-                    "delete from changes where id in
-                     (select id from changes where recorded_at < $1 order by recorded_at limit $2)",
+                    "delete from changes where id = any(array(
+                         select id from changes where recorded_at < $1 order by recorded_at limit $2))",
                 )
                 .bind::<Timestamptz, _>(DateTime::<Utc>::from(until))
                 .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(i64::MAX))

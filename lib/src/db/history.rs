@@ -221,7 +221,7 @@ impl Db {
         Ok(found.into_iter().map(with_all).collect())
     }
 
-    /// How the last openings of these keys ended, and which began and ended within the hour.
+    /// How the last opening of each of these keys ended, and which began and ended within the hour.
     ///
     /// Keys of which none has ended are absent from the answer.
     pub async fn pasts(&self, keys: &[&str]) -> Result<Pasts, DbError> {
@@ -233,24 +233,27 @@ impl Db {
              cross join lateral (
                  select id, opened_at, closed_at from openings
                  where event_key = k.key and closed_at is not null
-                 order by closed_at desc limit 2
+                 order by closed_at desc limit 1
              ) as o
              left join lateral (
                  select author, created_at, left(text, $2::int) as text from comments
                  where event_key = k.key and deleted_at is null and created_at <= o.closed_at
-                 order by id desc limit 1
+                 order by created_at desc limit 1
              ) as c on true
              left join lateral (
                  select t.key, t.url from ticket_events e join tickets t on t.id = e.ticket_id
                  where e.event_id = o.id and e.removed_at is null and t.key is not null
                  order by t.id desc limit 1
-             ) as t on true
-             order by o.closed_at desc",
+             ) as t on true",
         )
         .bind::<Array<Text>, _>(keys)
         .bind::<BigInt, _>(i64::try_from(TEXT_IN_SNAPSHOT).unwrap_or(i64::MAX))
         .load(&mut connection)
         .await?;
+        // With a margin for the clocks: Postgres decides.
+        let late = Timestamp::now() - 2 * COUNTED_WITHIN;
+        let of_late = ended.iter().filter(|row| Timestamp::from(row.closed_at) > late);
+        let of_late: Vec<&str> = of_late.map(|row| row.event_key.as_str()).collect();
         let recent: Vec<RecentRow> = diesel::sql_query(
             "select k.key as event_key, o.opened_at
              from unnest($1) as k(key)
@@ -262,14 +265,14 @@ impl Db {
              ) as o
              order by o.opened_at",
         )
-        .bind::<Array<Text>, _>(keys)
+        .bind::<Array<Text>, _>(of_late)
         .bind::<Double, _>(COUNTED_WITHIN.as_secs_f64())
         .bind::<BigInt, _>(COUNTED)
         .load(&mut connection)
         .await?;
         let mut pasts = Pasts::new();
         for row in ended {
-            pasts.entry(row.event_key).or_default().last.push(Ended {
+            pasts.entry(row.event_key).or_default().last = Some(Ended {
                 id: row.id,
                 opened_at: row.opened_at.into(),
                 cleared_at: row.closed_at.into(),

@@ -185,8 +185,8 @@ impl Db {
             .transaction(async |connection| {
                 fence::pass(connection, ours).await?;
                 Ok(diesel::sql_query(
-                    "delete from openings where id in
-                     (select id from openings where closed_at < $1 order by closed_at limit $2)",
+                    "delete from openings where id = any(array(
+                         select id from openings where closed_at < $1 order by closed_at limit $2))",
                 )
                 .bind::<Timestamptz, _>(DateTime::<Utc>::from(until))
                 .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(i64::MAX))
@@ -196,6 +196,13 @@ impl Db {
             .await
     }
 }
+
+/// The openings of the key `k.key` that a snapshot of now may need: those that burn, and those that an opening of now may
+/// inherit from. In two parts, for each of which there is an index.
+pub(super) const OF_NOW: &str = "
+    (select id, closed_at from openings where event_key = k.key and closed_at is null)
+    union all
+    (select id, closed_at from openings where event_key = k.key and closed_at > now() - interval '1 hour')";
 
 /// Runs `statement`, which finds in `followers (id, key, since, before)` the openings that have just begun, given as id, key
 /// and beginning, beside each opening of the same key that cleared shortly before: what it inherits from.

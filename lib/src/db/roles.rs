@@ -17,7 +17,7 @@ struct Rights {
     updater: &'static str,
 }
 
-const RIGHTS: [Rights; 13] = [
+const RIGHTS: [Rights; 14] = [
     // Nobody changes or deletes what was entered.
     Rights { table: "audit_log", api: "select, insert", updater: "select, insert" },
     Rights {
@@ -29,6 +29,7 @@ const RIGHTS: [Rights; 13] = [
     Rights { table: "place_notes", api: "select, insert, update", updater: "select" },
     Rights { table: "acknowledgements", api: "select, insert, update", updater: "select, insert, update" },
     Rights { table: "openings", api: "select", updater: "select, insert, update, delete" },
+    Rights { table: "changes", api: "select, insert", updater: "select, insert, delete" },
     Rights { table: "tickets", api: "select, insert, update", updater: "select, update" },
     Rights { table: "ticket_events", api: "select, insert, update", updater: "select, insert, update" },
     Rights { table: "ticket_posts", api: "select, insert", updater: "select, insert, update, delete" },

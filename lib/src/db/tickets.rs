@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Actor, Deed};
 use super::changes::{self, Kind, NewChange};
 use super::locks::Lock;
-use super::openings::for_followers;
+use super::openings::{OF_NOW, for_followers};
 use super::schema::{ticket_events, ticket_posts, tickets};
 use super::{Db, DbError, fence, severity_of};
 use crate::cache::Fence;
@@ -237,16 +237,26 @@ impl Db {
     /// Keys without tickets are absent from the answer.
     pub async fn covers(&self, keys: &[&str]) -> Result<Covers, DbError> {
         let mut connection = self.connection().await?;
-        let rows: Vec<CoverRow> = diesel::sql_query(
-            "select e.event_key, e.event_id, o.closed_at as cleared_at, e.active, t.id as ticket, t.key, t.url,
-                    t.state, t.status, left(t.last_error, 200) as error, t.severity
-             from ticket_events e
+        // History may not have an opening yet; what people do in that time is not old.
+        let rows: Vec<CoverRow> = diesel::sql_query(format!(
+            "select k.key as event_key, e.event_id, e.cleared_at, e.active, t.id as ticket, t.key, t.url, t.state, t.status,
+                    left(t.last_error, 200) as error, t.severity
+             from unnest($1) as k(key)
+             cross join lateral (
+                 select e.*, o.closed_at as cleared_at from ({OF_NOW}) as o
+                 cross join lateral (
+                     select ticket_id, event_id, active from ticket_events
+                     where event_id = o.id and removed_at is null limit 1000
+                 ) as e
+                 union all
+                 (select e.ticket_id, e.event_id, e.active, null from ticket_events e
+                  where e.event_key = k.key and e.added_at > now() - interval '1 day' and e.removed_at is null
+                    and not exists (select from openings o where o.id = e.event_id)
+                  limit 1000)
+             ) as e
              join tickets t on t.id = e.ticket_id
-             left join openings o on o.id = e.event_id
-             where e.event_key = any($1) and e.removed_at is null
-               and (o.closed_at is null or o.closed_at > now() - interval '1 hour')
              order by t.id",
-        )
+        ))
         .bind::<Array<Text>, _>(keys)
         .load(&mut connection)
         .await?;

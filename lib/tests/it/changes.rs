@@ -128,7 +128,7 @@ async fn the_feed_tells_what_happened_to_an_event_once_and_by_whom() {
         assert_eq!((change.name.as_deref(), change.host.as_deref()), (Some("down"), Some("a")));
         assert_eq!((change.rack_id, change.device_id), (Some(1), Some(11)));
     }
-    assert_eq!(told[0].at, ago(5).max(told[0].at), "an opening is told with its beginning");
+    assert!(told[0].at < ago(4), "an opening is told with its beginning: {}", told[0].at);
     assert_eq!(told[2].text.as_deref(), Some("on my way"));
     assert_eq!((told[3].by.as_deref(), told[3].text.as_deref()), (Some("ann"), Some("mine")));
     let ticket = told[4].ticket.as_ref().unwrap();

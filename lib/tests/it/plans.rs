@@ -92,6 +92,8 @@ async fn whatever_is_asked_of_history_is_found_by_an_index() {
     let pasts = explained.expect_indexes("the last times", db.pasts(&keys).await);
     assert!(!pasts.is_empty());
     explained.expect_indexes("the threads", db.threads(&keys).await);
+    explained.expect_indexes("the acknowledgements", db.acknowledgements(&keys).await);
+    explained.expect_indexes("the tickets", db.covers(&keys).await);
 
     for after in [After::Latest, After::Id(1000), After::Time(ago(5))] {
         let (changes, _) = explained.expect_indexes("the changes", db.changes(after, 100).await);
