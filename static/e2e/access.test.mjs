@@ -11,10 +11,28 @@ describe("everybody", only, () => {
     await mapOf(page);
     assert.equal(await page.locator(".panel h2").textContent(), "Требуют действий");
     await page.locator("button", { hasText: "English" }).click();
-    assert.equal(await page.locator(".panel h2").textContent(), "To act on");
+    await page.locator(".panel h2", { hasText: "To act on" }).waitFor();
     await page.reload();
     await mapOf(page);
     assert.equal(await page.locator("html").getAttribute("lang"), "en");
+  });
+
+  test("tells times by the site's clock, or by the machine's own", async () => {
+    mock.state.me.settings.timezone = "Pacific/Kiritimati";
+    const event = site.events.find((other) => other.rack_id && !other.handled);
+    await visit(`/?event=${encodeURIComponent(event.key)}`);
+    const hour = (zone) =>
+      new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(
+        new Date(event.since),
+      );
+    const since = page.locator(".facts dd").first();
+    await since.filter({ hasText: hour("Pacific/Kiritimati") }).waitFor();
+    await page.keyboard.press("?");
+    await page.getByLabel("of this machine").check();
+    await page.keyboard.press("Escape");
+    await since.filter({ hasText: hour(undefined) }).waitFor();
+    await page.reload();
+    await since.filter({ hasText: hour(undefined) }).waitFor();
   });
 
   for (const [scheme, locale] of [

@@ -62,6 +62,29 @@ describe("a kiosk", only, () => {
     await title().filter({ hasText: "SAS" }).waitFor();
   });
 
+  test("goes back after five minutes, though nobody took care of it, and keeps the screen awake", async () => {
+    await visit();
+    await page.addInitScript(() =>
+      Object.defineProperty(navigator, "wakeLock", {
+        value: { request: (what) => Promise.resolve((window.awake = what)) },
+      }),
+    );
+    await page.clock.install();
+    await page.goto(`${mock.url}/?kiosk=1&dc=sas`);
+    await title().filter({ hasText: "SAS" }).waitFor();
+    assert.equal(await page.evaluate(() => window.awake), "screen");
+    const other = elsewhere("sas");
+    aProblem(other.device);
+    mock.push(fresh());
+    await title().filter({ hasText: other.dc.toUpperCase() }).waitFor();
+    await page.clock.fastForward("04:50");
+    mock.push(fresh());
+    assert.equal(await title().textContent(), other.dc.toUpperCase());
+    await page.clock.fastForward("00:20");
+    mock.push(fresh());
+    await title().filter({ hasText: "SAS" }).waitFor();
+  });
+
   test("keeps to a saved view, and says which", async () => {
     const { rack } = quietPlace();
     mock.state.views.push({
@@ -116,7 +139,9 @@ describe("a kiosk", only, () => {
     await visit();
     await page.route("**/version.json", (route) => route.fulfill({ json: { version } }));
     await page.clock.install();
+    const first = page.waitForResponse("**/version.json");
     await page.goto(`${mock.url}/?kiosk=1`);
+    await (await first).finished();
     await title().waitFor();
     await page.evaluate(() => (window.before = true));
     version = "2";
@@ -182,6 +207,33 @@ describe("the sound", only, () => {
     assert.equal(await sounds(), 0);
     await page.reload();
     await page.locator("#sound", { hasText: "Sound: Warning" }).waitFor();
+  });
+
+  test("notifications of the desktop come by choice, with the sound or without", async () => {
+    await visit();
+    await page.addInitScript(() => {
+      window.notes = [];
+      window.Notification = class {
+        static permission = "default";
+        static requestPermission() {
+          this.permission = "granted";
+          return Promise.resolve("granted");
+        }
+        constructor(name, { body, tag }) {
+          window.notes.push([name, body, tag]);
+        }
+      };
+    });
+    await page.reload();
+    await mapOf(page);
+    await page.locator("#sound").click();
+    await page.getByRole("group", { name: "Notifications" }).getByLabel("Yes").check();
+    await page.keyboard.press("Escape");
+    const event = aProblem(quietPlace().device);
+    site.makeEvent(940_009, quietPlace().device, ["Less", 3], Date.now());
+    mock.push(fresh());
+    await until(page, "a notification", () => window.notes.length > 0);
+    assert.deepEqual(await page.evaluate(() => window.notes), [[event.name, event.host, event.id]]);
   });
 
   test("the icon takes the colour of the worst, and the title counts", async () => {

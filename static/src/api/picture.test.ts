@@ -257,8 +257,19 @@ describe("it rings", () => {
     made.take(later([event(1)]), 0);
     expect(made.rings(EXAMPLE_NOW)).toEqual([]);
     made.watch({});
-    made.take(later([event(1)], 2), 0);
-    expect(made.rings(EXAMPLE_NOW)).toEqual([]);
+    made.settle(EXAMPLE_NOW);
+    made.take(later([event(1), event(2)], 2), 0);
+    expect(made.rings(EXAMPLE_NOW).map(({ key }) => key)).toEqual(["zabbix:2:srv-00001"]);
+  });
+
+  test("nothing less because a saved view is told again", () => {
+    const made = new Picture();
+    made.limit({ filter: "" });
+    made.take(later([event(1)]), 0);
+    made.rings(EXAMPLE_NOW);
+    made.limit({ filter: "" });
+    made.take(later([event(1), event(2)], 2), 0);
+    expect(made.rings(EXAMPLE_NOW)).toHaveLength(1);
   });
 });
 

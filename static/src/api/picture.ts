@@ -75,6 +75,7 @@ export class Picture {
         placed: boolean;
       }
     | undefined;
+  #limitTold: string | undefined;
   /** Made when the first filter asks for it. */
   #floor: Floor | undefined;
   /** When time alone next changes what passes the filter, in milliseconds. */
@@ -164,6 +165,10 @@ export class Picture {
   }
 
   limit(limit: Limit | undefined): void {
+    // It is told again and again, and as a rule it is the same.
+    const told = JSON.stringify(limit);
+    if (told === this.#limitTold) return;
+    this.#limitTold = told;
     const reading = readFilter(limit?.filter ?? "");
     const placed = limit?.racks !== undefined || limit?.devices !== undefined;
     const filter = "mistake" in reading ? undefined : reading.filter;
@@ -499,6 +504,11 @@ export class Picture {
       if (fits(event, rack) && passes?.(event) !== false) rows.push({ event, rack, clearedAt });
     }
     return { rows: sorted(rows, sort), hidden };
+  }
+
+  /** Takes what another filter shows as what was there: it is not news. To be called when the page looks elsewhere. */
+  settle(now: number): void {
+    if (!this.#rung) this.rings(now);
   }
 
   /** What somebody must act on that nobody had to in the picture before; nothing in the first one. */

@@ -188,6 +188,7 @@ scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "watch":
       picture.watch(data.watched);
+      picture.settle(now());
       publish();
       break;
     case "find":
@@ -205,6 +206,7 @@ scope.onmessage = ({ data }) => {
     }
     case "limit":
       picture.limit(data.limit);
+      picture.settle(now());
       publish();
       break;
     case "freeze":

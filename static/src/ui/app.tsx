@@ -90,7 +90,9 @@ function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const { target, key } = event;
   // A dialog has keys of its own: Escape closes, and the rest belongs to what is typed.
-  if (current().dialog) return;
+  // One that is closing has them no more, one that has just been asked for has them already.
+  const dialog = document.querySelector("dialog");
+  if (current().dialog && (!dialog || dialog.open)) return;
   if (isTyping(target)) {
     // Leaving a field keeps what was typed; the next Escape goes up.
     if (key === "Escape") (target as HTMLElement).blur();

@@ -162,8 +162,6 @@ export const en = {
     cleared: "Cleared in the last five minutes",
     open: "Open the rack",
     close: "Back",
-    show: "Show details",
-    hidePanel: "Hide details",
     comment: "Note from the inventory",
     inventoryPage: "Inventory page",
   },
