@@ -5119,7 +5119,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Leave out what is milder: 0 to 5, or a severity's name. */
-                severity?: string;
+                severity?: "0" | "1" | "2" | "3" | "4" | "5" | "not_classified" | "information" | "warning" | "average" | "high" | "disaster";
             };
             header?: never;
             path?: never;
