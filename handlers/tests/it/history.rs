@@ -136,7 +136,7 @@ async fn the_handover_tells_the_next_shift_what_it_has_to_know_as_a_page_and_as_
     for words in ["problem 1", "SAS / SAS-A / A01", "5 of 6 devices unreachable"] {
         assert!(page.contains(words) && text.contains(words), "{words}: {text}");
     }
-    assert!(text.contains("SAS / SAS-A / A01: 1 openings of 1 problems"), "{text}");
+    assert!(text.contains("SAS / SAS-A / A01: openings 1, problems 1"), "{text}");
     let later = handover(&replica, &format!("?since={}", ago(5)), "text/plain").await;
     assert!(later.contains("Older and without owner: 1"), "{later}");
     for wrong in ["?since=tomorrow", "?since=2096-01-01T00:00:00Z", "?since=2001-01-01T00:00:00Z", "?x=1"] {
