@@ -129,6 +129,7 @@ describe("a kiosk", only, () => {
     mock.push(stale);
     await visit("/?kiosk=1");
     await page.locator(".kiosk-bar .chip.stale", { hasText: "zabbix" }).waitFor();
+    assert.match(await page.locator(".kiosk-count").textContent(), /^≥ \d+ to act on$/);
     mock.state.clock = 300_000;
     await page.reload();
     await page.locator(".kiosk-bar .band b", { hasText: "NOT LIVE" }).waitFor();

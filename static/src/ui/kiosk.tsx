@@ -8,7 +8,7 @@ import { isMuffled } from "./alarm.ts";
 import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
-import { Sources, type Props } from "./top.tsx";
+import { atLeast, type Props, Sources } from "./top.tsx";
 
 const DEFAULT_EVERY_S = 30;
 /** From this severity on the wall jumps. */
@@ -113,7 +113,9 @@ export function Kiosk({ heat, words }: Props) {
         <h1>{tab === undefined ? words.map.site : plan?.tabs[tab]?.name}</h1>
         {heat.savedView ? <span>{heat.savedView.name ?? words.view.gone}</span> : null}
         <b class="kiosk-count">
-          {count > 0 ? words.state.unhandled(words.number(count)) : words.panel.allCalm}
+          {count > 0
+            ? words.state.unhandled(atLeast(words, frame?.atLeast, words.number(count)))
+            : words.panel.allCalm}
         </b>
         <span class="held" role="status">
           {hold?.name}

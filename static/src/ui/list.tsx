@@ -11,7 +11,7 @@ import { HandledFlag } from "./event.tsx";
 import { current, drop, look, pick, pickAll, pickNothing, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketChip } from "./ticket.tsx";
-import type { Props } from "./top.tsx";
+import { atLeast, type Props } from "./top.tsx";
 
 /** Height of a row in CSS pixels; the style sheet has the same. */
 const ROW = 27;
@@ -110,7 +110,7 @@ export function EventList({ heat, words }: Props) {
     <section class={`list ${view.list}`} aria-label={words.list.title}>
       <header>
         <h2>{words.list.title}</h2>
-        <span class="count">{words.number(total)}</span>
+        <span class="count">{atLeast(words, heat.frame?.atLeast, words.number(total))}</span>
         {page && (page.hidden > 0 || view.all) ? (
           <button
             type="button"

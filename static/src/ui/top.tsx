@@ -119,7 +119,8 @@ function Tabs({ heat, words }: Props) {
   );
 }
 
-function atLeast(words: Words, lowerBound: boolean | undefined, count: string): string {
+/** A count as it may be told: under a source that may hide something it is a lower bound. */
+export function atLeast(words: Words, lowerBound: boolean | undefined, count: string): string {
   return lowerBound ? words.state.atLeast(count) : count;
 }
 
