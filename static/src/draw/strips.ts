@@ -38,6 +38,32 @@ const [BARS_WIDE, BARS_TALL] = [16, 44];
 const HEAD = 0.3;
 const HEAD_TALLEST = 26;
 
+/** The font of the digits drawn last: to set the same again costs as much as to draw them. */
+let digitsFont = "";
+/** Widths of digits by their font and text. */
+const widths = new Map<string, number>();
+
+function widthOf(pen: Pen, text: string): number {
+  const key = digitsFont + text;
+  const known = widths.get(key);
+  if (known !== undefined) return known;
+  const { width } = pen.measureText(text);
+  widths.set(key, width);
+  return width;
+}
+
+/** How much wider than at 11 px the names of rows may be, by layout. */
+const rooms = new WeakMap<Layout, number>();
+
+function roomOf(pen: Pen, layout: Layout): number {
+  const known = rooms.get(layout);
+  if (known !== undefined) return known;
+  pen.font = `11px ${FONT}`;
+  const room = Math.min(...layout.labels.map(({ text, width }) => width / pen.measureText(text).width));
+  rooms.set(layout, room);
+  return room;
+}
+
 export function drawStrips(pen: Pen, view: StripsView): void {
   const { layout } = view;
   const [width, height] = layout.cell;
@@ -56,9 +82,11 @@ export function drawStrips(pen: Pen, view: StripsView): void {
     );
   }
   // As large as the rows and the room for names allow.
-  pen.font = `11px ${FONT}`;
-  const room = Math.min(...layout.labels.map(({ text, width: wide }) => wide / pen.measureText(text).width));
-  const wanted = Math.min(view.across ? 24 : 15, height * (view.across ? 0.5 : 0.4), 11 * room);
+  const wanted = Math.min(
+    view.across ? 24 : 15,
+    height * (view.across ? 0.5 : 0.4),
+    11 * roomOf(pen, layout),
+  );
   pen.font = `${Math.max(11, Math.floor(wanted))}px ${FONT}`;
   pen.fillStyle = "#8d97a3";
   pen.textAlign = "right";
@@ -69,6 +97,7 @@ export function drawStrips(pen: Pen, view: StripsView): void {
   for (const [x, y] of layout.gaps) {
     pen.fillRect(x + width / 2 - 1, y + height / 2 - 1, 2, 2);
   }
+  digitsFont = "";
   for (const strip of layout.strips) for (const rack of strip.racks) drawCell(pen, view, rack);
   for (const [rack, colour, line] of [
     [view.hovered, "rgba(255,255,255,.5)", 1],
@@ -156,11 +185,12 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
       Math.floor((w * 1.5) / text.length),
       view.across ? DIGITS_ACROSS : DIGITS,
     );
-    pen.font = `600 ${px}px ${FONT}`;
+    const font = `600 ${px}px ${FONT}`;
+    if (font !== digitsFont) pen.font = digitsFont = font;
     pen.textAlign = "center";
     // Over a hatch a digit needs a ground of its own.
     if (handled !== NONE || marks & (Mark.silent | Mark.partlySilent)) {
-      const width = pen.measureText(text).width + 3;
+      const width = widthOf(pen, text) + 3;
       pen.fillStyle = fill;
       pen.fillRect(x + (w - width) / 2, y + (h - px) / 2, width, px);
     }
@@ -173,7 +203,8 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     else if (marks & Mark.dependent) chain(pen, gx, gy, glyph, QUIET_INK);
     else if (opened && handled === NONE) {
       // There is room to say which rack it is.
-      pen.font = `${Math.min(11, Math.round(size * 0.6))}px ${FONT}`;
+      const font = `${Math.min(11, Math.round(size * 0.6))}px ${FONT}`;
+      if (font !== digitsFont) pen.font = digitsFont = font;
       pen.textAlign = "center";
       pen.fillStyle = "#7d8894";
       pen.fillText(fit(pen, view.plan.racks[rack]?.name ?? "", w - 2), x + w / 2, y + h / 2 + 0.5);

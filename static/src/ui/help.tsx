@@ -9,7 +9,10 @@ import type { Props } from "./top.tsx";
 export function Help({ heat, words }: Props) {
   return (
     <Modal class="help" label={words.help.title} onClose={closeDialog}>
-      <h2>{words.help.title}</h2>
+      {/* Else the focus goes to the first choice, far below. */}
+      <h2 tabIndex={-1} autofocus>
+        {words.help.title}
+      </h2>
       <div class="columns">
         <dl>
           {words.help.keys.map(([key, meaning]) => (

@@ -46,3 +46,8 @@ test("every language fills the same gaps, and leaves nothing untranslated", () =
       .sort(),
   );
 });
+
+test("the help tells each key once", () => {
+  const keys = en.help.keys.map(([key]) => key);
+  expect(new Set(keys).size).toBe(keys.length);
+});
