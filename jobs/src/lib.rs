@@ -6,19 +6,19 @@
 //!
 //! # What a refresh costs
 //!
-//! `cargo bench -p heat-jobs`, a release build on two cores, fastest of 30, with 50,000 devices and 5,000 comments; as
+//! `cargo bench -p heat-jobs`, a release build on two cores, fastest of 100, with 50,000 devices and 5,000 comments; as
 //! ratios to the plainest way in the same run: `serde_json` parsing the answer into a `Value`, and flate2 making a gzip of
 //! the same snapshot at the same level.
 //!
 //! | | 20,000 problems | 50,000 problems | beside |
 //! |---|--:|--:|---|
-//! | parse the answer | 0.37 | 0.39 | plain parse |
-//! | place the events | 0.16 | 0.20 | plain parse |
-//! | build the snapshot | 0.46 | 0.42 | plain parse |
-//! | find out that there is no news | 0.18 | 0.27 | plain parse |
-//! | serialise the snapshot | 0.33 | 0.32 | plain parse |
-//! | compress it, for HTTP and WebSocket at once | 1.14 | 0.93 | plain gzip |
-//! | all of it, from the answer to the bytes in Redis | 1.9 | 2.1 | plain parse and gzip |
+//! | parse the answer | 0.54 | 0.53 | plain parse |
+//! | place the events | 0.18 | 0.20 | plain parse |
+//! | build the snapshot | 0.75 | 0.72 | plain parse |
+//! | find out that there is no news | 0.17 | 0.17 | plain parse |
+//! | serialise the snapshot | 0.43 | 0.40 | plain parse |
+//! | compress it, for HTTP and WebSocket at once | 0.98 | 0.98 | plain gzip |
+//! | all of it, from the answer to the bytes in Redis | 2.5 | 2.6 | plain parse and gzip |
 
 pub mod acknowledgements;
 pub mod author;

@@ -41,7 +41,7 @@ pub struct ViewWish {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ViewRefused {
     /// Nothing but white space, too long, or with characters that nobody sees.
-    #[error("name has 1 to {LONGEST_NAME} characters on one line")]
+    #[error("name has 1 to {LONGEST_NAME} characters on one line, all of which one can see")]
     Name,
     /// Longer than [`LONGEST_EXPRESSION`].
     #[error("expression has {0} characters; at most {LONGEST_EXPRESSION} are taken")]
@@ -85,7 +85,7 @@ impl ViewWish {
     /// A tag that nobody has and a predicate that is not defined are no mistakes: they come and go with the inventory.
     pub fn accepted(mut self) -> Result<Self, ViewRefused> {
         let name = self.name.trim();
-        if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
+        if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(is_unseen) {
             return Err(ViewRefused::Name);
         }
         let length = self.expression.chars().count();
@@ -102,6 +102,15 @@ impl ViewWish {
         self.filter = self.filter.trim().to_owned();
         Ok(self)
     }
+}
+
+/// Characters that nobody sees, or that turn around what stands beside them. Emoji are made with U+200D.
+fn is_unseen(character: char) -> bool {
+    let is_mark = matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
+    is_mark || character.is_control()
 }
 
 /// A view's expression, read. Nothing but white space stands for everything.
@@ -195,6 +204,7 @@ mod tests {
         };
         assert_eq!(of("  ", "", "").0, "/name");
         assert_eq!(of("two\nlines", "", "").0, "/name");
+        assert_eq!(of("turned \u{202e} around", "", "").0, "/name");
         assert_eq!(of(&"ж".repeat(81), "", "").0, "/name");
         assert_eq!(of("a", &"{a} or ".repeat(1000), "").0, "/expression");
         let (pointer, position, text) = of("a", "{ж} or\n{b} AND {c}", "");
