@@ -21,7 +21,8 @@ describe("acknowledging", only, () => {
         .textContent(),
       /end of the shift, .*\d\d:\d\d/,
     );
-    await dialog().getByLabel("In a word").fill("on it");
+    // Typed without a click: the field has the focus.
+    await page.keyboard.type("on it");
     await page.keyboard.press("Control+Enter");
     await closed();
     assert.deepEqual(written("POST /events/acknowledge"), [
@@ -136,8 +137,9 @@ describe("picking", only, () => {
     await page.locator(".rows input").nth(1).waitFor();
     for (const { name } of made) await page.getByLabel(`Pick ${name}`).check();
     await page.keyboard.press("c");
-    await dialog().locator("textarea").fill("both on the same feed");
-    await dialog().locator("button.primary").click();
+    await dialog().locator("textarea:focus").waitFor();
+    await page.keyboard.type("both on the same feed");
+    await page.keyboard.press("Control+Enter");
     await closed();
     const [{ ids, text }] = written("POST /comments");
     assert.equal(text, "both on the same feed");

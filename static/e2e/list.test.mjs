@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { mapOf, open, until } from "./browser.mjs";
-import { aProblem, browser, fresh, mock, only, page, quietPlace, rackOf, site, visit } from "./fixture.mjs";
+import {
+  aProblem,
+  browser,
+  fresh,
+  mock,
+  only,
+  page,
+  quietPlace,
+  rackOf,
+  site,
+  visit,
+  written,
+} from "./fixture.mjs";
 import { startMock } from "./mock.mjs";
 import { makeSite, stamp } from "./site.mjs";
 
@@ -178,14 +190,33 @@ describe("keys", only, () => {
     await visit();
     await mapOf(page);
     const title = () => page.locator(".panel h2");
-    for (const expected of ["Problem 3", "Problem 2", "Problem 6", "Problem 1", "Problem 3"]) {
+    for (const expected of ["Problem 3", "Problem 2", rack.name, "Problem 1", "Problem 3"]) {
       await page.keyboard.press("n");
       await title().filter({ hasText: expected }).waitFor();
     }
-    for (const expected of ["Problem 1", "Problem 6"]) {
+    for (const expected of ["Problem 1", rack.name]) {
       await page.keyboard.press("N");
       await title().filter({ hasText: expected }).waitFor();
     }
+  });
+
+  test("`n` opens an incident as a whole: its rack's panel begins with it, and `a` is about all its members", async () => {
+    site.events.length = 0;
+    const { rack } = quietPlace();
+    const fell = site.fell(rack, Date.now() - 30_000);
+    mock.push(fresh({ incidents: [fell.incident] }));
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press("n");
+    await page.waitForURL(`**/?sel=rack:${rack.id}`);
+    await page.locator(".panel .incident", { hasText: fell.incident.reason }).waitFor();
+    assert.ok(fell.events.length > 1);
+    await page.keyboard.press("a");
+    await page.locator("dialog.act .about li").nth(1).waitFor();
+    await page.keyboard.press("Control+Enter");
+    await page.locator("dialog.act").waitFor({ state: "detached" });
+    const [{ ids }] = written("POST /events/acknowledge");
+    assert.deepEqual([...ids].sort(), fell.events.map(({ id }) => id).sort());
   });
 
   test("an incident's members stand as one in what is to act on, and count as one", async () => {

@@ -5,6 +5,20 @@ import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
 import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
+/** As the palette has it. */
+const FOCUS = "#6fe3ff";
+
+/** Runs in the page: where on the canvas the first pixel of this colour is, "" if there is none. */
+function ringOf(hex) {
+  const canvas = document.querySelector("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i] === r && data[i + 1] === g && data[i + 2] === b) return String(i / 4);
+  }
+  return "";
+}
+
 describe("the map", only, () => {
   test("shows every rack of the inventory, and the page breaks no rule of its security policy", async () => {
     await visit();
@@ -219,6 +233,28 @@ describe("going around", only, () => {
     assert.ok((await pixelsOf(page, "#343b44")) > 500, "calm devices are bars");
   });
 
+  test("the arrows move a ring that is seen on the map, whatever had the focus before, at every level of zoom", async () => {
+    const rack = site.inventory.racks.find(({ id }) => [...site.rackOf.values()].includes(id));
+    for (const query of ["/", `/?row=${rack.row_id}`, `/?rack=${rack.id}`]) {
+      await (page ? page.goto(mock.url + query) : visit(query));
+      await mapOf(page);
+      await untilPixels(page, FOCUS, 0);
+      const places = new Set();
+      for (const key of ["ArrowRight", "ArrowRight"]) {
+        await page.keyboard.press(key);
+        await page.locator("[role=gridcell]:focus").waitFor({ state: "attached" });
+        let place = "";
+        for (let frames = 0; frames < 200 && (place === "" || places.has(place)); frames++) {
+          await page.evaluate(() => new Promise(requestAnimationFrame));
+          place = await page.evaluate(ringOf, FOCUS);
+        }
+        assert.notEqual(place, "", `${query}: a ring after ${key}`);
+        places.add(place);
+      }
+      assert.equal(places.size, 2, query);
+    }
+  });
+
   test("by keys as quick as they come, without losing one", async () => {
     await visit();
     await mapOf(page);
@@ -268,6 +304,29 @@ describe("going around", only, () => {
     await mapOf(page);
     assert.equal(await page.locator(".crumbs [aria-current]").textContent(), rack.name);
     assert.equal(await page.locator(".panel h2").textContent(), "Unplaced");
+  });
+
+  test("on a telephone the help fits, and an event that is opened comes into sight", async () => {
+    await visit("/", { width: 390, height: 800 });
+    await mapOf(page);
+    await page.keyboard.press("?");
+    const help = page.locator("dialog.help");
+    await help.waitFor();
+    const { over, right, top } = await help.evaluate((one) => ({
+      over: one.scrollWidth - one.clientWidth,
+      right: one.getBoundingClientRect().right,
+      top: one.scrollTop,
+    }));
+    assert.ok(over <= 0 && right <= 390 && top === 0, JSON.stringify({ over, right, top }));
+    await help.locator("form button").click();
+    await help.waitFor({ state: "detached" });
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.keyboard.press("n");
+    await page.locator(".panel .facts").waitFor();
+    await until(page, "the panel in sight", () => {
+      const { top } = document.querySelector(".panel").getBoundingClientRect();
+      return top < innerHeight * 0.7;
+    });
   });
 
   test("`?` shows keys and signs, Escape closes them", async () => {

@@ -86,7 +86,7 @@ describe("views", only, () => {
     await dialog().locator("button.primary").click();
     const mistake = dialog().locator(".mistake-at");
     await mistake.filter({ hasText: "lower case" }).waitFor();
-    assert.equal(await mistake.locator("mark").textContent(), "AND {prod}");
+    assert.equal(await mistake.locator("mark").textContent(), "AND");
     assert.equal(
       await page.evaluate(() => document.activeElement.id + document.activeElement.selectionStart),
       "view-expression7",
@@ -134,6 +134,14 @@ describe("views", only, () => {
     await page.goto(`${mock.url}/?view=${view.id}`);
     await page.locator("#views.wrong", { hasText: "Core" }).waitFor();
     await until(page, "why", () => document.querySelector("#views").title.includes("no such tag"));
+    await page.locator("#views", { hasText: "nothing has the tag {no such tag}" }).waitFor();
+  });
+});
+
+describe("an event that never was", only, () => {
+  test("is not said to be over", async () => {
+    await visit("/?event=nosuch");
+    await page.locator(".panel .gone", { hasText: "There is no such problem" }).waitFor();
   });
 });
 

@@ -48,6 +48,42 @@ describe("a kiosk", only, () => {
     await page.waitForURL((url) => url.search === "");
   });
 
+  test("counts what stands on no rack too, with its worst severity, and has one number with the counters", async () => {
+    site.events.length = 0;
+    const { device } = quietPlace();
+    aProblem(device);
+    // One trigger over two hosts is one problem.
+    for (const host of ["a", "b"]) {
+      site.makeEvent(970_000, device, ["Nobody knows where", 5], Date.now() - 60_000, {
+        id: `zabbix:970000:${host}`,
+        key: `zabbix:970000:${host}`,
+        rack_id: undefined,
+        device_id: undefined,
+        unplaced: "unknown_host",
+      });
+    }
+    mock.push(fresh());
+    await visit("/?kiosk=1");
+    await page.locator(".kiosk-count", { hasText: /^2 to act on$/ }).waitFor();
+    const unplaced = page.locator(".kiosk-unplaced", { hasText: "Unplaced 1" });
+    await unplaced.locator("[title=Disaster]").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".tab b").first().filter({ hasText: /^2$/ }).waitFor();
+    const open = await page.locator(".counter[data-severity] b").allTextContents();
+    assert.equal(
+      open.reduce((sum, text) => sum + Number(text), 0),
+      2,
+    );
+  });
+
+  test("says when the address names a data centre that is not there", async () => {
+    await visit("/?kiosk=1&dc=nosuch");
+    await page.locator(".kiosk-bar .why", { hasText: "No such data centre: nosuch" }).waitFor();
+    await page.goto(`${mock.url}/?kiosk=1&dc=sas`);
+    await title().filter({ hasText: "SAS" }).waitFor();
+    assert.equal(await page.locator(".kiosk-bar .why").count(), 0);
+  });
+
   test("jumps to what is new and high, and stays until somebody takes care of it", async () => {
     await visit("/?kiosk=1&dc=sas");
     await title().filter({ hasText: "SAS" }).waitFor();
@@ -247,8 +283,10 @@ describe("the sound", only, () => {
     aProblem(quietPlace().device);
     mock.push(fresh());
     await until(page, "the icon", () =>
-      decodeURIComponent(document.querySelector("link[rel=icon]").href).includes('fill="#ea2c28"'),
+      document.querySelector("link[rel=icon]").href.endsWith("/favicon-heat-4.svg"),
     );
+    const answer = await page.request.get(`${mock.url}${await icon()}`);
+    assert.match(await answer.text(), /fill="#ea2c28"/);
   });
 });
 

@@ -31,6 +31,7 @@ import type {
   Limit,
   List,
   Listed,
+  Next,
   Page,
   PlaceName,
   RackDetail,
@@ -280,6 +281,8 @@ export class Picture {
       sources: snapshot.sources ?? [],
       cells: rollup.cells,
       tabs: rollup.tabs,
+      unplaced: rollup.unplaced,
+      whole: rollup.whole,
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
@@ -379,18 +382,26 @@ export class Picture {
     return (open.length > 0 ? open : here.filter((event) => !isBackground(event))).map(({ id }) => id);
   }
 
-  /** Key of the unhandled event after the open one, or before it: by severity, then age. */
-  next(back: boolean, now: number): string | undefined {
+  /** The unhandled event or incident after the open one, or before it: by severity, then age. */
+  next(back: boolean, now: number): Next | undefined {
     const rollup = this.#rolled(now);
     if (!rollup) return undefined;
     const { rack: _, selection: __, event: key, ...overview } = this.#watched;
     const found = this.#gathered(
       this.#found(this.#snapshot?.events ?? [], rollup.where, rollup.passed, overview),
     ).sort(worstFirst);
-    const at = found.findIndex(({ event }) => event.key === key);
+    // Whoever looks at one of an incident's events has been at the incident.
+    const inside = this.#snapshot?.events?.find((event) => event.key === key)?.incident;
+    const selection = key === undefined ? subject(this.#watched) : undefined;
+    const at = found.findIndex(({ event, incident }) =>
+      incident
+        ? incident.key === inside || (selection?.kind === "rack" && selection.id === incident.rack_id)
+        : event.key === key,
+    );
     const step = back ? -1 : 1;
     const from = at < 0 && back ? 0 : at;
-    return found[(from + step + found.length) % found.length]?.event.key;
+    const next = found[(from + step + found.length) % found.length];
+    return next?.incident ? { rack: next.incident.rack_id } : next && { event: next.event.key };
   }
 
   /** The places around what is looked at, the nearest first. */

@@ -46,7 +46,7 @@ export type Act = "ticket" | "acknowledge" | "comment";
 export type ToWorker =
   | { readonly type: "watch"; readonly watched: Watched }
   | { readonly type: "find"; readonly text: string }
-  /** Which unhandled event comes after the open one, or before it? Answered by `next`. */
+  /** Which unhandled event or incident comes after the open one, or before it? Answered by `next`. */
   | { readonly type: "next"; readonly back: boolean }
   /** Which openings of this rack (by index) would one act on? Without one: of the list. Answered by `picked`. */
   | { readonly type: "pick"; readonly rack?: number }
@@ -146,6 +146,9 @@ export interface Frame {
   readonly sources: readonly Source[];
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
+  /** What stands on no rack, and all of the site, as in `Rollup`. */
+  readonly unplaced: TabSummary;
+  readonly whole: TabSummary;
   readonly counters: readonly Counter[];
   /** Unhandled incidents and problems outside them that pass the filter, by severity. */
   readonly waiting: readonly number[];
@@ -184,6 +187,9 @@ export interface Tick {
   readonly trouble?: string;
 }
 
+/** What to act on next: an event by its key, or an incident by its rack's id. */
+export type Next = { readonly event: string } | { readonly rack: number };
+
 /** What the text of the search box may mean. */
 export interface Answers {
   readonly text: string;
@@ -199,7 +205,7 @@ export type FromWorker =
   | { readonly type: "tick"; readonly tick: Tick }
   | { readonly type: "me"; readonly me: Me }
   | ({ readonly type: "found" } & Answers)
-  | { readonly type: "next"; readonly event: string }
+  | ({ readonly type: "next" } & Next)
   | { readonly type: "picked"; readonly ids: readonly string[] }
   /** Somebody must act on these, since the picture before. */
   | { readonly type: "rang"; readonly rings: readonly Ring[] };

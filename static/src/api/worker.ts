@@ -195,8 +195,8 @@ scope.onmessage = ({ data }) => {
       scope.postMessage({ type: "found", ...picture.find(data.text, now()) });
       break;
     case "next": {
-      const event = picture.next(data.back, now());
-      if (event !== undefined) scope.postMessage({ type: "next", event });
+      const next = picture.next(data.back, now());
+      if (next) scope.postMessage({ type: "next", ...next });
       break;
     }
     case "pick": {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tell } from "./changes.ts";
+import { eventsOf, tell } from "./changes.ts";
 import type { Change } from "./model.ts";
 
 const change = (i: number, second: number, fields: Partial<Change> = {}): Change => ({
@@ -29,4 +29,11 @@ test("more than twenty a minute are told by rack and kind; what stands in none s
     ["opened", 3, 14],
     ["opened", 4, 14],
   ]);
+});
+
+test("an event that changes often is one event", () => {
+  const often = Array.from({ length: 24 }, (_, i) => change(i % 3, i, { kind: "acknowledged" }));
+  const told = tell(often);
+  expect(told.map((one) => [one.more.length, eventsOf(one)])).toEqual([[23, 3]]);
+  expect(tell([change(1, 1)]).map(eventsOf)).toEqual([1]);
 });

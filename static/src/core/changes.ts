@@ -11,6 +11,11 @@ export interface Told {
   readonly more: readonly Change[];
 }
 
+/** How many events they are about: one may change often. */
+export function eventsOf({ first, more }: Told): number {
+  return new Set([first, ...more].map(({ key }) => key)).size;
+}
+
 /** `changes`: oldest first, as the API has them. */
 export function tell(changes: readonly Change[]): Told[] {
   const minuteOf = ({ at }: Change) => Math.floor(Date.parse(at) / MINUTE_MS);

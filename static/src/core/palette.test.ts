@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ciede2000, contrast, distance, type Eyes, type Model } from "./colour.ts";
 import { NONE, SEVERITIES } from "./model.ts";
@@ -55,4 +56,13 @@ test("calm, silent and the ground are not the same grey", () => {
   expect(fillOf(PALETTES.heat, NONE)).toBe(CALM);
   expect(contrast(CALM, GROUND)).toBeGreaterThan(1.2);
   expect(contrast(SILENT, CALM)).toBeGreaterThan(1.9);
+});
+
+test("the icons of the page have the colours of the severities", () => {
+  for (const [name, colours] of Object.entries(PALETTES)) {
+    colours.forEach((colour, severity) => {
+      const icon = new URL(`../../public/favicon-${name}-${severity}.svg`, import.meta.url);
+      expect(readFileSync(icon, "utf8")).toContain(`fill="${colour}"`);
+    });
+  }
 });

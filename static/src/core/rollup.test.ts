@@ -185,6 +185,22 @@ test("an event whose rack this page does not know stands in the tray until the i
   expect(example.tray).toEqual({ unknown_host: 1, ambiguous: 1, no_rack: 1, host_pending: 1, elsewhere: 0 });
 });
 
+test("the parts of the site tell what is to act on as the counters do, and what stands on no rack with them", () => {
+  const { rack_id: _, ...nowhere } = event({ id: "zabbix:7:x", severity: 5 });
+  const made = rolled(
+    event({ id: "zabbix:1:a" }),
+    event({ id: "zabbix:1:b" }),
+    event({ id: "zabbix:2:a", incident: "rack:5@1" }),
+    event({ id: "zabbix:3:a", incident: "rack:5@1" }),
+    event({ id: "zabbix:4:a", handled: "acknowledged" }),
+    nowhere,
+  );
+  expect(made.unplaced).toEqual({ worst: 5, count: 1 });
+  expect(made.whole).toEqual({ worst: 5, count: 3 });
+  expect(made.tabs.filter(({ count }) => count > 0)).toEqual([{ worst: 4, count: 2 }]);
+  expect(made.counters.reduce((sum, { open }) => sum + open, 0)).toBe(3);
+});
+
 describe("the counters", () => {
   const [rackId] = [5];
   const fallen = (n: number, fields: Partial<HeatEvent> = {}) =>

@@ -74,8 +74,9 @@ export interface Bars {
   readonly hatch: Uint8Array;
 }
 
+/** What somebody must act on in a part of the site, at or above the map severity, counted as in `Counter.open`. */
 export interface TabSummary {
-  /** Worst unhandled severity at or above the map severity, or `NONE`. */
+  /** The worst severity, or `NONE`. */
   readonly worst: number;
   readonly count: number;
 }
@@ -87,6 +88,10 @@ export interface Rollup {
   readonly passed?: Uint8Array;
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
+  /** What stands on no rack. */
+  readonly unplaced: TabSummary;
+  /** All of it, and no part of it twice. */
+  readonly whole: TabSummary;
   readonly counters: readonly Counter[];
   /** As `Counter.open`, of what passes the filter. */
   readonly waiting: readonly number[];
@@ -261,6 +266,22 @@ class Watch {
   }
 }
 
+/** Counts what there is to act on in a part of the site. */
+class Tally {
+  readonly #things = new Set<string>();
+  #worst = NONE;
+
+  /** `thing`: an incident, or a distinct problem outside one. */
+  add(thing: string, severity: number): void {
+    this.#things.add(thing);
+    if (this.#worst === NONE || severity > this.#worst) this.#worst = severity;
+  }
+
+  get told(): TabSummary {
+    return { worst: this.#worst, count: this.#things.size };
+  }
+}
+
 /** What is known of a distinct problem; bits. */
 const [OPEN, WAITS] = [1, 2];
 
@@ -289,6 +310,10 @@ export function rollUp(
   const fresh = oldBefore(settings.now);
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
+  const parts = (site?.plan.tabs ?? []).map(() => new Tally());
+  const [unplaced, whole] = [new Tally(), new Tally()];
+  /** By rack index: the index of its tab. */
+  const tabOf = (rack: number) => site?.plan.rows[racks[rack]?.row ?? -1]?.tab ?? -1;
 
   events.forEach((event, i) => {
     let bits = 0;
@@ -310,6 +335,11 @@ export function rollUp(
     }
 
     const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
+    if (isPainted(event, settings.mapSeverity)) {
+      const thing = event.incident ?? problem;
+      whole.add(thing, event.severity);
+      (rack === undefined ? unplaced : parts[tabOf(rack)])?.add(thing, event.severity);
+    }
     if (rack === undefined) {
       tray[trayReason(event)]++;
       return;
@@ -360,7 +390,9 @@ export function rollUp(
     where,
     ...(passed ? { passed } : {}),
     cells,
-    tabs: tabSummaries(site, cells),
+    tabs: parts.map((part) => part.told),
+    unplaced: unplaced.told,
+    whole: whole.told,
     counters: SEVERITIES.map((severity) => ({
       open: open[severity] ?? 0,
       all: problems[severity]?.size ?? 0,
@@ -376,22 +408,6 @@ export function rollUp(
 /** Why an event of the tray is there. */
 export function trayReason(event: HeatEvent): TrayReason {
   return event.unplaced ?? "elsewhere";
-}
-
-function tabSummaries(site: Site | undefined, cells: Cells): TabSummary[] {
-  return (site?.plan.tabs ?? []).map((tab) => {
-    let worst = NONE;
-    let count = 0;
-    for (const row of tab.rows) {
-      for (const rack of site?.plan.rows[row]?.slots ?? []) {
-        if (rack < 0) continue;
-        const fill = cells.fill[rack] ?? NONE;
-        if (fill !== NONE && (worst === NONE || fill > worst)) worst = fill;
-        count += cells.count[rack] ?? 0;
-      }
-    }
-    return { worst, count };
-  });
 }
 
 /** What the devices of one rack show; `devices` names the index of each. */

@@ -1,5 +1,5 @@
 /** What both drawings share: the surface, hatches and text that fits. */
-import { SILENT } from "../core/palette.ts";
+import { DARK_INK, FOCUS, SILENT } from "../core/palette.ts";
 
 /** System fonts only: nothing is fetched, and digits are of one width. */
 export const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Roboto, "DejaVu Sans", sans-serif';
@@ -127,4 +127,16 @@ export function chain(pen: Pen, x: number, y: number, size: number, colour: stri
   pen.roundRect(4.2, 3.4, 5, 3.2, 1.6);
   pen.stroke();
   pen.restore();
+}
+
+/** A ring just outside of what has the keyboard's attention: light on dark, so that it stands out from any colour. */
+export function ring(pen: Pen, x: number, y: number, width: number, height: number): void {
+  for (const [colour, line] of [
+    [DARK_INK, 5],
+    [FOCUS, 2],
+  ] as const) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = line;
+    pen.strokeRect(x - 2, y - 2, width + 4, height + 4);
+  }
 }

@@ -4,7 +4,7 @@ import type { Box, Elevation } from "../core/elevation.ts";
 import { NONE } from "../core/model.ts";
 import { fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import { Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, short, silence, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wrench } from "./ink.ts";
 
 export interface RackView {
   readonly detail: RackDetail;
@@ -49,11 +49,14 @@ export function drawRack(pen: Pen, view: RackView): void {
   }
   for (const box of elevation.boxes) drawDevice(pen, view, box);
   for (const box of elevation.boxes) {
-    const shown = [view.hovered, view.selected, view.focus].indexOf(box.device);
+    const shown = [view.hovered, view.selected].indexOf(box.device);
     if (shown < 0) continue;
     pen.strokeStyle = shown === 0 ? "rgba(255,255,255,.5)" : "#ffffff";
     pen.lineWidth = shown === 0 ? 1 : 2;
     pen.strokeRect(box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1);
+  }
+  for (const box of elevation.boxes) {
+    if (box.device === view.focus) ring(pen, box.x, box.y, box.width, box.height);
   }
 }
 

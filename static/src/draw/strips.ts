@@ -4,7 +4,7 @@ import { NONE } from "../core/model.ts";
 import { CALM, DARK_INK, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { type Bars, type Cells, Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, short, silence, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wrench } from "./ink.ts";
 
 export interface StripsView {
   readonly plan: Plan;
@@ -102,7 +102,6 @@ export function drawStrips(pen: Pen, view: StripsView): void {
   for (const [rack, colour, line] of [
     [view.hovered, "rgba(255,255,255,.5)", 1],
     [view.selected, "#ffffff", 2],
-    [view.focus, "#ffffff", 2],
   ] as const) {
     if (rack === undefined) continue;
     const [x, y] = [layout.x[rack] ?? Number.NaN, layout.y[rack] ?? Number.NaN];
@@ -111,6 +110,8 @@ export function drawStrips(pen: Pen, view: StripsView): void {
     pen.lineWidth = line;
     pen.strokeRect(x - line / 2 - 0.5, y - line / 2 - 0.5, width + line + 1, height + line + 1);
   }
+  const [x, y] = [layout.x[view.focus ?? -1], layout.y[view.focus ?? -1]];
+  if (x !== undefined && y !== undefined && !Number.isNaN(x)) ring(pen, x, y, width, height);
 }
 
 /** The devices of a rack below its head, as they stand. */

@@ -4,7 +4,7 @@ import { acknowledge, commentOnMany, why, withdraw } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { moment } from "./format.ts";
-import { closeAround, Modal } from "./modal.tsx";
+import { closeAround, Modal, useFocus } from "./modal.tsx";
 import { aboutOf, closeDialog, pickNothing, serverNow, type State, thaw, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
@@ -182,6 +182,7 @@ interface AboutProps {
 function Acknowledge({ events, heat, words }: Props & AboutProps) {
   const [end, setEnd] = useState<End>(heat.me?.shift_ends_at ? "shift" : 1);
   const [text, setText] = useState("");
+  const field = useFocus<HTMLTextAreaElement>();
   const { busy, trouble, send } = useSending(words);
   const ids = events.map(({ id }) => id);
   const taken = events.filter(({ acknowledged }) => acknowledged?.origin === "heat");
@@ -204,7 +205,14 @@ function Acknowledge({ events, heat, words }: Props & AboutProps) {
       <p class="lead">{end === "worsens" ? words.act.worsensMeaning : words.act.pausesMeaning}</p>
       <label class="field">
         <span>{words.act.why}</span>
-        <textarea rows={2} maxLength={LONGEST} value={text} onInput={(e) => setText(e.currentTarget.value)} />
+        <textarea
+          ref={field}
+          autofocus
+          rows={2}
+          maxLength={LONGEST}
+          value={text}
+          onInput={(e) => setText(e.currentTarget.value)}
+        />
       </label>
       {taken.length > 0 ? (
         <button
@@ -226,6 +234,7 @@ function Acknowledge({ events, heat, words }: Props & AboutProps) {
 function CommentMany({ events, words }: AboutProps & { readonly words: Words }) {
   const [text, setText] = useState("");
   const [onTicket, setOnTicket] = useState(false);
+  const field = useFocus<HTMLTextAreaElement>();
   const { busy, trouble, send } = useSending(words);
   const ticketed = events.some(({ ticket }) => ticket?.id !== undefined);
   return (
@@ -245,6 +254,8 @@ function CommentMany({ events, words }: AboutProps & { readonly words: Words }) 
       }}
     >
       <textarea
+        ref={field}
+        autofocus
         rows={4}
         maxLength={LONGEST}
         value={text}

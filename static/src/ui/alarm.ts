@@ -1,7 +1,6 @@
 /** What calls somebody to the screen: a sound, a notification, the title and the icon. Off until switched on. */
 import { useEffect, useRef } from "preact/hooks";
-import { NONE } from "../core/model.ts";
-import { fillOf, PALETTES } from "../core/palette.ts";
+import type { PaletteName } from "../core/palette.ts";
 import type { State } from "./state.ts";
 
 /** Two sounds are at least this far apart; a reminder comes this long after the last one. */
@@ -52,11 +51,10 @@ export function dueSound(
   return taste.repeat === "yes" && worst >= from && sinceLast >= REMIND_MS ? worst : undefined;
 }
 
-function paintIcon(fill: string | undefined): void {
+/** The icons are files of their own (`public/`): the security policy refuses a `data:` address. */
+function paintIcon(palette: PaletteName, worst: number): void {
   const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
-  if (!icon) return;
-  const square = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="${fill}"/></svg>`;
-  icon.href = fill ? `data:image/svg+xml,${encodeURIComponent(square)}` : "/favicon.svg";
+  if (icon) icon.href = worst < 0 ? "/favicon.svg" : `/favicon-${palette}-${worst}.svg`;
 }
 
 export function useAlarm(heat: State): void {
@@ -83,7 +81,7 @@ export function useAlarm(heat: State): void {
     document.title = open > 0 ? `(${open}) Heat` : "Heat";
   }, [open]);
   useEffect(() => {
-    paintIcon(worst < 0 ? undefined : fillOf(PALETTES[taste.palette], worst < 0 ? NONE : worst));
+    paintIcon(taste.palette, worst);
   }, [worst, taste.palette]);
   useEffect(() => {
     for (const { severity, name, host, key } of rings ?? []) {

@@ -1,7 +1,7 @@
 /** What has changed lately, in the panel. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { read, why } from "../api/rest.ts";
-import { tell } from "../core/changes.ts";
+import { eventsOf, tell } from "../core/changes.ts";
 import type { Change, ChangePage } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
@@ -65,14 +65,16 @@ export function Changes({ heat, words }: Props) {
       {trouble ? <p class="why">{words.ticket.notReady(trouble)}</p> : null}
       {!trouble && changes.length === 0 ? <p class="lead">{words.changes.none}</p> : null}
       <ol class="changes">
-        {tell(changes).map(({ first, more }, i) => {
+        {tell(changes).map((told, i) => {
+          const { first } = told;
+          const events = eventsOf(told);
           const rack = heat.plan?.racks.findIndex(({ id }) => id === first.rack_id) ?? -1;
           return (
             <li key={`${first.at}${first.key}${first.kind}${i}`}>
               <button
                 type="button"
                 onClick={() =>
-                  more.length > 0 && first.rack_id !== undefined
+                  events > 1 && first.rack_id !== undefined
                     ? turn({ selection: { kind: "rack", id: first.rack_id } })
                     : turn({ event: first.key })
                 }
@@ -87,8 +89,8 @@ export function Changes({ heat, words }: Props) {
                     {first.by ? ` · ${first.by}` : ""}
                   </small>
                   <b>
-                    {more.length > 0 && heat.plan
-                      ? words.changes.many(words.events(more.length + 1), pathOf(heat.plan, rack).join(" / "))
+                    {events > 1 && heat.plan
+                      ? words.changes.many(words.events(events), pathOf(heat.plan, rack).join(" / "))
                       : `${first.host ?? ""}: ${first.name ?? first.key}`}
                   </b>
                   {first.text ? <small>{first.text}</small> : null}

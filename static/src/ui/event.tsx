@@ -2,11 +2,12 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
 import { wholeText } from "../api/rest.ts";
-import type { HeatEvent } from "../core/model.ts";
+import type { HeatEvent, History as Past } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
 import { openTicketOf } from "../core/ticket.ts";
 import { kept } from "../core/url.ts";
+import { useAnswer } from "./answer.ts";
 import { moment, since } from "./format.ts";
 import { History } from "./history.tsx";
 import { Actions } from "./actions.tsx";
@@ -90,6 +91,10 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
   const item = found ?? last;
   const covering = found && openTicketOf(found.event);
   const answered = heat.detail?.watched.event === eventKey;
+  const path = `/events/${encodeURIComponent(eventKey)}`;
+  // Only what was there can be over.
+  const past = useAnswer<Past>(!item && answered ? `${path}/history` : undefined);
+  const gone = item || past.trouble || (past.data?.openings.length ?? 0) > 0;
   const palette = PALETTES[heat.taste.palette];
   return (
     <>
@@ -111,15 +116,15 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
           ×
         </button>
       </header>
-      {!found && answered ? (
+      {!found && answered && (gone || past.data) ? (
         <p class="lead gone" role="status">
-          {words.event.gone}
+          {gone ? words.event.gone : words.event.never}
         </p>
       ) : null}
       {item ? <Facts item={item} heat={heat} words={words} /> : null}
       {found ? <Actions heat={heat} words={words} ticket={found.event.unplaced !== "host_pending"} /> : null}
       <Notes heat={heat} words={words} />
-      <History heat={heat} words={words} path={`/events/${encodeURIComponent(eventKey)}`} />
+      <History heat={heat} words={words} path={path} />
       <Thread
         heat={heat}
         words={words}

@@ -3,11 +3,13 @@
  * and stays there until somebody takes care of it.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { PALETTES } from "../core/palette.ts";
 import { tabByKey } from "../core/plan.ts";
 import { isMuffled } from "./alarm.ts";
 import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
 import { atLeast, type Props, Sources } from "./top.tsx";
 
 const DEFAULT_EVERY_S = 30;
@@ -95,9 +97,12 @@ export function Kiosk({ heat, words }: Props) {
   }, [wanted]);
 
   const tab = plan && tabByKey(plan, view.dc);
-  const { count = 0 } = (tab === undefined ? undefined : frame?.tabs[tab]) ?? {
-    count: frame?.tabs.reduce((sum, one) => sum + one.count, 0) ?? 0,
-  };
+  const count = (tab === undefined ? frame?.whole : frame?.tabs[tab])?.count ?? 0;
+  const unplaced = frame?.unplaced;
+  // Else a mistyped address would pass for all racks.
+  const strayed = plan
+    ? [home.dc, ...round].filter((key) => key !== undefined && tabByKey(plan, key) === undefined)
+    : [];
   const now = serverNow(heat);
   const clock =
     now === undefined
@@ -117,6 +122,17 @@ export function Kiosk({ heat, words }: Props) {
             ? words.state.unhandled(atLeast(words, frame?.atLeast, words.number(count)))
             : words.panel.allCalm}
         </b>
+        {unplaced && unplaced.count > 0 ? (
+          <span class="kiosk-unplaced">
+            <Swatch
+              palette={PALETTES[heat.taste.palette]}
+              severity={unplaced.worst}
+              title={words.severity[unplaced.worst] ?? ""}
+            />
+            {words.top.unplaced} {atLeast(words, frame?.atLeast, words.number(unplaced.count))}
+          </span>
+        ) : null}
+        {strayed.length > 0 ? <span class="why">{words.kiosk.noTab(strayed.join(", "))}</span> : null}
         <span class="held" role="status">
           {hold?.name}
         </span>

@@ -107,6 +107,8 @@ function isOnMap(target: EventTarget | null): boolean {
 /** Wheel travel that makes one step of zoom, in CSS pixels, and the rest after it. */
 const WHEEL_STEP = 80;
 const WHEEL_REST_MS = 350;
+/** So much of the map is kept in sight around what the arrows reach, in CSS pixels. */
+const SIGHT = 12;
 
 export function MapArea({ heat, words }: Props) {
   const { plan, frame, detail, view, cursor } = heat;
@@ -143,7 +145,8 @@ export function MapArea({ heat, words }: Props) {
     view.selection?.kind === "device"
       ? rackDetail?.devices.findIndex((device) => device.id === (view.selection as { id: number }).id)
       : rackDetail?.devices.findIndex((device) => device.id === detail?.event?.event.device_id);
-  const focus = document.activeElement?.getAttribute("role") === "gridcell" ? cursor : undefined;
+  // What Enter opens is seen, whatever has the focus.
+  const focus = view.kiosk ? undefined : cursor;
 
   // Drawing: once per animation frame, whatever changed.
   useLayoutEffect(() => {
@@ -231,6 +234,18 @@ export function MapArea({ heat, words }: Props) {
   const moveTo = useCallback((index: number) => {
     if (current().cursor !== index) change({ cursor: index });
   }, []);
+  /** By key: the cell gets the focus, so that it is read aloud, and is scrolled into sight. */
+  const step = (index: number) => {
+    moveTo(index);
+    stage.current?.querySelector<HTMLElement>(`#cell-${index}`)?.focus({ preventScroll: true });
+    const box = elevation?.boxes.find(({ device }) => device === index);
+    const [top, height] = layout ? [layout.y[index], layout.cell[1]] : [box?.y, box?.height];
+    const area = stage.current;
+    if (!area || top === undefined || height === undefined) return;
+    if (top - SIGHT < area.scrollTop) area.scrollTop = top - SIGHT;
+    const below = top + height + SIGHT - area.clientHeight;
+    if (below > area.scrollTop) area.scrollTop = below;
+  };
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -240,11 +255,11 @@ export function MapArea({ heat, words }: Props) {
       if (direction && layout) {
         const from = at ?? selected ?? layout.strips[0]?.racks[0];
         if (from !== undefined)
-          moveTo(at === undefined && selected === undefined ? from : neighbour(layout, from, direction));
+          step(at === undefined && selected === undefined ? from : neighbour(layout, from, direction));
       } else if (direction && rackDetail) {
         const last = rackDetail.devices.length - 1;
-        const step = direction === "up" || direction === "left" ? -1 : 1;
-        moveTo(at === undefined ? 0 : Math.max(0, Math.min(last, at + step)));
+        const by = direction === "up" || direction === "left" ? -1 : 1;
+        step(at === undefined ? 0 : Math.max(0, Math.min(last, at + by)));
       } else if (event.key === "Enter" || event.key === "+" || event.key === "=") {
         const target = at ?? (zoomed ? undefined : selected);
         if (target === undefined) return;
@@ -255,7 +270,7 @@ export function MapArea({ heat, words }: Props) {
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [layout, rackDetail, selected, zoomed, open, moveTo]);
+  }, [layout, elevation, rackDetail, selected, zoomed, open, moveTo]);
 
   const wheel = useRef({ travel: 0, rested: 0 });
   const onWheel = (event: WheelEvent) => {

@@ -21,6 +21,13 @@ export function Modal({ class: name, label, onClose, children }: ModalProps) {
   );
 }
 
+/** For the field of a dialog that one types into first: what the dialog is about may come later than the dialog. */
+export function useFocus<T extends HTMLElement>(): { current: T | null } {
+  const field = useRef<T>(null);
+  useEffect(() => field.current?.focus(), []);
+  return field;
+}
+
 /** Closes the dialog around a button, as Escape does. */
 export function closeAround(event: Event): void {
   (event.currentTarget as HTMLElement | null)?.closest("dialog")?.close();

@@ -1,5 +1,5 @@
 /** The panel at the right: the events of the selection, or what somebody must act on, and one event's details. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
 import { isMonitor } from "../core/clock.ts";
 import { isBackground } from "../core/list.ts";
@@ -22,8 +22,16 @@ import type { Words } from "./words/index.ts";
 
 export function Panel({ heat, words }: Props) {
   const { view } = heat;
+  const panel = useRef<HTMLElement>(null);
+  const shown = `${view.event} ${JSON.stringify(view.selection)} ${view.changes}`;
+  useEffect(() => {
+    if (view.event === undefined && !view.selection && !view.changes) return;
+    // On a narrow screen it stands below the map: what was just opened must not be out of sight.
+    const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
+    if (top > innerHeight * 0.7) panel.current?.scrollIntoView({ block: "start" });
+  }, [shown]);
   return (
-    <aside class="panel" aria-label={words.panel.label}>
+    <aside class="panel" aria-label={words.panel.label} ref={panel}>
       {view.event === undefined && view.changes && !view.selection ? (
         <Changes heat={heat} words={words} />
       ) : view.event === undefined ? (

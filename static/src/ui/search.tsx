@@ -6,6 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Answers } from "../api/protocol.ts";
 import { isWords, type Mistake, readFilter } from "../core/filter.ts";
 import type { Found } from "../core/search.ts";
+import { spotAt } from "../core/spot.ts";
 import { current, filterBy, find, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 import { mistakeOf } from "./words/mistake.ts";
@@ -162,15 +163,14 @@ export function Search({ heat, words }: Props) {
 /** So many characters are shown on either side of a mistake. */
 const AROUND = 24;
 
-/** The text around the mistake, with a mark from where it begins. */
+/** The text around the mistake, with a mark under its word. */
 function Spot({ text, mistake }: { readonly text: string; readonly mistake: Mistake }) {
-  const characters = [...text];
-  const before = characters.slice(Math.max(0, mistake.position - AROUND), mistake.position).join("");
-  const after = characters.slice(mistake.position, mistake.position + AROUND).join("");
+  const { before, word, after } = spotAt(text, mistake.position, AROUND);
   return (
     <code>
       {before}
-      <mark>{after || "\u00a0"}</mark>
+      <mark>{word || "\u00a0"}</mark>
+      {after}
     </code>
   );
 }

@@ -352,7 +352,10 @@ export async function start(): Promise<void> {
         pick(data.ids);
         break;
       case "next":
-        go({ ...without(state.view, "selection", "rack"), event: data.event });
+        go({
+          ...without(state.view, "selection", "rack", "event"),
+          ...("rack" in data ? { selection: { kind: "rack", id: data.rack } } : { event: data.event }),
+        });
         break;
     }
   };

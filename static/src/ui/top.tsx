@@ -80,11 +80,7 @@ function Tabs({ heat, words }: Props) {
   const palette = PALETTES[heat.taste.palette];
   const tabs = plan?.tabs ?? [];
   const all = frame?.tabs ?? [];
-  const worst = all.reduce(
-    (w, tab) => (tab.worst !== NONE && (w === NONE || tab.worst > w) ? tab.worst : w),
-    NONE,
-  );
-  const count = all.reduce((sum, tab) => sum + tab.count, 0);
+  const { worst, count } = frame?.whole ?? { worst: NONE, count: 0 };
   const entries = [
     { key: undefined, name: words.top.site, worst, count },
     ...(tabs.length > 1
@@ -173,6 +169,13 @@ function TrayButton({ heat, words }: Props) {
         else go({ ...without(view, "event"), selection: { kind: "tray" } });
       }}
     >
+      {frame && frame.unplaced.worst !== NONE ? (
+        <Swatch
+          palette={PALETTES[heat.taste.palette]}
+          severity={frame.unplaced.worst}
+          title={words.severity[frame.unplaced.worst] ?? ""}
+        />
+      ) : null}
       <span class="name">{words.top.unplaced}</span>
       <b>{words.number(count)}</b>
     </button>

@@ -1,6 +1,7 @@
 /** Views: a named heatmap of the racks and devices that an expression means, and the events that a filter means. */
 import { useEffect, useState } from "preact/hooks";
 import { forget, read, Refusal, saveView, why } from "../api/rest.ts";
+import { spotAt } from "../core/spot.ts";
 import type { SavedView, ViewMembers, ViewPage } from "../core/model.ts";
 import { Send, sendByKey, useSending } from "./act.tsx";
 import { usePages } from "./answer.ts";
@@ -12,7 +13,7 @@ import type { Props } from "./top.tsx";
 const LOOK_EVERY_MS = 60_000;
 
 /** Keeps the worker told of the view in force, and the state of what it is called and what is wrong with it. */
-export function useSavedView({ view: { saved }, plan }: Props["heat"]): void {
+export function useSavedView({ view: { saved }, plan, words }: Props["heat"]): void {
   useEffect(() => {
     change({ savedView: undefined });
     if (saved === undefined) return limitTo(undefined);
@@ -27,7 +28,7 @@ export function useSavedView({ view: { saved }, plan }: Props["heat"]): void {
         if (gone) return;
         const { racks, devices, error, unknown = [] } = members;
         limitTo({ filter: view.filter, ...(view.expression.trim() ? { racks, devices } : {}) });
-        const wrong = error ?? (unknown.length > 0 ? unknown.join(", ") : undefined);
+        const wrong = error ?? (unknown.length > 0 ? words.view.unknown(unknown.join(", ")) : undefined);
         change({ savedView: { name: view.name, ...(wrong ? { wrong } : {}) } });
       } catch (error) {
         // The last members stay in force.
@@ -58,6 +59,7 @@ export function ViewChip({ heat, words }: Props) {
       >
         {saved === undefined ? words.view.title : (name ?? (wrong ? words.view.gone : "…"))}
         {wrong ? " !" : ""}
+        {wrong && name ? <small> {wrong}</small> : null}
       </button>
       {saved === undefined ? null : (
         <button type="button" class="plain" aria-label={words.view.leave} onClick={() => drop("saved")}>
@@ -173,30 +175,34 @@ function Edit({ view, words, onDone }: EditProps) {
     }
     return undefined;
   };
-  const field = (name: "expression" | "filter", help: string) => (
-    <label class="field">
-      <span>{words.view[name]}</span>
-      <textarea
-        id={`view-${name}`}
-        rows={name === "expression" ? 4 : 2}
-        spellcheck={false}
-        value={wish[name]}
-        aria-invalid={wrong?.field === name}
-        onInput={(event) => setWish({ ...wish, [name]: event.currentTarget.value })}
-      />
-      {wrong?.field === name ? (
-        <span class="mistake-at" role="alert">
-          <code>
-            {[...wish[name]].slice(0, wrong.position).join("")}
-            <mark>{[...wish[name]].slice(wrong.position).join("") || "\u00a0"}</mark>
-          </code>
-          {wrong.detail}
-        </span>
-      ) : (
-        <small>{help}</small>
-      )}
-    </label>
-  );
+  const field = (name: "expression" | "filter", help: string) => {
+    const spot = spotAt(wish[name], wrong?.position ?? 0);
+    return (
+      <label class="field">
+        <span>{words.view[name]}</span>
+        <textarea
+          id={`view-${name}`}
+          rows={name === "expression" ? 4 : 2}
+          spellcheck={false}
+          value={wish[name]}
+          aria-invalid={wrong?.field === name}
+          onInput={(event) => setWish({ ...wish, [name]: event.currentTarget.value })}
+        />
+        {wrong?.field === name ? (
+          <span class="mistake-at" role="alert">
+            <code>
+              {spot.before}
+              <mark>{spot.word || "\u00a0"}</mark>
+              {spot.after}
+            </code>
+            {wrong.detail}
+          </span>
+        ) : (
+          <small>{help}</small>
+        )}
+      </label>
+    );
+  };
   return (
     <form
       onKeyDown={sendByKey}

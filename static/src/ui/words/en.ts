@@ -203,6 +203,7 @@ export const en = {
     flapping: t("opened {0} times within the hour"),
     lastTime: t("Last time: cleared {0} ago"),
     gone: "This problem is active no more. Its comments stay.",
+    never: "There is no such problem, nor was there in 30 days.",
     noHost: "host not known yet",
   },
   sound: {
@@ -267,10 +268,14 @@ export const en = {
       unwatched: "not watched",
     },
   },
+  kiosk: {
+    noTab: t("No such data centre: {0}"),
+  },
   view: {
     title: "Views",
     none: "There are no views yet. A view is a part of the site and of its events, under a name.",
     gone: "no such view",
+    unknown: t("nothing has the tag {0}"),
     leave: "Leave the view",
     shared: "shared",
     create: "New view",
