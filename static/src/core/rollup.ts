@@ -277,24 +277,8 @@ class Watch {
   }
 }
 
-/** Counts what there is to act on in a part of the site. */
-class Tally {
-  readonly #things = new Set<string>();
-  #worst = NONE;
-
-  /** `thing`: an incident, or a distinct problem outside one. */
-  add(thing: string, severity: number): void {
-    this.#things.add(thing);
-    if (this.#worst === NONE || severity > this.#worst) this.#worst = severity;
-  }
-
-  get told(): TabSummary {
-    return { worst: this.#worst, count: this.#things.size };
-  }
-}
-
-/** What is known of a distinct problem; bits. */
-const [MEANT, OPEN, WAITS] = [1, 2, 4];
+/** What is known of a distinct problem; bits. From `PART` on: one more than the part of the site it was met in first. */
+const [MEANT, OPEN, WAITS, PART] = [1, 2, 4, 3];
 
 /** Rolls a snapshot up to the racks of the plan. */
 export function rollUp(
@@ -321,14 +305,16 @@ export function rollUp(
   /** By severity: each distinct problem, and whether it is open and waits. */
   const problems = SEVERITIES.map(() => new Map<string, number>());
   /** Worst unhandled severity of each incident, and of what of it passes the filter. */
-  const incidents = new Map<string, { open: number; waits: number }>();
+  const incidents = new Map<string, { open: number; waits: number; part: number }>();
   let old = 0;
   const weekAgo = secondsOf(settings.now - OLD_MS);
   const fresh = oldBefore(settings.now);
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
-  const parts = (site?.plan.tabs ?? []).map(() => new Tally());
-  const [unplaced, whole] = [new Tally(), new Tally()];
+  /** The tabs, and last what stands on no rack. */
+  const parts = [...(site?.plan.tabs ?? []), undefined].map(() => ({ worst: NONE, count: 0 }));
+  /** What was met in yet another part: few, so that it may cost more. */
+  const elsewhere = new Set<string>();
   /** By rack index: the index of its tab. */
   const tabOf = (rack: number) => site?.plan.rows[racks[rack]?.row ?? -1]?.tab ?? -1;
 
@@ -340,7 +326,7 @@ export function rollUp(
       if (event.since < weekAgo) old++;
       if (event.incident === undefined) bits |= (counts ? OPEN : 0) | (passes ? WAITS : 0);
       else {
-        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1 };
+        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1, part: -1 };
         if (counts) worst.open = Math.max(worst.open, event.severity);
         if (passes) worst.waits = Math.max(worst.waits, event.severity);
         incidents.set(event.incident, worst);
@@ -348,14 +334,24 @@ export function rollUp(
     }
     const problem = problemOf(event);
     const before = problems[event.severity]?.get(problem) ?? 0;
-    if ((before | bits) !== before) problems[event.severity]?.set(problem, before | bits);
-
     const rack = where[i] ?? -1;
-    if (passes && isPainted(event, settings.mapSeverity)) {
-      const thing = event.incident ?? problem;
-      whole.add(thing, event.severity);
-      (rack < 0 ? unplaced : parts[tabOf(rack)])?.add(thing, event.severity);
+    const at = rack < 0 ? parts.length - 1 : tabOf(rack);
+    const part = parts[at];
+    if (part && passes && isPainted(event, settings.mapSeverity)) {
+      if (part.worst === NONE || event.severity > part.worst) part.worst = event.severity;
+      const incident = incidents.get(event.incident ?? "");
+      const first = incident ? incident.part : (before >> PART) - 1;
+      if (first < 0) {
+        if (incident) incident.part = at;
+        else bits |= (at + 1) << PART;
+        part.count++;
+      } else if (first !== at) {
+        const thing = `${at} ${event.incident ?? `${event.severity} ${problem}`}`;
+        if (!elsewhere.has(thing)) part.count++;
+        elsewhere.add(thing);
+      }
     }
+    if ((before | bits) !== before) problems[event.severity]?.set(problem, before | bits);
     if (rack < 0) {
       if (passes) tray[trayReason(event)]++;
       return;
@@ -381,7 +377,7 @@ export function rollUp(
       if (worst) for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
       return sum;
     });
-  const [all, open] = [count(MEANT), count(OPEN, "open")];
+  const [all, open, waiting] = [count(MEANT), count(OPEN, "open"), count(WAITS, "waits")];
 
   if (site) {
     const watched = watchOf(site, watching, snapshot, settings.now);
@@ -404,19 +400,25 @@ export function rollUp(
     where,
     ...(passed ? { passed } : {}),
     cells,
-    tabs: parts.map((part) => part.told),
-    unplaced: unplaced.told,
-    whole: whole.told,
+    tabs: parts.slice(0, -1),
+    unplaced: parts.at(-1) ?? { worst: NONE, count: 0 },
+    whole: wholeOf(waiting, settings.mapSeverity),
     counters: SEVERITIES.map((severity) => ({
       open: open[severity] ?? 0,
       all: all[severity] ?? 0,
     })),
-    waiting: count(WAITS, "waits"),
+    waiting,
     old,
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
     freshUntil: nextOld,
   };
+}
+
+function wholeOf(waiting: readonly number[], mapSeverity: number): TabSummary {
+  const worst = waiting.findLastIndex((count, severity) => count > 0 && severity >= mapSeverity);
+  const count = waiting.slice(mapSeverity).reduce((sum, one) => sum + one, 0);
+  return { worst: worst < 0 ? NONE : worst, count };
 }
 
 /** Why an event of the tray is there. */
