@@ -1,8 +1,20 @@
 // Views: named heatmaps. And the pages of a rack and a device, and what is wrong with the inventory.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { cell, mapOf, until } from "./browser.mjs";
-import { aProblem, fresh, mock, only, page, quietPlace, rackOf, site, visit, written } from "./fixture.mjs";
+import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
+import {
+  aProblem,
+  fresh,
+  HIGH,
+  mock,
+  only,
+  page,
+  quietPlace,
+  rackOf,
+  site,
+  visit,
+  written,
+} from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
 const dialog = () => page.locator("dialog.views");
@@ -62,6 +74,28 @@ describe("views", only, () => {
         !/not in the filter/.test(document.querySelector("[role=grid]").textContent),
     );
     assert.equal(await dimmed(true), all);
+  });
+
+  test("what is outside of it is painted faintly, and in no number", async () => {
+    site.events.length = 0;
+    const { rack, device } = quietPlace();
+    aProblem(device);
+    const view = aView();
+    mock.state.members[view.id] = { racks: [rack.id + 1] };
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    await page.locator(".tab b").first().filter({ hasText: /^1$/ }).waitFor();
+    await until(page, "a red cell", () => document.title === "(1) Heat");
+    assert.ok((await pixelsOf(page, HIGH)) > 0);
+    await page.goto(`${mock.url}/?view=${view.id}`);
+    await mapOf(page);
+    await page.locator("#views", { hasText: "Core" }).waitFor();
+    await page.locator(".panel .lead", { hasText: "Nothing to act on" }).waitFor();
+    await untilPixels(page, HIGH, 0);
+    assert.equal(await page.locator(".tab b").count(), 0);
+    assert.equal(await page.locator(".counter[data-severity='4'] b").textContent(), "0");
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
   });
 
   test("its filter holds together with one's own", async () => {

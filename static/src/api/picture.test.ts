@@ -106,6 +106,24 @@ describe("a filter", () => {
     expect(dimmed("").some((dim) => dim)).toBe(false);
   });
 
+  test("is what the numbers are of; the counters still tell of severities that it does not choose", () => {
+    const counted = (filter: string) =>
+      picture({ filter })
+        .frame(EXAMPLE_NOW)
+        ?.counters.map(({ all }) => all);
+    const all = counted("");
+    expect(counted("dc:vla")?.reduce((sum, one) => sum + one, 0)).toBe(1);
+    expect(counted("sev:disaster")).toEqual(all);
+    expect(picture({ filter: "sev:disaster" }).frame(EXAMPLE_NOW)?.whole.worst).toBe(5);
+    expect(picture({ filter: "dc:vla" }).frame(EXAMPLE_NOW)?.tray).toEqual({
+      unknown_host: 0,
+      ambiguous: 0,
+      no_rack: 0,
+      host_pending: 0,
+      elsewhere: 0,
+    });
+  });
+
   test("about ages makes cells outdated when an event comes to that age", () => {
     const made = picture({ filter: "age<1m" });
     // Without sources, which would grow late meanwhile.

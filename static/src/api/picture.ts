@@ -3,7 +3,14 @@
  * No I/O and no timers, so that tests can drive it.
  */
 import { at, freshness, judgedAt } from "../core/clock.ts";
-import { type Filter, passes, readFilter, turnsOf } from "../core/filter.ts";
+import {
+  chooseSeverities,
+  chosenSeverities,
+  type Filter,
+  passes,
+  readFilter,
+  turnsOf,
+} from "../core/filter.ts";
 import { type Floor, floorOf, NOWHERE, placesOf, spotOf } from "../core/floor.ts";
 import { freshUntil } from "../core/fresh.ts";
 import { linkOf } from "../core/link.ts";
@@ -180,10 +187,10 @@ export class Picture {
   }
 
   /** Whether an event passes the filter and the saved view; undefined: there is neither. */
-  #passes(now: number): ((event: HeatEvent) => boolean) | undefined {
+  #passes(now: number, filter: Filter | undefined): ((event: HeatEvent) => boolean) | undefined {
     const limit = this.#limit;
-    if (!this.#filter && !limit) return undefined;
-    const own = this.#judge(this.#filter, now);
+    if (!filter && !limit) return undefined;
+    const own = this.#judge(filter, now);
     if (!limit) return own;
     const view = this.#judge(limit.filter, now);
     const { racks, devices, placed } = limit;
@@ -224,7 +231,11 @@ export class Picture {
   }
 
   #settings(now: number) {
-    const passes = this.#passes(now);
+    const passes = this.#passes(now, this.#filter);
+    // The counters are what severities are chosen by: the choice must not take them away.
+    const counts = chosenSeverities(this.#filter)
+      ? (this.#passes(now, chooseSeverities(this.#filter, 0)) ?? (() => true))
+      : undefined;
     const keeps = this.#keeps();
     const { picked } = this.#watched;
     return {
@@ -232,6 +243,7 @@ export class Picture {
       ...(keeps ? { keeps } : {}),
       mapSeverity: this.#mapSeverity,
       ...(passes ? { passes } : {}),
+      ...(counts ? { counts } : {}),
       ...(picked ? { picked: new Set(picked) } : {}),
     };
   }
@@ -508,7 +520,7 @@ export class Picture {
       if (isBackground(event) && !all) hidden++;
       else rows.push({ event, rack });
     });
-    const passes = this.#passes(now);
+    const passes = this.#passes(now, this.#filter);
     for (const { cleared_at: clearedAt, ...cleared } of this.#snapshot?.cleared ?? []) {
       const event: HeatEvent = cleared;
       const rack = (event.rack_id === undefined ? undefined : this.#site?.rackOf.get(event.rack_id)) ?? -1;

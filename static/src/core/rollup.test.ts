@@ -51,7 +51,7 @@ test("every event is in exactly one cell or in the tray, on 100 random sites", (
   }
 });
 
-test("the filter moves nothing and changes no count", () => {
+test("the filter moves nothing; a cell shows what passes, and where nothing does all there is, dimmed", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const { inventory, coverage, snapshot } = arbitrary(seed);
     const place = siteOf(inventory);
@@ -62,8 +62,23 @@ test("the filter moves nothing and changes no count", () => {
       passes: (event) => event.severity > 3,
     });
     expect(some.where).toEqual(all.where);
-    expect(some.cells.fill).toEqual(all.cells.fill);
-    expect(some.cells.count).toEqual(all.cells.count);
+    // As if there were nothing else.
+    const alone = rollUp(
+      place,
+      watchingOf(coverage),
+      { ...snapshot, events: snapshot.events?.filter((event) => event.severity > 3) ?? [] },
+      { now: NOW, mapSeverity: 2 },
+    );
+    some.cells.marks.forEach((marks, i) => {
+      const { cells } = marks & Mark.filteredOut ? all : alone;
+      for (const what of ["fill", "hatch", "count"] as const) {
+        expect(some.cells[what][i], `seed ${seed}, ${what} of ${i}`).toBe(cells[what][i]);
+      }
+      expect(some.cells.total[i]).toBe(all.cells.total[i]);
+    });
+    for (const what of ["tabs", "unplaced", "whole", "tray", "counters", "waiting"] as const) {
+      expect(some[what], `seed ${seed}, ${what}`).toEqual(alone[what]);
+    }
     const dimmed = some.cells.marks.map((marks) => marks & Mark.filteredOut);
     snapshot.events?.forEach((event, i) => {
       expect(some.passed?.[i]).toBe(Number(event.severity > 3));
@@ -230,7 +245,14 @@ describe("the counters", () => {
       ...settings,
       passes: ({ severity }) => severity === 3,
     });
-    expect(counters.map(({ open }) => open)).toEqual([0, 0, 0, 1, 1, 0]);
+    expect(counters.map(({ open, all }) => `${open}/${all}`)).toEqual([
+      "0/0",
+      "0/0",
+      "0/0",
+      "1/1",
+      "0/0",
+      "0/0",
+    ]);
     expect(waiting).toEqual([0, 0, 0, 1, 0, 0]);
   });
 

@@ -45,7 +45,10 @@ export interface Cells {
   readonly fill: Uint8Array;
   /** Worst severity that was taken on by somebody (acknowledged, ticketed, quiet), or `NONE`. */
   readonly hatch: Uint8Array;
-  /** Unhandled incidents, and unhandled events outside them, at or above the map severity. */
+  /**
+   * Unhandled incidents, and unhandled events outside them, at or above the map severity. Like the colours, of what
+   * passes the filter; where nothing does, of all there is.
+   */
   readonly count: Uint32Array;
   /** All active events. */
   readonly total: Uint32Array;
@@ -53,7 +56,7 @@ export interface Cells {
   readonly marks: Uint16Array;
 }
 
-/** Of one severity. */
+/** Of one severity, of what is meant: by the filter and the view, whichever severities they choose. */
 export interface Counter {
   /** What somebody must act on: an incident once, at its worst, and distinct problems outside incidents. */
   readonly open: number;
@@ -110,6 +113,8 @@ export interface RollupSettings {
   readonly mapSeverity: number;
   /** Whether an event passes the filter; absent: there is none. */
   readonly passes?: (event: HeatEvent) => boolean;
+  /** The same, whichever severities it chooses: what the counters count, by which severities are chosen. */
+  readonly counts?: (event: HeatEvent) => boolean;
   /** What is meant although nothing happens there: indices of racks, ids of devices. */
   readonly keeps?: { readonly racks: ReadonlySet<number>; readonly devices: ReadonlySet<number> };
   /** Ids of openings that were picked. */
@@ -141,7 +146,10 @@ export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
 }
 
-/** Adds one event to one cell. What began before `fresh` is not new. */
+/**
+ * Adds one event to one cell; true when it is to be counted there. What began before `fresh` is not new. Where something
+ * passes the filter, the cell shows that alone; where nothing does, it is dimmed and shows all there is.
+ */
 function add(
   cells: Cells,
   i: number,
@@ -149,16 +157,18 @@ function add(
   passed: boolean,
   settings: RollupSettings,
   fresh: string,
-): void {
+): boolean {
   cells.total[i] = (cells.total[i] ?? 0) + 1;
   let marks = cells.marks[i] ?? 0;
+  if (settings.picked?.has(event.id)) marks |= Mark.picked;
+  cells.marks[i] = marks;
+  if (!passed && !(marks & Mark.filteredOut)) return false;
   if (event.suppressed) marks |= Mark.suppressed;
   if (event.dependent) marks |= Mark.dependent;
   if (event.comment_count) marks |= Mark.commented;
   if (event.ticket) marks |= Mark.ticketed;
-  if (passed) marks &= ~Mark.filteredOut;
-  if (settings.picked?.has(event.id)) marks |= Mark.picked;
-  if (isPainted(event, settings.mapSeverity)) {
+  const painted = isPainted(event, settings.mapSeverity);
+  if (painted) {
     const worst = cells.fill[i] ?? NONE;
     if (worst === NONE || event.severity > worst) cells.fill[i] = event.severity;
     if (event.since >= fresh && freshUntil(event) > settings.now) marks |= Mark.fresh;
@@ -172,6 +182,7 @@ function add(
     if (worst === NONE || event.severity > worst) cells.hatch[i] = event.severity;
   }
   cells.marks[i] = marks;
+  return painted;
 }
 
 /** The sources by their place in the snapshot, as bits, and which of them are silent now. */
@@ -266,24 +277,8 @@ class Watch {
   }
 }
 
-/** Counts what there is to act on in a part of the site. */
-class Tally {
-  readonly #things = new Set<string>();
-  #worst = NONE;
-
-  /** `thing`: an incident, or a distinct problem outside one. */
-  add(thing: string, severity: number): void {
-    this.#things.add(thing);
-    if (this.#worst === NONE || severity > this.#worst) this.#worst = severity;
-  }
-
-  get told(): TabSummary {
-    return { worst: this.#worst, count: this.#things.size };
-  }
-}
-
-/** What is known of a distinct problem; bits. */
-const [OPEN, WAITS] = [1, 2];
+/** What is known of a distinct problem; bits. From `PART` on: one more than the part of the site it was met in first. */
+const [MEANT, OPEN, WAITS, PART] = [1, 2, 4, 3];
 
 /** Rolls a snapshot up to the racks of the plan. */
 export function rollUp(
@@ -300,53 +295,68 @@ export function rollUp(
   if (passed) cells.marks.fill(Mark.filteredOut);
   for (const rack of settings.keeps?.racks ?? []) cells.marks[rack] = 0;
   const where = new Int32Array(events.length).fill(-1);
+  events.forEach((event, i) => {
+    const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
+    if (rack === undefined) return;
+    where[i] = rack;
+    if (passed?.[i] === 1) cells.marks[rack] = 0;
+  });
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
   /** By severity: each distinct problem, and whether it is open and waits. */
   const problems = SEVERITIES.map(() => new Map<string, number>());
   /** Worst unhandled severity of each incident, and of what of it passes the filter. */
-  const incidents = new Map<string, { open: number; waits: number }>();
+  const incidents = new Map<string, { open: number; waits: number; part: number }>();
   let old = 0;
   const weekAgo = secondsOf(settings.now - OLD_MS);
   const fresh = oldBefore(settings.now);
   const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
-  const parts = (site?.plan.tabs ?? []).map(() => new Tally());
-  const [unplaced, whole] = [new Tally(), new Tally()];
+  /** The tabs, and last what stands on no rack. */
+  const parts = [...(site?.plan.tabs ?? []), undefined].map(() => ({ worst: NONE, count: 0 }));
+  /** What was met in yet another part: few, so that it may cost more. */
+  const elsewhere = new Set<string>();
   /** By rack index: the index of its tab. */
   const tabOf = (rack: number) => site?.plan.rows[racks[rack]?.row ?? -1]?.tab ?? -1;
 
   events.forEach((event, i) => {
-    let bits = 0;
+    const passes = passed?.[i] !== 0;
+    const counts = passes || settings.counts?.(event) === true;
+    let bits = counts ? MEANT : 0;
     if (event.handled === undefined) {
-      const passes = passed?.[i] !== 0;
       if (event.since < weekAgo) old++;
-      if (event.incident === undefined) bits = passes ? OPEN | WAITS : OPEN;
+      if (event.incident === undefined) bits |= (counts ? OPEN : 0) | (passes ? WAITS : 0);
       else {
-        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1 };
-        worst.open = Math.max(worst.open, event.severity);
+        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1, part: -1 };
+        if (counts) worst.open = Math.max(worst.open, event.severity);
         if (passes) worst.waits = Math.max(worst.waits, event.severity);
         incidents.set(event.incident, worst);
       }
     }
     const problem = problemOf(event);
-    const before = problems[event.severity]?.get(problem) ?? -1;
-    if ((before | bits) !== before || before < 0) {
-      problems[event.severity]?.set(problem, Math.max(0, before) | bits);
+    const before = problems[event.severity]?.get(problem) ?? 0;
+    const rack = where[i] ?? -1;
+    const at = rack < 0 ? parts.length - 1 : tabOf(rack);
+    const part = parts[at];
+    if (part && passes && isPainted(event, settings.mapSeverity)) {
+      if (part.worst === NONE || event.severity > part.worst) part.worst = event.severity;
+      const incident = incidents.get(event.incident ?? "");
+      const first = incident ? incident.part : (before >> PART) - 1;
+      if (first < 0) {
+        if (incident) incident.part = at;
+        else bits |= (at + 1) << PART;
+        part.count++;
+      } else if (first !== at) {
+        const thing = `${at} ${event.incident ?? `${event.severity} ${problem}`}`;
+        if (!elsewhere.has(thing)) part.count++;
+        elsewhere.add(thing);
+      }
     }
-
-    const rack = event.rack_id === undefined ? undefined : site?.rackOf.get(event.rack_id);
-    if (isPainted(event, settings.mapSeverity)) {
-      const thing = event.incident ?? problem;
-      whole.add(thing, event.severity);
-      (rack === undefined ? unplaced : parts[tabOf(rack)])?.add(thing, event.severity);
-    }
-    if (rack === undefined) {
-      tray[trayReason(event)]++;
+    if ((before | bits) !== before) problems[event.severity]?.set(problem, before | bits);
+    if (rack < 0) {
+      if (passes) tray[trayReason(event)]++;
       return;
     }
-    where[i] = rack;
-    add(cells, rack, event, passed?.[i] === 1, settings, fresh);
-    if (!isPainted(event, settings.mapSeverity)) return;
+    if (!add(cells, rack, event, passes, settings, fresh)) return;
     if (event.since >= fresh) {
       const until = freshUntil(event);
       if (until > settings.now) nextOld = Math.min(nextOld, until);
@@ -360,14 +370,14 @@ export function rollUp(
     cells.count[rack] = (cells.count[rack] ?? 0) + 1;
   });
 
-  const count = (bit: number, worst: "open" | "waits") =>
+  const count = (bit: number, worst?: "open" | "waits") =>
     SEVERITIES.map((severity) => {
       let sum = 0;
       for (const bits of problems[severity]?.values() ?? []) sum += Number((bits & bit) > 0);
-      for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
+      if (worst) for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
       return sum;
     });
-  const open = count(OPEN, "open");
+  const [all, open, waiting] = [count(MEANT), count(OPEN, "open"), count(WAITS, "waits")];
 
   if (site) {
     const watched = watchOf(site, watching, snapshot, settings.now);
@@ -390,19 +400,25 @@ export function rollUp(
     where,
     ...(passed ? { passed } : {}),
     cells,
-    tabs: parts.map((part) => part.told),
-    unplaced: unplaced.told,
-    whole: whole.told,
+    tabs: parts.slice(0, -1),
+    unplaced: parts.at(-1) ?? { worst: NONE, count: 0 },
+    whole: wholeOf(waiting, settings.mapSeverity),
     counters: SEVERITIES.map((severity) => ({
       open: open[severity] ?? 0,
-      all: problems[severity]?.size ?? 0,
+      all: all[severity] ?? 0,
     })),
-    waiting: count(WAITS, "waits"),
+    waiting,
     old,
     tray,
     atLeast: (snapshot.sources ?? []).some((source) => mayHide(source, judged)),
     freshUntil: nextOld,
   };
+}
+
+function wholeOf(waiting: readonly number[], mapSeverity: number): TabSummary {
+  const worst = waiting.findLastIndex((count, severity) => count > 0 && severity >= mapSeverity);
+  const count = waiting.slice(mapSeverity).reduce((sum, one) => sum + one, 0);
+  return { worst: worst < 0 ? NONE : worst, count };
 }
 
 /** Why an event of the tray is there. */
@@ -425,11 +441,13 @@ export function rollUpDevices(
   });
   const index = new Map(devices.map((device, i) => [device.id, i]));
   const fresh = oldBefore(settings.now);
-  for (const event of snapshot.events ?? []) {
+  const here = (snapshot.events ?? []).flatMap((event) => {
     const i = event.device_id === undefined ? undefined : index.get(event.device_id);
-    if (i === undefined) continue;
-    add(cells, i, event, passes?.(event) ?? false, settings, fresh);
-    if (isPainted(event, settings.mapSeverity)) cells.count[i] = (cells.count[i] ?? 0) + 1;
+    return i === undefined ? [] : [{ event, i, passed: passes?.(event) ?? true }];
+  });
+  for (const { i, passed } of here) if (passed) cells.marks[i] = 0;
+  for (const { event, i, passed } of here) {
+    if (add(cells, i, event, passed, settings, fresh)) cells.count[i] = (cells.count[i] ?? 0) + 1;
   }
   const watch = new Watch(watching, snapshot, settings.now);
   devices.forEach((device, i) => {
