@@ -160,6 +160,20 @@ describe("views", only, () => {
     assert.equal(mock.state.views.length, 1);
   });
 
+  test("with a long name leave room for Edit", async () => {
+    aView({ name: "A name without an end ".repeat(4).trim().slice(0, 80), editable: true });
+    await visit();
+    await mapOf(page);
+    await page.keyboard.press("v");
+    const line = dialog().locator("li").first();
+    const [name, edit] = [line.locator("b"), line.locator("button", { hasText: "Edit" })];
+    for (const width of [1600, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      const [a, b] = [await name.boundingBox(), await edit.boundingBox()];
+      assert.ok(a.x + a.width <= b.x && b.x + b.width <= width, `${width}: ${JSON.stringify([a, b])}`);
+    }
+  });
+
   test("that are gone, or name what does not exist, say so", async () => {
     await visit("/?view=77");
     await page.locator("#views.wrong", { hasText: "no such view" }).waitFor();
