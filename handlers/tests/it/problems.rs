@@ -132,6 +132,7 @@ async fn behind_a_proxy_the_login_decides_who_may_do_what() {
     let file = groups.path().to_str().unwrap();
     let args = ["--auth", "proxy", "--public-url", "https://heat.example.net", "--config", file];
     let replica = stage.replica_with(&args).await;
+    replica.shows(FIRST).await;
     let ask = |method: Method, path: &str, user: &str, member: &str| {
         let request = replica.request(method, path).header("origin", "https://heat.example.net");
         request.header("x-forwarded-user", user).header("x-forwarded-groups", member)
