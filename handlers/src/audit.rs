@@ -4,9 +4,9 @@ use heat::db::audit::{Asked as Filter, Entry};
 use heat::time::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
-use url::form_urlencoded;
 
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
@@ -61,35 +61,22 @@ struct Page {
 pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
     let (filter, limit) = asked(query)?;
     let mut entries = app.db.audit(&filter, limit + 1).await?;
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let next = entries.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    let next = parameters::cut(&mut entries, limit, |last| last.id)?;
     reply::json(StatusCode::OK, &Page { entries: entries.into_iter().map(Into::into).collect(), next })
 }
 
 fn asked(query: &str) -> Result<(Filter, usize), Problem> {
-    let (mut filter, mut limit) = (Filter::default(), PAGE);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let whole = || {
-            let fits = (1..=LONGEST_VALUE).contains(&value.len()) && !value.contains('\0');
-            fits.then(|| value.to_string()).ok_or_else(|| {
-                Problem::Invalid(format!("{name} has 1 to {LONGEST_VALUE} bytes, none of them NUL"))
-            })
-        };
-        match &*name {
-            "target" => filter.target = Some(whole()?),
-            "actor" => filter.actor = Some(whole()?),
-            "cursor" => filter.before = Some(reply::cursor(&value)?),
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
-                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
-                )?;
+    let parameters = Parameters::once(query, &["target", "actor", "cursor", "limit"])?;
+    let whole = |name| {
+        let fits = |value: &str| (1..=LONGEST_VALUE).contains(&value.len()) && !value.contains('\0');
+        match parameters.get(name) {
+            Some(value) if !fits(value) => {
+                Err(Problem::Invalid(format!("{name} has 1 to {LONGEST_VALUE} bytes, none of them NUL")))
             }
-            _ => {
-                let detail = format!("unknown parameter {name}, expected target, actor, cursor or limit");
-                return Err(Problem::Invalid(detail));
-            }
+            value => Ok(value.map(str::to_owned)),
         }
-    }
-    Ok((filter, limit))
+    };
+    let before = parameters.id_cursor()?;
+    let filter = Filter { target: whole("target")?, actor: whole("actor")?, before };
+    Ok((filter, parameters.limit(PAGE, LONGEST_PAGE)?))
 }

@@ -7,10 +7,10 @@ use heat::severity::Severity;
 use heat::time::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::history::moment;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
@@ -95,19 +95,12 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
 }
 
 fn page_of(query: &str) -> Result<(After, usize), Problem> {
-    let (mut after, mut limit) = (After::Latest, PAGE);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "since" => after = cursor(&value).map_or_else(|| moment(&value).map(After::Time), Ok)?,
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
-                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
-                )?;
-            }
-            _ => return Err(Problem::Invalid(format!("unknown parameter {name}, expected since or limit"))),
-        }
-    }
-    Ok((after, limit))
+    let parameters = Parameters::once(query, &["since", "limit"])?;
+    let after = match parameters.get("since") {
+        None => After::Latest,
+        Some(since) => cursor(since).map_or_else(|| moment(since).map(After::Time), Ok)?,
+    };
+    Ok((after, parameters.limit(PAGE, LONGEST_PAGE)?))
 }
 
 fn cursor(text: &str) -> Option<After> {

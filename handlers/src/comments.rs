@@ -15,10 +15,10 @@ use heat::time::Timestamp;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -121,28 +121,15 @@ pub(crate) async fn list(app: &App, asked: &Asked, key: &str) -> Result<Reply, P
     let caller = asked.caller()?;
     let (before, limit) = page_of(asked.request.uri().query().unwrap_or_default())?;
     let mut comments = app.db.comments(key, before, limit + 1).await?;
-    let more = comments.len() > limit;
-    comments.truncate(limit);
-    let next = comments.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    let next = parameters::cut(&mut comments, limit, |last| last.id)?;
     let comments = comments.into_iter().map(|comment| Shown::to(caller, comment)).collect();
     reply::json(StatusCode::OK, &Page { comments, next })
 }
 
 /// The id before which a page begins, and its length.
 fn page_of(query: &str) -> Result<(Option<i64>, usize), Problem> {
-    let (mut before, mut limit) = (None, PAGE);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "cursor" => before = Some(reply::cursor(&value)?),
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
-                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
-                )?;
-            }
-            _ => return Err(Problem::Invalid(format!("unknown parameter {name}, expected cursor or limit"))),
-        }
-    }
-    Ok((before, limit))
+    let parameters = Parameters::once(query, &["cursor", "limit"])?;
+    Ok((parameters.id_cursor()?, parameters.limit(PAGE, LONGEST_PAGE)?))
 }
 
 /// `POST /api/v1/events/{key}/comments`

@@ -10,10 +10,10 @@ use heat::search::Found;
 use heat::snapshot::Note;
 use hyper::StatusCode;
 use serde::Serialize;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::event_list::Shown;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::racks::{self, Around};
 use crate::reply::{self, Reply};
@@ -138,19 +138,9 @@ pub(crate) async fn show(app: &App, id: u64) -> Result<Reply, Problem> {
 
 /// What to look for, and how many answers there may be.
 fn asked_for(query: &str) -> Result<(String, usize), Problem> {
-    let (mut text, mut limit) = (String::new(), ANSWERS);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "q" => text = value.into_owned(),
-            "limit" => {
-                let read = value.parse().ok().filter(|limit| (1..=MOST_ANSWERS).contains(limit));
-                let expected = || format!("limit = {value}: it is a number from 1 to {MOST_ANSWERS}");
-                limit = read.ok_or_else(|| Problem::Invalid(expected()))?;
-            }
-            _ => return Err(Problem::Invalid(format!("unknown parameter {name}, expected q or limit"))),
-        }
-    }
-    let text = text.trim().to_owned();
+    let parameters = Parameters::once(query, &["q", "limit"])?;
+    let limit = parameters.limit(ANSWERS, MOST_ANSWERS)?;
+    let text = parameters.get("q").unwrap_or_default().trim().to_owned();
     if !(1..=LONGEST_TEXT).contains(&text.chars().count()) {
         let expected =
             format!("q has 1 to {LONGEST_TEXT} characters: a name, an asset number or a serial number");

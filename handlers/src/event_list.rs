@@ -5,9 +5,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use heat::event::at_most;
 use heat::filter::{Filter, Scene};
 use heat::floor::{Floor, Spot};
@@ -16,13 +13,13 @@ use heat::time::Timestamp;
 use hyper::header::{ACCEPT, HeaderValue, VARY};
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
 use crate::accept::weight;
 use crate::app::App;
 use crate::event_csv;
 use crate::events;
 use crate::kept::Picture;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -96,17 +93,6 @@ struct Rank {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor(String, Rank);
 
-impl Cursor {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
-    }
-
-    fn write(&self) -> anyhow::Result<String> {
-        let json = serde_json::to_vec(self).context("cannot write a cursor")?;
-        Ok(URL_SAFE_NO_PAD.encode(json))
-    }
-}
-
 /// What is asked for.
 #[derive(Debug)]
 struct Query {
@@ -122,28 +108,11 @@ struct Query {
 
 impl Query {
     fn read(query: &str) -> Result<Self, Problem> {
-        let mut filter = Filter::default();
-        let (mut order, mut cursor, mut limit) = (DEFAULT_SORT.to_owned(), None, None);
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "filter" => filter = value.parse()?,
-                "sort" => order = value.into_owned(),
-                "cursor" => {
-                    let read = Cursor::read(&value);
-                    cursor =
-                        Some(read.ok_or_else(|| Problem::Invalid("this cursor is not Heat's".to_owned()))?);
-                }
-                "limit" => {
-                    let read = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-                    let expected = || format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}");
-                    limit = Some(read.ok_or_else(|| Problem::Invalid(expected()))?);
-                }
-                _ => {
-                    let expected = "expected filter, sort, cursor or limit";
-                    return Err(Problem::Invalid(format!("unknown parameter {name}, {expected}")));
-                }
-            }
-        }
+        let parameters = Parameters::once(query, &["filter", "sort", "cursor", "limit"])?;
+        let filter = parameters.get("filter").unwrap_or_default().parse()?;
+        let order = parameters.get("sort").unwrap_or(DEFAULT_SORT).to_owned();
+        let limit = parameters.number("limit", LONGEST_PAGE)?;
+        let cursor: Option<Cursor> = parameters.cursor()?;
         let sort = Sort::read(&order).ok_or_else(|| {
             let expected = "it is severity, since, host, place or name, backwards with - before it";
             Problem::Invalid(format!("sort = {order}: {expected}"))
@@ -264,7 +233,7 @@ fn page<'a>(
     floor: &'a Floor,
     query: &Query,
     now: Timestamp,
-) -> anyhow::Result<Page<'a>> {
+) -> Result<Page<'a>, Problem> {
     let events = ordered(picture, floor, query, now);
     let passed = |rank: &Rank| match &query.after {
         None => false,
@@ -279,7 +248,9 @@ fn page<'a>(
         generated_at: picture.0.generated_at.0,
         count: events.len(),
         events: here.iter().map(|(_, event, spot)| Shown::new(picture, event, spot)).collect(),
-        next: last.map(|(rank, ..)| Cursor(query.order.clone(), rank.clone()).write()).transpose()?,
+        next: last
+            .map(|(rank, ..)| parameters::cursor(&Cursor(query.order.clone(), rank.clone())))
+            .transpose()?,
     })
 }
 
@@ -310,7 +281,7 @@ mod tests {
     #[test]
     fn a_cursor_is_of_one_order() {
         let rank = Rank { level: 4, since: 7, text: String::new(), id: "zabbix:1:а".into() };
-        let cursor = Cursor("-severity".into(), rank.clone()).write().unwrap();
+        let cursor = parameters::cursor(&Cursor("-severity".into(), rank.clone())).unwrap();
         assert_eq!(Query::read(&format!("cursor={cursor}")).unwrap().after, Some(rank));
         assert!(invalid(&format!("cursor={cursor}&sort=host")).contains("begin anew"));
     }

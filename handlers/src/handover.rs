@@ -16,13 +16,13 @@ use heat::time::Timestamp;
 use hyper::header::{ACCEPT, HeaderValue, VARY};
 use hyper::{HeaderMap, StatusCode};
 use sailfish::TemplateSimple;
-use url::form_urlencoded;
 
 use crate::accept::weight;
 use crate::app::App;
 use crate::history::moment;
 use crate::kept::Picture;
 use crate::page::{self, STYLE};
+use crate::parameters::Parameters;
 use crate::plain::{bands, is_page, place, ticket, words};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
@@ -186,14 +186,7 @@ pub(crate) async fn show(app: &App, asked: &Asked) -> Result<Reply, Problem> {
 }
 
 fn since(query: &str) -> Result<Option<Timestamp>, Problem> {
-    let mut since = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "since" {
-            return Err(Problem::Invalid(format!("unknown parameter {name}, expected since")));
-        }
-        since = Some(moment(&value)?);
-    }
-    Ok(since)
+    Parameters::once(query, &["since"])?.get("since").map(moment).transpose()
 }
 
 fn span(app: &App, since: Option<Timestamp>, now: Timestamp) -> Result<Span, Problem> {

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use heat::db::acknowledgements::StoredAcknowledgement;
 use heat::db::comments::StoredComment;
 use heat::db::history::{Behind, PastOpening, PastTicket, Whose};
@@ -12,9 +9,9 @@ use heat::severity::Severity;
 use heat::time::Timestamp;
 use hyper::StatusCode;
 use serde::Serialize;
-use url::form_urlencoded;
 
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -170,11 +167,7 @@ async fn page(
 ) -> Result<(Vec<Shown>, Option<String>), Problem> {
     let query = Query::read(asked.request.uri().query().unwrap_or_default(), Timestamp::now())?;
     let mut openings = app.db.history(whose, query.since, query.behind.as_ref(), query.limit + 1).await?;
-    let more = openings.len() > query.limit;
-    openings.truncate(query.limit);
-    let last = openings.last().filter(|_| more).map(|last| Behind::opening(&last.opening));
-    let next = last.map(|last| serde_json::to_vec(&last).map(|json| URL_SAFE_NO_PAD.encode(json)));
-    let next = next.transpose().context("cannot write a cursor")?;
+    let next = parameters::cut(&mut openings, query.limit, |last| Behind::opening(&last.opening))?;
     Ok((openings.into_iter().map(|past| Shown::new(past, with_key)).collect(), next))
 }
 
@@ -187,29 +180,18 @@ struct Query {
 
 impl Query {
     fn read(query: &str, now: Timestamp) -> Result<Self, Problem> {
-        let (mut since, mut days, mut behind, mut limit) = (None, None, None, PAGE);
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "since" => since = Some(moment(&value)?),
-                "days" => days = Some(number(&name, &value, MOST_DAYS)?),
-                "cursor" => {
-                    let read = URL_SAFE_NO_PAD.decode(&*value).ok();
-                    let read = read.and_then(|json| serde_json::from_slice(&json).ok());
-                    behind =
-                        Some(read.ok_or_else(|| Problem::Invalid("this cursor is not Heat's".to_owned()))?);
-                }
-                "limit" => limit = number(&name, &value, LONGEST_PAGE)?,
-                _ => {
-                    let expected = "expected since, days, cursor or limit";
-                    return Err(Problem::Invalid(format!("unknown parameter {name}, {expected}")));
-                }
-            }
-        }
+        let parameters = Parameters::once(query, &["since", "days", "cursor", "limit"])?;
+        let since = parameters.get("since").map(moment).transpose()?;
+        let days = parameters.number("days", MOST_DAYS)?;
         if since.is_some() && days.is_some() {
             return Err(Problem::Invalid("name since or days, not both".to_owned()));
         }
         let back = Duration::from_hours(24 * days.unwrap_or(DAYS));
-        Ok(Self { since: since.unwrap_or(now - back), behind, limit })
+        Ok(Self {
+            since: since.unwrap_or(now - back),
+            behind: parameters.cursor()?,
+            limit: parameters.limit(PAGE, LONGEST_PAGE)?,
+        })
     }
 }
 
@@ -217,15 +199,6 @@ impl Query {
 pub(crate) fn moment(text: &str) -> Result<Timestamp, Problem> {
     let expected = "an RFC 3339 time such as 2026-11-23T21:07:55Z; in a query + is written %2B";
     text.parse().map_err(|_| Problem::Invalid(format!("since = {text}: {expected}")))
-}
-
-fn number<T: Copy + std::str::FromStr + PartialOrd + From<u8> + std::fmt::Display>(
-    name: &str,
-    text: &str,
-    most: T,
-) -> Result<T, Problem> {
-    let read = text.parse().ok().filter(|number| *number >= T::from(1) && *number <= most);
-    read.ok_or_else(|| Problem::Invalid(format!("{name} = {text}: it is a number from 1 to {most}")))
 }
 
 #[cfg(test)]

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use heat::inventory::problem::{InventoryProblem, Kind, problems};
 use hyper::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::kept::ASK_WITHIN;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 
@@ -23,37 +20,21 @@ const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 1000;
 
 /// What is asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Query {
     kind: Option<Kind>,
     after: Option<InventoryProblem>,
-    limit: Option<usize>,
+    limit: usize,
 }
 
 impl Query {
     fn read(query: &str) -> Result<Self, Problem> {
-        let mut asked = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
-                "kind" => asked.kind = Some(kind(&value)?),
-                "cursor" => {
-                    let read = URL_SAFE_NO_PAD.decode(&*value).ok();
-                    let read = read.and_then(|json| serde_json::from_slice(&json).ok());
-                    let wrong = || Problem::Invalid("this cursor is not Heat's".to_owned());
-                    asked.after = Some(read.ok_or_else(wrong)?);
-                }
-                "limit" => {
-                    let read = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-                    let expected = || format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}");
-                    asked.limit = Some(read.ok_or_else(|| Problem::Invalid(expected()))?);
-                }
-                _ => {
-                    let detail = format!("unknown parameter {name}, expected kind, cursor or limit");
-                    return Err(Problem::Invalid(detail));
-                }
-            }
-        }
-        Ok(asked)
+        let parameters = Parameters::once(query, &["kind", "cursor", "limit"])?;
+        Ok(Self {
+            kind: parameters.get("kind").map(kind).transpose()?,
+            after: parameters.cursor()?,
+            limit: parameters.limit(PAGE, LONGEST_PAGE)?,
+        })
     }
 }
 
@@ -91,12 +72,8 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
             query.kind.is_none_or(|kind| problem.kind == kind)
                 && query.after.as_ref().is_none_or(|after| *problem > after)
         };
-        let limit = query.limit.unwrap_or(PAGE);
-        let mut page: Vec<_> = all.iter().filter(is_asked).take(limit + 1).collect();
-        let more = page.len() > limit;
-        page.truncate(limit);
-        let next = page.last().filter(|_| more).map(serde_json::to_vec).transpose();
-        let next = next.context("cannot write a cursor")?.map(|json| URL_SAFE_NO_PAD.encode(json));
+        let mut page: Vec<_> = all.iter().filter(is_asked).take(query.limit + 1).collect();
+        let next = parameters::cut(&mut page, query.limit, |last| *last)?;
         let inventory_version = &inventory.version;
         reply::json(StatusCode::OK, &Page { inventory_version, counts, problems: page, next })
     };
@@ -110,7 +87,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_understood_or_refused() {
         let read = Query::read("kind=no_rack&limit=7").unwrap();
-        assert_eq!((read.kind, read.limit), (Some(Kind::NoRack), Some(7)));
+        assert_eq!((read.kind, read.limit), (Some(Kind::NoRack), 7));
         for bad in ["kind=none", "cursor=x", "cursor=e30", "limit=0", "limit=1001", "page=2"] {
             assert!(matches!(Query::read(bad), Err(Problem::Invalid(_))), "{bad}");
         }

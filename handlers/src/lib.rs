@@ -32,6 +32,7 @@ mod metrics;
 mod notes;
 mod pace;
 mod page;
+mod parameters;
 mod picture;
 mod plain;
 mod problem;

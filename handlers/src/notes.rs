@@ -7,9 +7,9 @@ use heat::time::Timestamp;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use serde::{Deserialize, Deserializer, Serialize};
-use url::form_urlencoded;
 
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -95,26 +95,11 @@ struct Page {
 
 /// `GET /api/v1/notes`: those that stand, oldest first.
 pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
-    let (mut place, mut after, mut limit) = (None, None, PAGE);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "place" => place = Some(value.parse()?),
-            "cursor" => after = Some(reply::cursor(&value)?),
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
-                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
-                )?;
-            }
-            _ => {
-                let detail = format!("unknown parameter {name}, expected place, cursor or limit");
-                return Err(Problem::Invalid(detail));
-            }
-        }
-    }
-    let mut notes = app.db.notes(place, after, limit + 1).await?;
-    let more = notes.len() > limit;
-    notes.truncate(limit);
-    let next = notes.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    let parameters = Parameters::once(query, &["place", "cursor", "limit"])?;
+    let place = parameters.get("place").map(str::parse).transpose()?;
+    let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
+    let mut notes = app.db.notes(place, parameters.id_cursor()?, limit + 1).await?;
+    let next = parameters::cut(&mut notes, limit, |last| last.id)?;
     reply::json(StatusCode::OK, &Page { notes: notes.into_iter().map(Into::into).collect(), next })
 }
 

@@ -12,12 +12,12 @@ use heat::severity::Severity;
 use heat::snapshot::{ActiveEvent, Status, Ticket};
 use heat::time::Timestamp;
 use sailfish::TemplateSimple;
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::events;
 use crate::kept::Picture;
 use crate::page::{self, STYLE};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reply::Reply;
 
@@ -102,14 +102,9 @@ pub(crate) async fn show(app: &App, query: Option<&str>) -> Result<Reply, Proble
 }
 
 fn severity(query: &str) -> Result<Severity, Problem> {
-    let mut from = Severity::NotClassified;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "severity" {
-            return Err(Problem::Invalid(format!("unknown parameter {name}, expected severity")));
-        }
-        from = value.parse().map_err(|error| Problem::Invalid(format!("severity = {value}: {error}")))?;
-    }
-    Ok(from)
+    let parameters = Parameters::once(query, &["severity"])?;
+    let Some(value) = parameters.get("severity") else { return Ok(Severity::NotClassified) };
+    value.parse().map_err(|error| Problem::Invalid(format!("severity = {value}: {error}")))
 }
 
 fn rendered(

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -44,20 +42,6 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
     reply
-}
-
-/// The cursor of a page that goes on after this id.
-pub(crate) fn to_cursor(id: i64) -> String {
-    URL_SAFE_NO_PAD.encode(id.to_string())
-}
-
-/// The id a page goes on after.
-pub(crate) fn cursor(text: &str) -> Result<i64, Problem> {
-    let decoded = URL_SAFE_NO_PAD.decode(text).ok();
-    let id = decoded.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()).filter(|id| *id > 0);
-    id.ok_or_else(|| {
-        Problem::Invalid("cursor is none that Heat gave; take it from `next` of the page before".to_owned())
-    })
 }
 
 /// The request's body as `T`. A field that `T` does not know is an error.

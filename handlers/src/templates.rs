@@ -11,11 +11,11 @@ use heat::ticket::Draft;
 use heat::time::Timestamp;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded;
 
 use crate::app::App;
 use crate::comments::has_host;
 use crate::kept::Picture;
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -112,13 +112,8 @@ fn answer<'a>(
 }
 
 fn ids_of(query: &str) -> Result<Vec<String>, Problem> {
-    let mut ids = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "id" => ids.push(value.into_owned()),
-            _ => return Err(Problem::Invalid(format!("unknown parameter {name}, expected id"))),
-        }
-    }
+    let parameters = Parameters::many(query, &["id"])?;
+    let ids: Vec<_> = parameters.all("id").map(str::to_owned).collect();
     if ids.len() > MOST_IDS_IN_QUERY {
         let detail = format!("{} ids are too many; {MOST_IDS_IN_QUERY} are enough to tell", ids.len());
         return Err(Problem::Invalid(detail));

@@ -18,9 +18,9 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use url::form_urlencoded;
 
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
 use crate::service::Asked;
@@ -35,8 +35,8 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_TICKET_KEY: usize = 100;
 
 /// Tickets on a page unless asked otherwise, and at most.
-const PAGE: i64 = 50;
-const LONGEST_PAGE: i64 = 200;
+const PAGE: usize = 50;
+const LONGEST_PAGE: usize = 200;
 
 /// What is asked for: a ticket by a template, one in the caller's own words, or one that was opened elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
@@ -393,31 +393,14 @@ fn covered_by(covered: &[(String, StoredTicket)], ids: &[&str]) -> Problem {
 
 /// `GET /api/v1/tickets`
 pub(crate) async fn list(app: &App, query: &str) -> Result<Reply, Problem> {
-    let (mut state, mut before, mut limit) = (None, None, PAGE);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "state" => {
-                let parsed = value.parse::<State>();
-                state = Some(parsed.map_err(|error| Problem::Invalid(format!("state = {value}: {error}")))?);
-            }
-            "cursor" => before = Some(reply::cursor(&value)?),
-            "limit" => {
-                limit = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit)).ok_or_else(
-                    || Problem::Invalid(format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}")),
-                )?;
-            }
-            _ => {
-                let detail = format!("unknown parameter {name}, expected state, cursor or limit");
-                return Err(Problem::Invalid(detail));
-            }
-        }
-    }
-    let mut tickets = app.db.tickets(state, before, limit + 1).await?;
-    let more = tickets.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        tickets.pop();
-    }
-    let next = tickets.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    let parameters = Parameters::once(query, &["state", "cursor", "limit"])?;
+    let state = |text: &str| {
+        text.parse::<State>().map_err(|error| Problem::Invalid(format!("state = {text}: {error}")))
+    };
+    let state = parameters.get("state").map(state).transpose()?;
+    let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
+    let mut tickets = app.db.tickets(state, parameters.id_cursor()?, limit + 1).await?;
+    let next = parameters::cut(&mut tickets, limit, |last| last.id)?;
     reply::json(StatusCode::OK, &Page { tickets: tickets.into_iter().map(Into::into).collect(), next })
 }
 

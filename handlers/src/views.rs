@@ -7,10 +7,10 @@ use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_MATCH, LOCATION};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::json;
-use url::form_urlencoded;
 
 use crate::access::{Caller, Role};
 use crate::app::App;
+use crate::parameters::{self, Parameters};
 use crate::picture;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
@@ -66,22 +66,11 @@ struct Page {
 /// `GET /api/v1/views`: the caller's own and the shared ones, oldest first.
 pub(crate) async fn list(app: &App, asked: &Asked) -> Result<Reply, Problem> {
     let caller = asked.caller()?;
-    let (mut after, mut limit) = (None, PAGE);
-    for (name, value) in form_urlencoded::parse(asked.request.uri().query().unwrap_or_default().as_bytes()) {
-        match &*name {
-            "cursor" => after = Some(reply::cursor(&value)?),
-            "limit" => {
-                let read = value.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-                let expected = || format!("limit = {value}: it is a number from 1 to {LONGEST_PAGE}");
-                limit = read.ok_or_else(|| Problem::Invalid(expected()))?;
-            }
-            _ => return Err(Problem::Invalid(format!("unknown parameter {name}, expected cursor or limit"))),
-        }
-    }
-    let mut views = app.db.views(&caller.name, after, limit + 1).await?;
-    let more = views.len() > limit;
-    views.truncate(limit);
-    let next = views.last().filter(|_| more).map(|last| reply::to_cursor(last.id));
+    let query = asked.request.uri().query().unwrap_or_default();
+    let parameters = Parameters::once(query, &["cursor", "limit"])?;
+    let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
+    let mut views = app.db.views(&caller.name, parameters.id_cursor()?, limit + 1).await?;
+    let next = parameters::cut(&mut views, limit, |last| last.id)?;
     let views = views.into_iter().map(|view| Shown::to(caller, view)).collect();
     reply::json(StatusCode::OK, &Page { views, next })
 }

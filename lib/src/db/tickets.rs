@@ -358,12 +358,12 @@ impl Db {
         &self,
         state: Option<State>,
         before: Option<i64>,
-        limit: i64,
+        limit: usize,
     ) -> Result<Vec<StoredTicket>, DbError> {
         let mut connection = self.connection().await?;
         let mut query = tickets::table
             .order(tickets::id.desc())
-            .limit(limit)
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .select(StoredTicket::as_select())
             .into_boxed();
         if let Some(state) = state {

@@ -2,14 +2,15 @@ use std::time::Duration;
 
 use heat::acknowledgement::Acknowledgement;
 use heat::cache::Fence;
-use heat::config::Secret;
 use heat::db::acknowledgements::{Of, Terms};
-use heat::db::audit::{self, Actor};
+use heat::db::audit;
 use heat::db::openings::Opening;
 use heat::db::{Db, DbError};
 use heat::severity::Severity;
 use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
+
+use crate::desk::{actor, migrated};
 
 const KEY: &str = "z:1:a";
 
@@ -21,10 +22,7 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let postgres = Postgres::shared().await.unwrap();
-        let url = postgres.fresh_database().await.unwrap();
-        let db = Db::new(&Secret::new(url), 8).unwrap();
-        db.migrate().await.unwrap();
-        Self { db, _postgres: postgres }
+        Self { db: migrated(&postgres).await, _postgres: postgres }
     }
 
     async fn acknowledge(&self, who: &str, id: &str, terms: &Terms) {
@@ -66,10 +64,6 @@ impl Desk {
             .collect();
         self.db.record_openings(Fence::from_number(1), &opened, closed, now).await.unwrap();
     }
-}
-
-fn actor(name: &str) -> Actor {
-    Actor { name: name.into(), via: "off", request_id: "r-1".into() }
 }
 
 fn of(id: &str) -> Of {

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use heat::cache::Fence;
-use heat::config::Secret;
 use heat::db::acknowledgements::{Of, Terms};
 use heat::db::audit::Actor;
 use heat::db::changes::{After, Change};
@@ -17,6 +16,8 @@ use heat_devkit::backends::Postgres;
 use heat_devkit::eventually;
 use serde_json::json;
 
+use crate::desk::migrated;
+
 const KEY: &str = "z:1:a";
 
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -29,10 +30,7 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let postgres = Postgres::shared().await.unwrap();
-        let url = postgres.fresh_database().await.unwrap();
-        let db = Db::new(&Secret::new(url), 16).unwrap();
-        db.migrate().await.unwrap();
-        Self { db, _postgres: postgres }
+        Self { db: migrated(&postgres).await, _postgres: postgres }
     }
 
     async fn record(&self, id: &str, severity: Severity, closed: &[&str]) {

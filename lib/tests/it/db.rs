@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use heat::cache::Fence;
 use heat::config::Secret;
-use heat::db::audit::{self, Actor};
+use heat::db::audit;
 use heat::db::comments::{Change, NewComment};
 use heat::db::openings::Opening;
 use heat::db::{Db, DbError};
@@ -10,18 +10,9 @@ use heat::severity::Severity;
 use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
 
+use crate::desk::{actor, migrated};
+
 const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
-
-async fn migrated(postgres: &Postgres) -> Db {
-    let url = postgres.fresh_database().await.unwrap();
-    let db = Db::new(&Secret::new(url), 4).unwrap();
-    db.migrate().await.unwrap();
-    db
-}
-
-fn actor(name: &str) -> Actor {
-    Actor { name: name.into(), via: "off", request_id: "r-1".into() }
-}
 
 fn comment(key: &str, author: &str, text: &str) -> NewComment {
     NewComment { event_key: key.into(), event_id: None, author: author.into(), text: text.into() }

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use heat::cache::Fence;
-use heat::config::Secret;
 use heat::db::Db;
 use heat::db::acknowledgements::{Of, Terms};
 use heat::db::audit::Actor;
@@ -16,6 +15,8 @@ use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
 use serde_json::json;
 
+use crate::desk::migrated;
+
 const KEY: &str = "z:1:a";
 
 struct Desk {
@@ -26,10 +27,7 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let postgres = Postgres::shared().await.unwrap();
-        let url = postgres.fresh_database().await.unwrap();
-        let db = Db::new(&Secret::new(url), 8).unwrap();
-        db.migrate().await.unwrap();
-        Self { db, _postgres: postgres }
+        Self { db: migrated(&postgres).await, _postgres: postgres }
     }
 
     /// An opening that began and ended so many minutes ago.

@@ -6,6 +6,7 @@ mod acknowledgements;
 mod cache;
 mod changes;
 mod db;
+mod desk;
 mod history;
 mod notes;
 mod plans;

@@ -1,23 +1,13 @@
 use std::time::Duration;
 
-use heat::config::Secret;
-use heat::db::audit::{self, Actor};
+use heat::db::audit;
 use heat::db::notes::{Edits, End, Words};
 use heat::db::{Db, DbError};
 use heat::note::Place;
 use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
 
-async fn migrated(postgres: &Postgres) -> Db {
-    let url = postgres.fresh_database().await.unwrap();
-    let db = Db::new(&Secret::new(url), 2).unwrap();
-    db.migrate().await.unwrap();
-    db
-}
-
-fn actor(name: &str) -> Actor {
-    Actor { name: name.into(), via: "off", request_id: "r-1".into() }
-}
+use crate::desk::{actor, migrated};
 
 fn place(text: &str) -> Place {
     text.parse().unwrap()

@@ -2,8 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heat::cache::Fence;
-use heat::config::Secret;
-use heat::db::audit::{self, Actor};
+use heat::db::audit;
 use heat::db::openings::Opening;
 use heat::db::outbox::{Item, Outbox, Told};
 use heat::db::tickets::{Asked, Changed, NewMember, NewTicket, StoredTicket};
@@ -14,6 +13,8 @@ use heat::time::Timestamp;
 use heat_devkit::backends::Postgres;
 use heat_devkit::eventually;
 use serde_json::json;
+
+use crate::desk::{actor, migrated};
 
 const QUIET: Duration = Duration::from_mins(10);
 const READ_BACK_AFTER: Duration = Duration::from_mins(1);
@@ -26,10 +27,7 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let postgres = Postgres::shared().await.unwrap();
-        let url = postgres.fresh_database().await.unwrap();
-        let db = Db::new(&Secret::new(url), 8).unwrap();
-        db.migrate().await.unwrap();
-        Self { db, _postgres: postgres }
+        Self { db: migrated(&postgres).await, _postgres: postgres }
     }
 
     /// The outbox, as soon as its last holder's connection is gone.
@@ -100,10 +98,6 @@ impl Desk {
             .collect();
         self.db.record_openings(Fence::from_number(1), &opened, closed, now).await.unwrap();
     }
-}
-
-fn actor(name: &str) -> Actor {
-    Actor { name: name.into(), via: "off", request_id: "r-1".into() }
 }
 
 fn key_of(id: &str) -> String {
