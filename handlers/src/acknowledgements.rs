@@ -42,7 +42,9 @@ struct AskedFor {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Openings {
-    ids: Vec<String>,
+    ids: Option<Vec<String>>,
+    filter: Option<String>,
+    count: Option<usize>,
 }
 
 /// An acknowledgement as the API shows it.
@@ -110,14 +112,8 @@ pub(crate) async fn acknowledge(app: &App, asked: Asked) -> Result<Reply, Proble
     };
     let until = asked_for.until.map(|until| until.moment(app, Timestamp::now())).transpose()?;
     let terms = Terms { text: text.into_owned(), until, until_worsens: asked_for.until_worsens };
-    let meant = match (asked_for.ids, asked_for.filter, asked_for.count) {
-        (Some(ids), None, None) => named(app, &ids).await?,
-        (None, Some(filter), Some(count)) => filtered(app, &filter, count).await?,
-        _ => {
-            let detail = "name what is meant by ids, or by a filter and the count of events you saw it mean";
-            return Err(Problem::Invalid(detail.to_owned()));
-        }
-    };
+    let AskedFor { ids, filter, count, .. } = asked_for;
+    let meant = meant(app, Openings { ids, filter, count }).await?;
     let given = app.db.acknowledge(&actor, &meant.openings, &terms).await?;
     app.tell_changed(&actor).await;
     let acknowledgements = given.into_iter().map(Into::into).collect();
@@ -128,8 +124,7 @@ pub(crate) async fn acknowledge(app: &App, asked: Asked) -> Result<Reply, Proble
 pub(crate) async fn withdraw(app: &App, asked: Asked) -> Result<Reply, Problem> {
     let actor = asked.actor()?;
     let (parts, body) = asked.request.into_parts();
-    let Openings { ids } = reply::body(&parts.headers, body).await?;
-    let meant = named(app, &ids).await?;
+    let meant = meant(app, reply::body(&parts.headers, body).await?).await?;
     let withdrawn = app.db.withdraw_acknowledgements(&actor, &meant.openings).await?;
     let withdrawn: Vec<_> = withdrawn.into_iter().map(|ended| ended.event_id).collect();
     if withdrawn.is_empty() {
@@ -142,6 +137,17 @@ pub(crate) async fn withdraw(app: &App, asked: Asked) -> Result<Reply, Problem> 
     let without = meant.openings.into_iter().map(|of| of.event_id).filter(|id| !done.contains(&**id));
     let unknown = meant.unknown.into_iter().chain(without).collect();
     reply::json(StatusCode::OK, &Withdrawn { withdrawn, unknown })
+}
+
+async fn meant(app: &App, openings: Openings) -> Result<Meant, Problem> {
+    match (openings.ids, openings.filter, openings.count) {
+        (Some(ids), None, None) => named(app, &ids).await,
+        (None, Some(filter), Some(count)) => filtered(app, &filter, count).await,
+        _ => {
+            let detail = "name what is meant by ids, or by a filter and the count of events you saw it mean";
+            Err(Problem::Invalid(detail.to_owned()))
+        }
+    }
 }
 
 async fn named(app: &App, ids: &[String]) -> Result<Meant, Problem> {

@@ -85,8 +85,14 @@ async fn a_filter_is_taken_only_while_it_means_as_many_as_the_caller_saw() {
         json!({ "count": 3 }),
         json!({ "ids": desk.ids, "filter": "a", "count": 3 }),
     ] {
-        desk.post(half, StatusCode::BAD_REQUEST).await;
+        desk.post(half.clone(), StatusCode::BAD_REQUEST).await;
+        desk.replica.send(Method::DELETE, PATH, &half, StatusCode::BAD_REQUEST).await;
     }
+    let few = json!({ "filter": "sev:high", "count": 2 });
+    desk.replica.send(Method::DELETE, PATH, &few, StatusCode::CONFLICT).await;
+    let all = json!({ "filter": "sev:high", "count": 3 });
+    let back = desk.replica.send(Method::DELETE, PATH, &all, StatusCode::OK).await;
+    assert_eq!(back["withdrawn"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

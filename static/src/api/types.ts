@@ -2042,10 +2042,14 @@ export interface components {
             /** @description Openings that are not active, or whose host is not known yet; absent when all are. */
             unknown?: string[];
         };
-        /** @description Which openings. */
+        /** @description Which openings, either `ids` or `filter` with `count`. */
         WithdrawRequest: {
             /** @description Ids of openings. */
-            ids: string[];
+            ids?: string[];
+            /** @description A filter, as `GET /api/v1/events` takes it. */
+            filter?: string;
+            /** @description How many events the caller saw it mean. */
+            count?: number;
         };
         /** @description What became of it. */
         Withdrawn: {
@@ -3234,6 +3238,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooMany"];
