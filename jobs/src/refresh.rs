@@ -291,7 +291,7 @@ struct Told {
 impl Work for Refresh {
     async fn run(&mut self) -> anyhow::Result<Done> {
         if self.not_before.is_some_and(|at| Instant::now() < at) {
-            return Ok(Done::Skipped);
+            return Ok(Done::TooSoon);
         }
         if !self.remembers {
             self.remember().await;

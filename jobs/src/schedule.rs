@@ -22,8 +22,10 @@ use crate::metrics::{JobLabels, JobMetrics, JobOutcome, Outcome};
 pub enum Done {
     /// Its work.
     Ran,
-    /// Nothing, because there was nothing to do or it was too soon; not worth a record.
+    /// Nothing, because there was nothing to do: not worth a record, except that it ends a failure.
     Skipped,
+    /// Nothing, because it was too soon after the last run: not worth a record, and says nothing of how the job is.
+    TooSoon,
 }
 
 /// Something that runs again and again. One value lives as long as the lease, so it may keep state between runs.
@@ -145,7 +147,7 @@ impl<W: Work> Guarded<W> {
                 Ok(Some(Ok(Ok(Done::Skipped)))) if this.failing.load(Ordering::Relaxed) => {
                     (Outcome::Ok, "ok".to_owned())
                 }
-                Ok(None | Some(Ok(Ok(Done::Skipped)))) => return,
+                Ok(None | Some(Ok(Ok(Done::Skipped | Done::TooSoon)))) => return,
                 Ok(Some(Ok(Ok(Done::Ran)))) => (Outcome::Ok, "ok".to_owned()),
                 Ok(Some(Ok(Err(error)))) => (Outcome::Failed, format!("{error:#}")),
                 Ok(Some(Err(_))) => (Outcome::TimedOut, format!("cut off after {limit:?}")),
