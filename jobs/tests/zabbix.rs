@@ -76,8 +76,8 @@ async fn every_active_problem_arrives_with_host_severity_tags_and_link_from_both
             first.tags.iter().map(|tag| (&*tag.tag, &*tag.value)).collect::<Vec<_>>(),
             [("scope", "availability")]
         );
-        assert_eq!(first.reference["eventid"], event.to_string());
-        assert_eq!(first.key, format!("zabbix:{}:srv-00001", first.reference["triggerid"]));
+        assert_eq!(first.reference.get("eventid").unwrap(), event.to_string());
+        assert_eq!(first.key, format!("zabbix:{}:srv-00001", first.reference.get("triggerid").unwrap()));
         assert!(
             !first.suppressed
                 && !first.dependent
@@ -685,8 +685,12 @@ async fn a_real_zabbix_is_read_whole() {
     );
     let Some(Watched::Hosts(watched)) = whole.watched else { panic!("hosts are read in the first sweep") };
     assert!(whole.events.iter().all(|event| watched.contains(&event.host)));
-    let some: Vec<String> =
-        whole.events.iter().take(600).map(|event| event.reference["eventid"].clone()).collect();
+    let some: Vec<String> = whole
+        .events
+        .iter()
+        .take(600)
+        .map(|event| event.reference.get("eventid").unwrap().to_owned())
+        .collect();
     assert!(!client.opdata(&some).await.unwrap().is_empty());
     let again = sweep(&mut client).await.unwrap();
     assert!(again.complete);

@@ -477,38 +477,18 @@ impl Client {
             Belongs::Nowhere => return,
             Belongs::Pending => {
                 found.pending += 1;
-                found.events.push(Event { host_pending: true, ..self.event(problem, "") });
+                found.events.push(Event { host_pending: true, ..event_of(&self.options.name, problem, "") });
                 found.triggers.push(problem.objectid);
             }
             Belongs::Hosts(hosts) => {
                 for host in hosts {
-                    found.events.push(self.event(problem, host));
+                    found.events.push(event_of(&self.options.name, problem, host));
                     found.triggers.push(problem.objectid);
                 }
             }
         }
         found.problems += 1;
         found.active.insert(problem.objectid);
-    }
-
-    fn event(&self, problem: &Problem<'_>, host: &str) -> Event {
-        let (event, trigger) = (problem.eventid.to_string(), problem.objectid.to_string());
-        let tag =
-            |tag: &Tag<'_>| event::Tag { tag: tag.tag.as_ref().into(), value: tag.value.as_ref().into() };
-        Event {
-            id: opening_id(&self.options.name, &event, host),
-            key: event_key(&self.options.name, &trigger, host),
-            host: host.to_owned(),
-            severity: problem.severity,
-            name: problem.name.as_ref().into(),
-            tags: problem.tags.iter().map(tag).collect(),
-            since: Timestamp::from_unix(i64::try_from(problem.clock).unwrap_or(i64::MAX)),
-            suppressed: problem.suppressed,
-            dependent: problem.cause_eventid != 0,
-            acknowledged: problem.acknowledged,
-            reference: [("eventid".to_owned(), event), ("triggerid".to_owned(), trigger)].into(),
-            ..Event::default()
-        }
     }
 
     /// Flags what depends on another active problem. Until a sweep is through, the last one's problems count as active
@@ -553,5 +533,25 @@ impl Client {
             event.partial = true;
         }
         SweepError { reason, retry_after, seen }
+    }
+}
+
+/// A problem as the event of one host of its trigger; `source` is the configured name of its Zabbix.
+pub fn event_of(source: &str, problem: &Problem<'_>, host: &str) -> Event {
+    let (event, trigger) = (problem.eventid.to_string(), problem.objectid.to_string());
+    let tag = |tag: &Tag<'_>| event::Tag { tag: tag.tag.as_ref().into(), value: tag.value.as_ref().into() };
+    Event {
+        id: opening_id(source, &event, host),
+        key: event_key(source, &trigger, host),
+        host: host.to_owned(),
+        severity: problem.severity,
+        name: problem.name.as_ref().into(),
+        tags: problem.tags.iter().map(tag).collect(),
+        since: Timestamp::from_unix(i64::try_from(problem.clock).unwrap_or(i64::MAX)),
+        suppressed: problem.suppressed,
+        dependent: problem.cause_eventid != 0,
+        acknowledged: problem.acknowledged,
+        reference: [("eventid", event), ("triggerid", trigger)].into(),
+        ..Event::default()
     }
 }
