@@ -154,13 +154,16 @@ impl Refresh {
     }
 
     async fn complete(&mut self, mut sweep: Sweep, took: Duration) -> anyhow::Result<()> {
-        merge::sort(&mut sweep.events);
-        if !self.opdata.is_empty() {
-            let active: HashSet<_> =
-                sweep.events.iter().filter_map(|event| event.reference.get("eventid")).collect();
-            self.opdata.retain(|event, _| active.contains(event.as_str()));
-        }
-        self.add_opdata(&mut sweep.events);
+        let events = (!sweep.unchanged).then(|| {
+            merge::sort(&mut sweep.events);
+            if !self.opdata.is_empty() {
+                let active: HashSet<_> =
+                    sweep.events.iter().filter_map(|event| event.reference.get("eventid")).collect();
+                self.opdata.retain(|event, _| active.contains(event.as_str()));
+            }
+            self.add_opdata(&mut sweep.events);
+            sweep.events
+        });
         let ages = ages(self.interval, took);
         let health = SourceHealth {
             kind: self.client.kind().to_owned(),
@@ -172,8 +175,11 @@ impl Refresh {
             late_after_s: ages.late_after_s,
             stale_after_s: ages.stale_after_s,
         };
-        let told = Told { events: Some(sweep.events), watched: sweep.watched, silent: sweep.silent };
+        let told = Told { events, watched: sweep.watched, silent: sweep.silent };
         self.store(health, told).await?;
+        if let Client::Zabbix(client) = &mut self.client {
+            client.kept();
+        }
         self.ask_opdata().await
     }
 

@@ -914,7 +914,8 @@ mod tests {
     #[test]
     fn of_many_events_each_is_joined_and_written_as_a_few_are() {
         let many = |n| event("zabbix", n, if n % 2 == 0 { "h1" } else { "h9" });
-        let sources = [("zabbix".to_owned(), sorted((0..2 * WORTH_A_THREAD as u32 + 1).map(many).collect()))];
+        let sources =
+            [("zabbix".to_owned(), sorted((0_u32..).map(many).take(2 * WORTH_A_THREAD + 1).collect()))];
         let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
         let whole = build(parts(&sources, &places, &threads, &silent));
         assert_eq!(whole.to_json().unwrap(), serde_json::to_vec(&whole).unwrap());

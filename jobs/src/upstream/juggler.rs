@@ -398,6 +398,7 @@ impl Client {
         let watched = self.watched(&mut retries).await;
         remarks.extend(self.watching.remark.clone());
         Ok(Sweep {
+            unchanged: false,
             problems: events.len() as u64,
             events,
             complete,
