@@ -78,7 +78,9 @@ fn mutated(inputs: &[Vec<u8>], which: Index, mutations: &[Mutation]) -> Vec<u8> 
 
 fn holds_for_the_corpus_and_mutations_of_it(target: &str, check: fn(&[u8])) {
     let inputs = corpus(target);
-    inputs.iter().for_each(|input| check(input));
+    for input in &inputs {
+        check(input);
+    }
     let config = ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
     let strategy = (any::<Index>(), prop::collection::vec(mutation(), 1..6));
     let mut runner = proptest::test_runner::TestRunner::new(config);

@@ -31,7 +31,9 @@ pub(super) fn too_deep(source: &str) -> Option<(u32, String)> {
             branches.push(1);
         } else if word == "elif" {
             blocks += 1;
-            branches.last_mut().into_iter().for_each(|depth| *depth += 1);
+            if let Some(depth) = branches.last_mut() {
+                *depth += 1;
+            }
         } else if word.starts_with("end") {
             blocks -= branches.pop().unwrap_or(0);
         }
