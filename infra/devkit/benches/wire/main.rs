@@ -19,6 +19,7 @@ mod load;
 mod peers;
 mod replicas;
 mod report;
+mod whole;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,10 @@ enum Name {
     Nginx,
     /// `heat-api` to its first byte with a warm Redis
     Start,
+    /// A comment to the last of 100 screens, on a whole stack with 20,000 problems
+    Comment,
+    /// 100,000 devices from RackTables and from a file to Redis
+    Inventory,
 }
 
 /// Measures Heat on the wire
@@ -111,6 +116,12 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     }
     if is_asked(Name::Start) {
         http::start(&mut report, args.rounds).await.context("start")?;
+    }
+    if is_asked(Name::Comment) {
+        whole::comment(&mut report).await.context("comment")?;
+    }
+    if is_asked(Name::Inventory) {
+        whole::inventory(&mut report).await.context("inventory")?;
     }
     report.end(args.json.as_deref())
 }
