@@ -155,7 +155,7 @@ fn give(hints: &mpsc::Sender<Hint>, hint: Hint) {
 fn back_off() -> impl Iterator<Item = Duration> + Send + use<> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
+        .with_max_delay(Duration::from_secs(1))
         .with_jitter()
         .without_max_times()
         .build()

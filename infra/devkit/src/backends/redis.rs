@@ -181,7 +181,9 @@ pub(super) async fn ready(mut process: Process, port: u16) -> anyhow::Result<Pro
 pub(super) async fn ask(port: u16, command: &str) -> anyhow::Result<String> {
     let ask = async {
         let mut wire = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        wire.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+        wire.write_all(format!("{command}\r\n").as_bytes()).await?;
+        // It ends when it has answered; a Sentinel does not know QUIT.
+        wire.shutdown().await?;
         let mut answer = String::new();
         wire.read_to_string(&mut answer).await?;
         anyhow::Ok(answer)

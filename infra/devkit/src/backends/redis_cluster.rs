@@ -219,8 +219,7 @@ async fn said(port: u16, command: &str) -> anyhow::Result<String> {
     if answer.starts_with('-') {
         bail!("{command}: {answer}");
     }
-    // What follows is the answer to QUIT.
-    Ok(answer.trim_end().trim_end_matches("+OK").trim_end().to_owned())
+    Ok(answer.trim_end().to_owned())
 }
 
 async fn node(home: &Home, port: u16, bus: u16) -> anyhow::Result<Process> {
