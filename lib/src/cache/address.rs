@@ -50,7 +50,7 @@ impl Address {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let tls = scheme.starts_with("rediss");
         match scheme {
-            "redis+sentinel" | "rediss+sentinel" => sentinel(Parts::of(rest, tls)?),
+            "redis+sentinel" | "rediss+sentinel" => sentinel(&Parts::of(rest, tls)?),
             "redis+cluster" | "rediss+cluster" => cluster(&Parts::of(rest, tls)?),
             _ => Ok(Self::One(info(text)?)),
         }
@@ -99,7 +99,7 @@ fn info(url: &str) -> Result<ConnectionInfo, Refused> {
     url.into_connection_info().map_err(|error| Refused(format!("{:?}", error.kind())))
 }
 
-fn sentinel(parts: Parts<'_>) -> Result<Address, Refused> {
+fn sentinel(parts: &Parts<'_>) -> Result<Address, Refused> {
     let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
     if master.is_empty() {
         return refused("the master's name is missing after the Sentinels");

@@ -51,7 +51,7 @@ enum Form {
         master: Mutex<Option<String>>,
     },
     Cluster {
-        client: ClusterClient,
+        client: Box<ClusterClient>,
         /// One for all: it carries many commands at a time, finds the nodes, and mends itself.
         connection: OnceCell<ClusterConnection>,
         /// Those of the URL, and last the one where a key was last found.
@@ -120,6 +120,7 @@ impl Servers {
                     .min_retry_wait(10)
                     .build()
                     .map_err(unusable)?;
+                let client = Box::new(client);
                 Form::Cluster { client, connection: OnceCell::new(), nodes, last: Mutex::default() }
             }
         };
@@ -133,12 +134,14 @@ impl Servers {
 
     /// A connection for commands.
     pub(super) async fn connection(&self) -> Result<Connection, CacheError> {
+        // On the heap, as finding a server takes many kilobytes, which would lie in every future that reads something.
         Ok(match &self.0 {
             Form::One { pool, .. } => Connection::One(pool.get().await?),
-            Form::Sentinel { pool, .. } => Connection::Master(Master::new(pool.get().await?)),
-            Form::Cluster { client, connection, .. } => Connection::Cluster(
-                connection.get_or_try_init(|| client.get_async_connection()).await?.clone(),
-            ),
+            Form::Sentinel { pool, .. } => Connection::Master(Master::new(Box::pin(pool.get()).await?)),
+            Form::Cluster { client, connection, .. } => {
+                let connect = || Box::pin(client.get_async_connection());
+                Connection::Cluster(connection.get_or_try_init(connect).await?.clone())
+            }
         })
     }
 
@@ -147,7 +150,8 @@ impl Servers {
         match &self.0 {
             Form::One { client, .. } => Ok(Home::of(client.clone())),
             Form::Sentinel { pool, client, master, .. } => {
-                let home = Home::of(client.lock().await.async_get_client().await?);
+                let mut client = client.lock().await;
+                let home = Home::of(Box::pin(client.async_get_client()).await?);
                 let before = locked(master).replace(home.at.clone());
                 if before.is_some_and(|before| before != home.at) {
                     // Each would be found dead, or in the wrong place, one by one.
@@ -161,7 +165,7 @@ impl Servers {
                 let asked =
                     known.into_iter().chain(nodes.iter().cloned()).map(|node| owner(node, key).boxed());
                 // The first that answers: one that hangs must not hide what the others know.
-                let (home, _) = select_ok(asked).await?;
+                let (home, _) = Box::pin(select_ok(asked)).await?;
                 *locked(last) = Some(home.addr().clone());
                 Ok(Home::of(Client::open(home)?))
             }

@@ -135,7 +135,8 @@ impl RedisCluster {
         said(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {target}")).await?;
         loop {
             let keys = said(from, &format!("CLUSTER GETKEYSINSLOT {slot} 100")).await?;
-            let keys: Vec<_> = keys.lines().filter(|line| !line.starts_with(['*', '$'])).collect();
+            let keys = keys.lines().filter(|line| !line.starts_with(['*', '$']));
+            let keys: Vec<_> = keys.map(|key| format!("\"{key}\"")).collect();
             if keys.is_empty() {
                 break;
             }

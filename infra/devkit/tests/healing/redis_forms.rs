@@ -27,13 +27,13 @@ impl Load {
     async fn on(redis_url: &str) -> anyhow::Result<Self> {
         let stand = Arc::new(Stand::on_redis(redis_url).await?);
         let screens = vec![stand.screen(), stand.screen(), stand.screen(), stand.screen()];
-        let mut key = String::new();
+        let mut key = None;
         for screen in &screens {
-            let first = screen
-                .shows("a first picture", |picture| picture.live && !picture.events().is_empty())
-                .await?;
-            key = first.events()[0]["key"].as_str().expect("a key").to_owned();
+            let what = "a first picture";
+            let first = screen.shows(what, |picture| picture.live && !picture.events().is_empty()).await?;
+            key = first.events()[0]["key"].as_str().map(str::to_owned);
         }
+        let key = key.expect("a key");
         let (said, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let people = tokio::spawn({
             let (stand, key, said, over) = (stand.clone(), key.clone(), said.clone(), over.clone());
