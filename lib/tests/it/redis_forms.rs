@@ -37,10 +37,13 @@ async fn written(cache: &Cache, fence: Fence, revision: u64) {
     assert_eq!(cache.revision().await.unwrap(), Some(revision));
 }
 
+/// Sooner than a subscription is made anew for its silence alone.
+const HEARD_WITHIN: Duration = Duration::from_secs(25);
+
 /// Waits until whoever follows hears of changes by notifications, and then of this very one.
 async fn heard(follow: &mut Follow, cache: &Cache, fence: Fence, revision: u64) {
     let mut mode = follow.notifications();
-    eventually("a write to be heard of", PATIENCE, async || {
+    eventually("a write to be heard of", HEARD_WITHIN, async || {
         mode.wait_for(|mode| *mode == Notifications::On).await.unwrap();
         write(cache, fence, revision).await.ok()?;
         let heard = async { while follow.next().await != Hint::Changed {} };

@@ -17,7 +17,7 @@ const NAME: &str = "heat";
 
 /// Three servers and three Sentinels, throw-away.
 ///
-/// A server is dead to the Sentinels after half a second of silence, where a site would wait for some seconds.
+/// A server is dead to the Sentinels after a second of silence, where a site would wait for some seconds.
 #[derive(Debug)]
 pub struct RedisSentinel {
     // Before the home, so that all have ended when its directory is removed.
@@ -184,7 +184,7 @@ async fn sentinel(home: &Home, port: u16, master: u16) -> anyhow::Result<Process
     let file = dir.join("sentinel.conf");
     let settings = format!(
         "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds {NAME} 500\nsentinel failover-timeout {NAME} 3000\n\
+         sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 3000\n\
          sentinel parallel-syncs {NAME} 2\n",
         dir.display()
     );
