@@ -78,7 +78,7 @@ fn cells<'a>(shown: &'a Shown<'_>) -> [Cow<'a, str>; HEADINGS.len()] {
 }
 
 fn tag(Tag { tag, value }: &Tag) -> String {
-    if value.is_empty() { tag.clone() } else { format!("{tag}={value}") }
+    if value.is_empty() { tag.to_string() } else { format!("{tag}={value}") }
 }
 
 /// A cell that a spreadsheet takes for text. What begins like a formula would be one: names of problems come from
@@ -120,7 +120,7 @@ mod tests {
             let event = ActiveEvent {
                 name: evil.into(),
                 host: evil.into(),
-                tags: vec![Tag { tag: evil.into(), value: String::new() }].into(),
+                tags: vec![Tag { tag: evil.into(), ..Tag::default() }].into(),
                 ..ActiveEvent::default()
             };
             let shown = Shown { event: &event, place: None, device: Some(evil), link: Some(evil.into()) };

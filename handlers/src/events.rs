@@ -1,13 +1,11 @@
 //! `GET /api/v1/events/{key}`: everything about one key, its text whole.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use heat::comment::IN_SNAPSHOT;
 use heat::event::TEXT_IN_SNAPSHOT;
 use heat::snapshot::ActiveEvent;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::app::App;
@@ -81,36 +79,5 @@ async fn whole(app: &App, event: &ActiveEvent<'static>) -> ActiveEvent<'static> 
 /// The page of the event in its source.
 pub(crate) fn link(picture: &Picture, event: &ActiveEvent<'_>) -> Option<String> {
     let source = picture.0.sources.iter().find(|source| source.name == event.source)?;
-    filled(&source.link, &event.reference)
-}
-
-/// A URL template with its `{names}` filled in; none if a value is missing.
-fn filled(template: &str, values: &BTreeMap<String, String>) -> Option<String> {
-    let mut parts = template.split('{');
-    let mut url = parts.next().filter(|_| !template.is_empty())?.to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}')?;
-        url.extend(utf8_percent_encode(values.get(name)?, NON_ALPHANUMERIC));
-        url.push_str(rest);
-    }
-    Some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_is_filled_in_whole_or_not_at_all() {
-        let values =
-            BTreeMap::from([("host".to_owned(), "a b/я".to_owned()), ("id".to_owned(), "7".to_owned())]);
-        assert_eq!(
-            filled("http://z/?e={id}&h={host}#x", &values).unwrap(),
-            "http://z/?e=7&h=a%20b%2F%D1%8F#x"
-        );
-        assert_eq!(filled("http://z/", &values).unwrap(), "http://z/");
-        for broken in ["", "http://z/{nothing}", "http://z/{id"] {
-            assert_eq!(filled(broken, &values), None, "{broken}");
-        }
-    }
+    event.reference.fill(&source.link)
 }

@@ -448,8 +448,8 @@ mod tests {
         };
         let event = |n: u32, given| ActiveEvent {
             id: n.to_string().into(),
-            acknowledged: Some(given),
-            ticket: Some(Ticket { id: 7, key: "NOC-7".into(), ..Ticket::default() }),
+            acknowledged: Some(Box::new(given)),
+            ticket: Some(Box::new(Ticket { id: 7, key: "NOC-7".into(), ..Ticket::default() })),
             ..ActiveEvent::default()
         };
         let far = i64::from(u32::MAX);

@@ -178,7 +178,7 @@ fn row<'a>(picture: &Picture, floor: &Floor, event: &'a ActiveEvent<'static>, no
         since: page::at(event.since),
         age: page::age(now.since(event.since)),
         handled: event.handled.map(why),
-        ticket: event.ticket.as_ref().map(ticket),
+        ticket: event.ticket.as_deref().map(ticket),
         comment: event.comments.last(),
         more_comments: event.comment_count.saturating_sub(1),
         source: &event.source,
@@ -272,7 +272,7 @@ mod tests {
 
     fn with_ticket(ticket: Ticket<'static>) -> String {
         let mut snapshot = heat::snapshot::Snapshot::default();
-        snapshot.events.push(ActiveEvent { ticket: Some(ticket), ..ActiveEvent::default() });
+        snapshot.events.push(ActiveEvent { ticket: Some(Box::new(ticket)), ..ActiveEvent::default() });
         let none = Severity::NotClassified;
         rendered(&Picture(snapshot), &Floor::default(), none, Timestamp::default()).unwrap()
     }

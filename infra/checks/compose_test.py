@@ -49,7 +49,7 @@ class Compose(unittest.TestCase):
 
     def test_every_setting_is_one_that_the_program_knows(self):
         for name, service in services().items():
-            known = {"updater": settings.UPDATER, "api-1": settings.API, "api-2": settings.API, "static": settings.STATIC}.get(name)
+            known = {"updater": settings.UPDATER, "migrate": settings.UPDATER, "api-1": settings.API, "api-2": settings.API, "static": settings.STATIC}.get(name)
             if known is not None:
                 self.assertLessEqual(set(service["environment"]), known, name)
 
@@ -65,6 +65,20 @@ class Compose(unittest.TestCase):
             self.assertGreater(len(named), 10)
             left = {name for name in named - set(services()[service]["environment"]) if not name.endswith(("_FILE", "_CRON", "_KNOWN_HOSTS"))}
             self.assertEqual(left, left_out[program], "name the setting in infra/compose.yaml, or here why not")
+
+    def test_each_program_comes_into_postgres_as_itself_and_only_migrate_as_the_owner(self):
+        passwords = {"HEAT_DATABASE_PASSWORD": "o", "HEAT_API_ROLE_PASSWORD": "a", "HEAT_UPDATER_ROLE_PASSWORD": "u"}
+        all = services(**passwords)
+        url = {name: service["environment"].get("HEAT_DATABASE_URL") for name, service in all.items() if name in ("migrate", "updater", "api-1", "api-2")}
+        api = "postgres://heat_api:a@postgres/heat"
+        self.assertEqual(url, {"migrate": "postgres://heat:o@postgres/heat", "updater": "postgres://heat_updater:u@postgres/heat", "api-1": api, "api-2": api})
+        configs = filled(yaml.safe_load(text("infra/compose.yaml")), passwords)["configs"]
+        mounted = {config["target"]: configs[config["source"]]["content"] for config in all["migrate"]["configs"]}
+        environment = all["migrate"]["environment"]
+        self.assertEqual(mounted[environment["HEAT_API_ROLE_PASSWORD_FILE"]], "a")
+        self.assertEqual(mounted[environment["HEAT_UPDATER_ROLE_PASSWORD_FILE"]], "u")
+        for name in ("updater", "api-1", "api-2"):
+            self.assertEqual(all[name]["depends_on"]["migrate"], {"condition": "service_completed_successfully"})
 
     def test_the_simulated_systems_come_with_the_profile_alone_and_are_what_is_read_then(self):
         all = services()

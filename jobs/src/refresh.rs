@@ -1,6 +1,6 @@
 //! The refresh job of one source: fetch, check, store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -133,7 +133,7 @@ impl Refresh {
                 .events
                 .iter()
                 .filter(|event| !event.opdata.is_empty())
-                .filter_map(|event| Some((event.reference.get("eventid")?.clone(), event.opdata.clone())))
+                .filter_map(|event| Some((event.reference.get("eventid")?.to_owned(), event.opdata.clone())))
                 .collect();
         }
         // Without Redis' memory a lasting problem would begin a second opening.
@@ -154,11 +154,16 @@ impl Refresh {
     }
 
     async fn complete(&mut self, mut sweep: Sweep, took: Duration) -> anyhow::Result<()> {
-        merge::sort(&mut sweep.events);
-        let active: BTreeSet<_> =
-            sweep.events.iter().filter_map(|e| e.reference.get("eventid").cloned()).collect();
-        self.opdata.retain(|event, _| active.contains(event));
-        self.add_opdata(&mut sweep.events);
+        let events = (!sweep.unchanged).then(|| {
+            merge::sort(&mut sweep.events);
+            if !self.opdata.is_empty() {
+                let active: HashSet<_> =
+                    sweep.events.iter().filter_map(|event| event.reference.get("eventid")).collect();
+                self.opdata.retain(|event, _| active.contains(event.as_str()));
+            }
+            self.add_opdata(&mut sweep.events);
+            sweep.events
+        });
         let ages = ages(self.interval, took);
         let health = SourceHealth {
             kind: self.client.kind().to_owned(),
@@ -170,8 +175,11 @@ impl Refresh {
             late_after_s: ages.late_after_s,
             stale_after_s: ages.stale_after_s,
         };
-        let told = Told { events: Some(sweep.events), watched: sweep.watched, silent: sweep.silent };
+        let told = Told { events, watched: sweep.watched, silent: sweep.silent };
         self.store(health, told).await?;
+        if let Client::Zabbix(client) = &mut self.client {
+            client.kept();
+        }
         self.ask_opdata().await
     }
 
@@ -256,7 +264,7 @@ impl Refresh {
         self.asked.retain(|(at, _)| now.duration_since(*at) < Duration::from_mins(1));
         let room = OPDATA_A_MINUTE.saturating_sub(self.asked.iter().map(|(_, count)| count).sum());
         let state = self.board.borrow().sources.get(&self.name).cloned().unwrap_or_default();
-        let mut missing: BTreeMap<&String, Severity> = BTreeMap::new();
+        let mut missing: BTreeMap<&str, Severity> = BTreeMap::new();
         for event in state.events.iter().filter(|event| event.severity >= self.map_severity) {
             if let Some(id) = event.reference.get("eventid").filter(|id| !self.opdata.contains_key(*id)) {
                 missing.insert(id, event.severity);
@@ -264,7 +272,7 @@ impl Refresh {
         }
         let mut missing: Vec<_> = missing.into_iter().collect();
         missing.sort_by_key(|(_, severity)| std::cmp::Reverse(*severity));
-        let ids: Vec<String> = missing.into_iter().take(room).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> = missing.into_iter().take(room).map(|(id, _)| id.to_owned()).collect();
         if ids.is_empty() {
             return Ok(());
         }

@@ -80,7 +80,10 @@ async fn every_event_that_is_not_ok_arrives_mapped_by_the_default_profile() {
     assert_eq!((bgp.severity, &*bgp.name, &*bgp.text), (Severity::High, "bgp:sessions", "2 of 8 down\nпик"));
     assert_eq!(bgp.since, Timestamp::from_unix(1_767_193_201));
     assert_eq!(bgp.tags.iter().map(|tag| &*tag.tag).collect::<Vec<_>>(), ["network", "dc2"]);
-    assert_eq!((&*bgp.reference["host"], &*bgp.reference["namespace"]), ("R1.example.net.", "netops"));
+    assert_eq!(
+        (bgp.reference.get("host"), bgp.reference.get("namespace")),
+        (Some("R1.example.net."), Some("netops"))
+    );
     assert_eq!(events["r1.example.net disk/sda"].severity, Severity::Warning);
     let sdb = events["r1.example.net disk/sdb"];
     assert_eq!((sdb.severity, sdb.suppressed), (Severity::Information, true));

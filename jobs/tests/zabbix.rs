@@ -76,8 +76,8 @@ async fn every_active_problem_arrives_with_host_severity_tags_and_link_from_both
             first.tags.iter().map(|tag| (&*tag.tag, &*tag.value)).collect::<Vec<_>>(),
             [("scope", "availability")]
         );
-        assert_eq!(first.reference["eventid"], event.to_string());
-        assert_eq!(first.key, format!("zabbix:{}:srv-00001", first.reference["triggerid"]));
+        assert_eq!(first.reference.get("eventid").unwrap(), event.to_string());
+        assert_eq!(first.key, format!("zabbix:{}:srv-00001", first.reference.get("triggerid").unwrap()));
         assert!(
             !first.suppressed
                 && !first.dependent
@@ -555,6 +555,49 @@ async fn a_zabbix_that_was_upgraded_or_put_back_is_recognised() {
 }
 
 #[tokio::test]
+async fn what_zabbix_says_again_word_by_word_is_not_told_again() {
+    for version in BOTH {
+        let zabbix = zabbix(version).await;
+        zabbix.storm(50);
+        let mut options = options(&zabbix);
+        options.page_size = 20;
+        let mut client = Client::new(options).unwrap();
+        let first = sweep(&mut client).await.unwrap();
+        let unsaid = sweep(&mut client).await.unwrap();
+        assert!(!unsaid.unchanged, "nobody said that the first was kept");
+        assert_eq!(ids(&unsaid.events), ids(&first.events));
+        client.kept();
+        let same = sweep(&mut client).await.unwrap();
+        assert!(same.complete && same.unchanged && same.events.is_empty());
+        assert_eq!(same.problems, first.problems);
+        client.kept();
+        let event = zabbix.fire("late", "down", 5);
+        let late = sweep(&mut client).await.unwrap();
+        assert!(late.complete && !late.unchanged);
+        assert_eq!(ids(&late.events), open(&zabbix), "pages that are alike are there too");
+        client.kept();
+        zabbix.resolve_event(event);
+        let again = sweep(&mut client).await.unwrap();
+        assert_eq!((again.unchanged, ids(&again.events)), (false, ids(&first.events)));
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
+    let zabbix = zabbix(Version::V7_0).await;
+    zabbix.fire("a", "down", 4);
+    zabbix.fire("b", "down", 4);
+    let options = Options { trigger_round: Duration::ZERO, ..options(&zabbix) };
+    let mut client = Client::new(options).unwrap();
+    sweep(&mut client).await.unwrap();
+    client.kept();
+    zabbix.enable_host("b", false);
+    let found = sweep(&mut client).await.unwrap();
+    assert!(found.complete && !found.unchanged);
+    assert_eq!(by_name(&found.events).keys().collect::<Vec<_>>(), ["a down"]);
+}
+
+#[tokio::test]
 async fn hosts_are_watched_and_those_behind_a_silent_proxy_have_no_data() {
     for version in BOTH {
         let zabbix = zabbix(version).await;
@@ -625,9 +668,10 @@ fn a_complete_sweep_has_every_problem_and_no_sweep_has_others() {
     let rules = prop::collection::vec((fault, method, 0_u32..6, prop::option::of(1_u32..4)), 0..3);
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() });
-    let strategy = (any::<bool>(), 0_usize..60, 1_u32..25, rules, 0_u32..3);
+    let is_kept = any::<[bool; 4]>();
+    let strategy = (any::<bool>(), 0_usize..60, 1_u32..25, rules, (0_usize..4, is_kept));
     runner
-        .run(&strategy, |(old, problems, page_size, rules, resolved)| {
+        .run(&strategy, |(old, problems, page_size, rules, (resolved, is_kept))| {
             runtime.block_on(async {
                 let zabbix = zabbix(if old { Version::V6_0 } else { Version::V7_0 }).await;
                 let events = zabbix.storm(problems);
@@ -638,7 +682,8 @@ fn a_complete_sweep_has_every_problem_and_no_sweep_has_others() {
                     zabbix.inject(Rule { times, ..Rule::new(fault).on(method).after(after) });
                 }
                 let mut ever = open(&zabbix);
-                for round in 0..3 {
+                let mut kept = Vec::new();
+                for (round, is_kept) in is_kept.into_iter().enumerate() {
                     if round == resolved && !events.is_empty() {
                         zabbix.resolve_event(events[0]);
                         zabbix.fire("late", "down", 5);
@@ -646,9 +691,16 @@ fn a_complete_sweep_has_every_problem_and_no_sweep_has_others() {
                     }
                     let now = open(&zabbix);
                     let (seen, complete) = match sweep(&mut client).await {
-                        Ok(sweep) => (sweep.events, sweep.complete),
+                        Ok(sweep) => {
+                            let events = if sweep.unchanged { kept.clone() } else { sweep.events };
+                            (events, sweep.complete)
+                        }
                         Err(error) => (error.seen, false),
                     };
+                    if complete && is_kept {
+                        client.kept();
+                        kept.clone_from(&seen);
+                    }
                     let placed: BTreeSet<String> = seen
                         .iter()
                         .filter(|event| !event.host_pending)
@@ -685,8 +737,12 @@ async fn a_real_zabbix_is_read_whole() {
     );
     let Some(Watched::Hosts(watched)) = whole.watched else { panic!("hosts are read in the first sweep") };
     assert!(whole.events.iter().all(|event| watched.contains(&event.host)));
-    let some: Vec<String> =
-        whole.events.iter().take(600).map(|event| event.reference["eventid"].clone()).collect();
+    let some: Vec<String> = whole
+        .events
+        .iter()
+        .take(600)
+        .map(|event| event.reference.get("eventid").unwrap().to_owned())
+        .collect();
     assert!(!client.opdata(&some).await.unwrap().is_empty());
     let again = sweep(&mut client).await.unwrap();
     assert!(again.complete);

@@ -1,10 +1,11 @@
 //! Events: what a source says is wrong with one host, in the one form all sources are brought to.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use crate::reference::Reference;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 
@@ -15,10 +16,10 @@ pub const TEXT_IN_SNAPSHOT: usize = 500;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tag {
     /// The tag's name.
-    pub tag: String,
+    pub tag: CompactString,
     /// Its value, often empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub value: String,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
+    pub value: CompactString,
 }
 
 /// One active problem of one host, as its source reports it: the elements of a source's cached `body`.
@@ -49,8 +50,8 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// Values for the source's `link` template.
-    #[serde(default, rename = "ref", skip_serializing_if = "BTreeMap::is_empty")]
-    pub reference: BTreeMap<String, String>,
+    #[serde(default, rename = "ref", skip_serializing_if = "Reference::is_empty")]
+    pub reference: Reference,
     /// When it began, by the source's clock.
     pub since: Timestamp,
     /// Under the source's maintenance or downtime.
@@ -86,8 +87,12 @@ pub(crate) fn is_false(flag: &bool) -> bool {
 /// assert_eq!(heat::event::opening_id("j", "http:80@17", "a"), "j:http%3A80@17:a");
 /// ```
 pub fn opening_id(source: &str, event: &str, host: &str) -> String {
-    let host = host.to_lowercase();
-    format!("{}:{}:{}", escaped(source), escaped(event), escaped(&host))
+    let host = if host.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        Cow::Owned(host.to_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    };
+    [&*escaped(source), ":", &*escaped(event), ":", &*escaped(&host)].concat()
 }
 
 /// The key under which comments are kept across openings, `<source>:<what>:<host>`.

@@ -77,6 +77,8 @@ enum Entry {
     Many,
 }
 
+type Names = foldhash::HashMap<Box<str>, Entry>;
+
 /// The index of an inventory by names, made once per inventory version.
 ///
 /// A host is looked for by exact name, then by FQDN, then by short name; at each step one device must have it:
@@ -85,9 +87,9 @@ enum Entry {
 #[derive(Debug, Default)]
 pub struct Places {
     devices: Vec<(DeviceId, Option<RackId>)>,
-    by_name: HashMap<Box<str>, Entry>,
-    by_fqdn: HashMap<Box<str>, Entry>,
-    by_short: HashMap<Box<str>, Entry>,
+    by_name: Names,
+    by_fqdn: Names,
+    by_short: Names,
 }
 
 impl Places {
@@ -212,7 +214,7 @@ fn short(name: &str) -> Option<&str> {
     name.split('.').next()
 }
 
-fn enter(map: &mut HashMap<Box<str>, Entry>, name: Option<&str>, index: u32) {
+fn enter(map: &mut Names, name: Option<&str>, index: u32) {
     let Some(name) = name.filter(|name| !name.is_empty()) else { return };
     match map.get_mut(name) {
         None => {

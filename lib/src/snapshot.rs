@@ -8,16 +8,18 @@
 //! part in [`Snapshot::news`].
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
+use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::acknowledgement::{self, Acknowledgements};
 use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
 use crate::floor::Floor;
+use crate::halves::{WORTH_A_THREAD, in_halves};
 use crate::handled::{Facts, Handled, handled};
 use crate::incident::{self, Availability, Open, WatchedRacks};
 use crate::inventory::{DeviceId, RackId};
@@ -25,6 +27,7 @@ use crate::note::PlaceNote;
 use crate::opening::of_opening;
 use crate::past::{LastComment, LastTicket, Pasts, last_time, openings_within_the_hour};
 use crate::placement::{Place, Places, Unplaced};
+use crate::reference::Reference;
 use crate::severity::Severity;
 use crate::ticket::{self, Cover, Covers, TicketTag};
 use crate::time::Timestamp;
@@ -40,6 +43,9 @@ pub const NEW_FOR_S: u64 = 120;
 
 /// An opening that follows the end of the one before within so many seconds goes on with it, and is not new.
 pub const SAME_STORY_S: u64 = 600;
+
+/// Room for what stands around the events, in bytes; it grows if that is more.
+const ROOM_AROUND: usize = 64 << 10;
 
 /// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
 pub const COMMENTS: &str = "comments";
@@ -90,9 +96,6 @@ pub struct Snapshot<'a> {
     /// Racks whose devices fell together.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub incidents: Vec<Incident<'a>>,
-    /// Every active event, by key and id.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    pub events: Vec<ActiveEvent<'a>>,
     /// What was active within the last [`CLEARED_FOR_S`], latest first. An event that enters it leaves `events`, and
     /// that is the news.
     #[serde(default, skip_serializing_if = "NotNews::is_default")]
@@ -100,6 +103,9 @@ pub struct Snapshot<'a> {
     /// Notes on places.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub notes: Vec<Note<'a>>,
+    /// Every active event, by key and id. Last, so that they can be written in halves.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub events: Vec<ActiveEvent<'a>>,
 }
 
 /// How a source is doing.
@@ -173,7 +179,7 @@ pub struct Source<'a> {
     pub problems: u64,
 }
 
-/// An event that is active now.
+/// An event that is active now. What few events have is boxed: 50,000 of these are sorted and written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActiveEvent<'a> {
     /// [`Event::id`].
@@ -208,8 +214,8 @@ pub struct ActiveEvent<'a> {
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub tags: Cow<'a, [Tag]>,
     /// Values for the source's `link`.
-    #[serde(default, rename = "ref", skip_serializing_if = "BTreeMap::is_empty")]
-    pub reference: Cow<'a, BTreeMap<String, String>>,
+    #[serde(default, rename = "ref", skip_serializing_if = "Reference::is_empty")]
+    pub reference: Cow<'a, Reference>,
     /// When it began.
     pub since: Timestamp,
     /// Under maintenance or a downtime.
@@ -226,10 +232,10 @@ pub struct ActiveEvent<'a> {
     pub handled: Option<Handled>,
     /// Who acknowledged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub acknowledged: Option<Acknowledgement<'a>>,
+    pub acknowledged: Option<Box<Acknowledgement<'a>>>,
     /// The ticket that covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<Ticket<'a>>,
+    pub ticket: Option<Box<Ticket<'a>>>,
     /// The last comments on its key, oldest first.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub comments: Cow<'a, [Comment]>,
@@ -244,7 +250,7 @@ pub struct ActiveEvent<'a> {
     pub incident: Option<Cow<'a, str>>,
     /// The opening before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_time: Option<LastTime<'a>>,
+    pub last_time: Option<Box<LastTime<'a>>>,
 }
 
 impl ActiveEvent<'_> {
@@ -449,7 +455,7 @@ pub struct Parts<'a> {
 }
 
 /// Joins the parts. `revision`, `generated_at` and `cleared` are the publisher's to set.
-pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
+pub fn build<'a>(parts: Parts<'a>) -> Snapshot<'a> {
     let mut snapshot = Snapshot {
         inventory_version: parts.inventory_version.into(),
         coverage_version: parts.coverage_version.into(),
@@ -461,7 +467,10 @@ pub fn build(parts: Parts<'_>) -> Snapshot<'_> {
     let mut no_data = BTreeSet::new();
     for Reported { source, events, silent } in &parts.sources {
         no_data.extend(silent.iter().filter_map(|host| parts.places.find(host).device()));
-        snapshot.events.extend(events.iter().map(|event| active(event, &source.name, &parts, &joined)));
+        let actives =
+            |part: &'a [Event]| part.iter().map(|event| active(event, &source.name, &parts, &joined));
+        let (front, back) = in_halves(events, |part| actives(part).collect::<Vec<_>>());
+        snapshot.events.extend(front.into_iter().chain(back.into_iter().flatten()));
     }
     // Sources keep their events sorted, so this is a merge of runs rather than a sort.
     snapshot.events.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
@@ -547,7 +556,7 @@ fn active<'a>(
     let ours = parts.acknowledgements.get(&event.key);
     let ours = ours.and_then(|all| of_opening(all, &event.id, event.since, is_active));
     let acknowledged = match ours {
-        Some(ours) => ours.stands(parts.now).then(|| ours.into()),
+        Some(ours) => ours.stands(parts.now).then(|| Acknowledgement::from(ours)),
         None => event
             .acknowledged
             .then(|| Acknowledgement { origin: source.clone(), ..Acknowledgement::default() }),
@@ -570,8 +579,8 @@ fn active<'a>(
         suppressed: event.suppressed,
         dependent: event.dependent,
         partial: event.partial,
-        acknowledged,
-        ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)),
+        acknowledged: acknowledged.map(Box::new),
+        ticket: cover.map(Ticket::from).or_else(|| Ticket::of_source(event, parts.ticket_tags)).map(Box::new),
         comments: thread.map_or_else(Cow::default, |t| t.last.as_slice().into()),
         comment_count: thread.map_or(0, |t| t.count),
         last_time: last_time(
@@ -581,7 +590,8 @@ fn active<'a>(
             joined.cleared(&event.key),
             thread,
             covers,
-        ),
+        )
+        .map(Box::new),
         ..ActiveEvent::default()
     };
     let facts = Facts {
@@ -653,9 +663,7 @@ impl<'a> From<&'a Cover> for Ticket<'a> {
 impl Snapshot<'_> {
     /// A digest of everything that is news: equal for snapshots that need not be sent one after the other.
     pub fn news(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
+        FixedState::default().hash_one(self)
     }
 
     /// Serialises the document.
@@ -663,11 +671,46 @@ impl Snapshot<'_> {
     /// # Errors
     /// Only if memory cannot be written, which does not happen.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        // Near the size of an event with two tags; saves growing a large buffer over and over.
-        let mut json = Vec::with_capacity(4096 + self.events.len() * 420);
-        serde_json::to_writer(&mut json, self)?;
+        if self.events.len() < WORTH_A_THREAD {
+            return serde_json::to_vec(self);
+        }
+        let (front, back) = in_halves(&self.events, serialised);
+        let (front, back) = (front?, back.transpose()?.unwrap_or_default());
+        let mut json = Vec::with_capacity(ROOM_AROUND + front.len() + back.len());
+        serde_json::to_writer(&mut json, &self.without_events())?;
+        // One object: `{…}` becomes `{…,"events":[a,b` and `,c,d]}`.
+        json.pop();
+        json.extend_from_slice(br#","events":"#);
+        json.extend_from_slice(front.strip_suffix(b"]").unwrap_or_default());
+        json.push(b',');
+        json.extend_from_slice(back.strip_prefix(b"[").unwrap_or_default());
+        json.push(b'}');
         Ok(json)
     }
+
+    fn without_events(&self) -> Snapshot<'_> {
+        Snapshot {
+            revision: self.revision.clone(),
+            generated_at: self.generated_at.clone(),
+            inventory_version: Cow::Borrowed(&self.inventory_version),
+            coverage_version: Cow::Borrowed(&self.coverage_version),
+            templates_version: Cow::Borrowed(&self.templates_version),
+            sources: self.sources.clone(),
+            no_data: self.no_data.clone(),
+            incidents: self.incidents.clone(),
+            cleared: self.cleared.clone(),
+            notes: self.notes.clone(),
+            events: Vec::new(),
+        }
+    }
+}
+
+/// A list of events as JSON, `[…]`.
+fn serialised(events: &[ActiveEvent<'_>]) -> serde_json::Result<Vec<u8>> {
+    // Near the size of an event with two tags; saves growing a large buffer over and over.
+    let mut json = Vec::with_capacity(events.len() * 420 + 2);
+    serde_json::to_writer(&mut json, events)?;
+    Ok(json)
 }
 
 /// The events of `before` whose openings are not in `after`; both sorted by key and id, as sources keep them.
@@ -866,6 +909,28 @@ mod tests {
             let before: BTreeSet<_> = before.iter().map(|e| &e.id).collect();
             prop_assert_eq!(gone, before.difference(&after).copied().collect());
         }
+    }
+
+    #[test]
+    fn of_many_events_each_is_joined_and_written_as_a_few_are() {
+        let many = |n| event("zabbix", n, if n % 2 == 0 { "h1" } else { "h9" });
+        let sources =
+            [("zabbix".to_owned(), sorted((0_u32..).map(many).take(2 * WORTH_A_THREAD + 1).collect()))];
+        let (places, threads, silent) = (places(), Threads::default(), BTreeSet::new());
+        let whole = build(parts(&sources, &places, &threads, &silent));
+        assert_eq!(whole.to_json().unwrap(), serde_json::to_vec(&whole).unwrap());
+        let mut pieces = Vec::new();
+        let piece = |events: &[Event]| [("zabbix".to_owned(), events.to_vec())];
+        for events in sources[0].1.chunks(WORTH_A_THREAD - 1).map(piece) {
+            let few = build(parts(&events, &places, &threads, &silent)).to_json().unwrap();
+            pieces.extend(serde_json::from_slice::<Snapshot<'static>>(&few).unwrap().events);
+        }
+        // Only what is counted over all of them differs.
+        let mut joined = whole.events.clone();
+        for event in pieces.iter_mut().chain(&mut joined) {
+            event.openings_1h = NotNews::default();
+        }
+        assert!(joined == pieces, "each as it is in a small picture, in the same order");
     }
 
     #[test]

@@ -141,6 +141,7 @@
 //! a [`Draft`]; only what it has is compared. A comment has `text` instead. `heat-templates check --update` writes down
 //! what the templates give.
 
+mod depth;
 pub mod given;
 
 mod engine;
@@ -239,6 +240,9 @@ pub struct Set {
     tests: Vec<Golden>,
 }
 
+/// The longest message of a finding, in characters.
+const LONGEST_FINDING: usize = 500;
+
 /// Collects what is found, so that authors see all of it at once.
 #[derive(Default)]
 struct Findings(Vec<Finding>);
@@ -246,6 +250,25 @@ struct Findings(Vec<Finding>);
 impl Findings {
     fn keep<T>(&mut self, result: Result<T, Finding>) -> Option<T> {
         result.map_err(|finding| self.0.push(finding)).ok()
+    }
+
+    /// Whether the engine can read this `source`, which begins on the line `first` of its file, without end of its stack.
+    fn is_shallow(&mut self, file: &str, first: u32, source: &str) -> bool {
+        let Some((line, message)) = depth::too_deep(source) else { return true };
+        self.0.push(Finding { file: file.to_owned(), line: Some(first + line - 1), message });
+        false
+    }
+
+    /// In order, and none longer than a person reads: a message may repeat what it is about, and that is the author's.
+    fn told(mut self) -> Vec<Finding> {
+        for Finding { message, .. } in &mut self.0 {
+            if let Some((end, _)) = message.char_indices().nth(LONGEST_FINDING) {
+                message.truncate(end);
+                message.push('…');
+            }
+        }
+        self.0.sort();
+        self.0
     }
 }
 
@@ -262,8 +285,7 @@ impl Set {
         for template in &set.tickets {
             set.check_comments(template, &mut found);
         }
-        found.0.sort();
-        if found.0.is_empty() { Ok(set) } else { Err(found.0) }
+        if found.0.is_empty() { Ok(set) } else { Err(found.told()) }
     }
 
     fn read(&mut self, path: &str, text: &str, files: &Files, lint: &Lint, found: &mut Findings) {
@@ -303,6 +325,9 @@ impl Set {
     /// Compiles a file and lints it. What is included may get variables from there, so `whole` ones alone are asked
     /// where theirs come from.
     fn add(&mut self, path: &str, source: &str, whole: bool, lint: &Lint, found: &mut Findings) {
+        if !found.is_shallow(path, 1, source) {
+            return;
+        }
         if let Err(error) = self.env.add_template_owned(path.to_owned(), source.to_owned()) {
             found.0.push(engine::finding(&error, path, None));
             return;
@@ -313,6 +338,9 @@ impl Set {
     }
 
     fn check_text(&self, file: &str, first: u32, text: &str, lint: &Lint, found: &mut Findings) {
+        if !found.is_shallow(file, first, text) {
+            return;
+        }
         if let Some(undeclared) = found.keep(engine::undeclared(&self.env, file, first, text)) {
             found.0.extend(lint.check(file, first, text, Makes::Text, &undeclared));
         }

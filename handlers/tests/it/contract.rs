@@ -165,7 +165,7 @@ async fn one_event_is_shown_with_its_whole_text_its_link_and_its_last_comments()
     let mut snapshot = Snapshot::default();
     let mut event = crate::stage::event(1, "a");
     event.text = heat::event::at_most(&whole, TEXT_IN_SNAPSHOT).to_owned().into();
-    event.reference.to_mut().insert("eventid".into(), "1".into());
+    event.reference.to_mut().set("eventid", "1");
     snapshot.events.push(event);
     snapshot.sources.push(heat::snapshot::Source {
         name: "zabbix".into(),

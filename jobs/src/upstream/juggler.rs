@@ -398,6 +398,7 @@ impl Client {
         let watched = self.watched(&mut retries).await;
         remarks.extend(self.watching.remark.clone());
         Ok(Sweep {
+            unchanged: false,
             problems: events.len() as u64,
             events,
             complete,
@@ -671,8 +672,8 @@ impl Client {
             severity,
             name: row.service,
             text: cut(row.description),
-            tags: row.tags.into_iter().map(|tag| Tag { tag, value: String::new() }).collect(),
-            reference: reference.map(|(name, value)| (name.to_owned(), value)).into(),
+            tags: row.tags.into_iter().map(|tag| Tag { tag: tag.into(), ..Tag::default() }).collect(),
+            reference: reference.into(),
             since: told.unwrap_or(start),
             suppressed: row.downtime,
             ..Event::default()

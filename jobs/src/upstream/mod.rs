@@ -27,6 +27,9 @@ pub use heat::coverage::Watched;
 pub struct Sweep {
     /// The active events, each opening once.
     pub events: Vec<Event>,
+    /// The events are those of the sweep before, to the last letter, and `events` is empty. Only a client that was told
+    /// that those were kept says so: [`zabbix::Client::kept`].
+    pub unchanged: bool,
     /// Everything was read: only then does a missing event mean that it is over.
     pub complete: bool,
     /// Distinct active problems as the source itself counts them (a problem of two hosts is one).

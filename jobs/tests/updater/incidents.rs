@@ -65,8 +65,11 @@ async fn a_rack_that_loses_power_on_an_ordinary_day_is_one_incident_and_no_event
         .flat_map(|p| p.hosts.iter().map(|host| (p.event_id.to_string(), host.clone())))
         .collect();
     let dark = stage.snapshot_where(|s| s.events.len() >= open.len()).await;
-    let shown: BTreeSet<_> =
-        dark.events.iter().map(|e| (e.reference["eventid"].clone(), e.host.to_string())).collect();
+    let shown: BTreeSet<_> = dark
+        .events
+        .iter()
+        .map(|e| (e.reference.get("eventid").unwrap().to_owned(), e.host.to_string()))
+        .collect();
     assert_eq!(shown, open);
     assert_eq!(dark.events.len(), open.len());
     assert_eq!(dark.incidents.len(), 1, "{:?}", dark.incidents);

@@ -78,8 +78,9 @@ impl Match {
 }
 
 /// Whether a pattern fits one of the texts; no patterns, no condition.
-fn any<'a>(patterns: &[String], texts: impl IntoIterator<Item = &'a String>) -> bool {
-    patterns.is_empty() || texts.into_iter().any(|text| patterns.iter().any(|pattern| like(text, pattern)))
+fn any(patterns: &[String], texts: impl IntoIterator<Item: AsRef<str>>) -> bool {
+    let fits = |text: &str| patterns.iter().any(|pattern| like(text, pattern));
+    patterns.is_empty() || texts.into_iter().any(|text| fits(text.as_ref()))
 }
 
 /// For serde: a text or a list of texts.
@@ -135,7 +136,7 @@ mod tests {
             name: "PDU A: no input power".into(),
             tags: vec![
                 Tag { tag: "component".into(), value: "power".into() },
-                Tag { tag: "netops".into(), value: String::new() },
+                Tag { tag: "netops".into(), ..Tag::default() },
             ],
             device: Some(Device { tags: vec!["prod".into()], ..Device::default() }),
             standing: Some(Standing {

@@ -76,9 +76,10 @@ impl<'a> Scan<'a> {
     }
 
     fn next_opening(&self) -> (usize, Option<&'static str>) {
-        let found =
-            ["{{", "{%", "{#"].into_iter().filter_map(|mark| Some((self.rest.find(mark)?, Some(mark))));
-        found.min_by_key(|(at, _)| *at).unwrap_or((self.rest.len(), None))
+        let openings = ["{{", "{%", "{#"];
+        let mark = |at: usize| openings.into_iter().find(|opening| self.rest[at..].starts_with(opening));
+        let found = self.rest.match_indices('{').find_map(|(at, _)| Some((at, Some(mark(at)?))));
+        found.unwrap_or((self.rest.len(), None))
     }
 
     fn raw(&mut self) -> Piece<'a> {

@@ -1,6 +1,5 @@
 //! What a template speaks of: the events a ticket is for, where their devices stand, and who asks.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::language::Language;
@@ -8,6 +7,7 @@ use crate::comment::Comment;
 use crate::event::Tag;
 use crate::inventory::{Device, Inventory, Location, Rack};
 use crate::placement::Unplaced;
+use crate::reference::Reference;
 use crate::severity::Severity;
 use crate::snapshot::{ActiveEvent, Incident};
 use crate::time::Timestamp;
@@ -149,7 +149,7 @@ impl Member {
             tags: event.tags.to_vec(),
             since: event.since,
             source: event.source.to_string(),
-            url: filled(link, &event.reference),
+            url: page(link, &event.reference),
             comments: event.comments.to_vec(),
             device: device.cloned(),
             standing: rack.map(|rack| Standing::of(rack, device, inventory)),
@@ -208,16 +208,9 @@ fn by_id<T>(sorted: &[T], id: u64, id_of: impl Fn(&T) -> u64) -> Option<&T> {
     sorted.binary_search_by_key(&id, id_of).ok().and_then(|index| sorted.get(index))
 }
 
-/// A URL template with its `{names}` filled in; none if a value is missing, or if it leads anywhere but to the web.
-fn filled(template: &str, values: &std::collections::BTreeMap<String, String>) -> Option<String> {
-    let mut parts = template.split('{');
-    let mut url = parts.next()?.to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}')?;
-        url.extend(utf8_percent_encode(values.get(name)?, NON_ALPHANUMERIC));
-        url.push_str(rest);
-    }
-    is_web(&url).then_some(url)
+/// An event's page at its source; none if the link leads anywhere but to the web.
+fn page(link: &str, reference: &Reference) -> Option<String> {
+    reference.fill(link).filter(|url| is_web(url))
 }
 
 /// Whether a URL is one that a browser opens as a page.
@@ -290,11 +283,11 @@ mod tests {
             member("srv-00001").url.as_deref(),
             Some("http://zabbix.example.net/tr_events.php?triggerid=30117&eventid=81204")
         );
-        let values = [("a".to_owned(), "b/c d".to_owned())].into();
-        assert_eq!(filled("https://e.net/{a}", &values).as_deref(), Some("https://e.net/b%2Fc%20d"));
-        assert_eq!(filled("https://e.net/{b}", &values), None);
-        assert_eq!(filled("javascript:{a}", &values), None);
-        assert_eq!(filled("", &values), None);
+        let values = Reference::from([("a", "b/c d")]);
+        assert_eq!(page("https://e.net/{a}", &values).as_deref(), Some("https://e.net/b%2Fc%20d"));
+        assert_eq!(page("https://e.net/{b}", &values), None);
+        assert_eq!(page("javascript:{a}", &values), None);
+        assert_eq!(page("", &values), None);
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn member(member: &Member, language: Language) -> Value {
         text => &member.text,
         opdata => &member.opdata,
         tags => Value::from_object(Labels(member.tags.clone())),
-        tag_list => member.tags.iter().map(|t| context! { tag => &t.tag, value => &t.value }).collect::<Value>(),
+        tag_list => member.tags.iter().map(|t| context! { tag => t.tag.as_str(), value => t.value.as_str() }).collect::<Value>(),
         since => member.since.to_string(),
         source => &member.source,
         url => Link::value(member.url.as_deref()),

@@ -13,6 +13,7 @@
 
 mod acknowledge;
 mod api;
+mod heard;
 mod hosts;
 mod triggers;
 mod wire;
@@ -30,9 +31,11 @@ use url::Url;
 
 pub use self::acknowledge::{Acknowledger, LONGEST_MESSAGE, NotTold, Step};
 pub use self::api::{Api, CallError};
+pub use self::heard::digest;
 pub use self::wire::{AnswerError, Problem, Tag, parse_problems};
 
 pub(crate) use self::api::Version;
+use self::heard::{Heard, Page};
 use self::hosts::Hosts;
 use self::triggers::{Belongs, Triggers};
 use super::http::{Answer, FetchError};
@@ -157,6 +160,10 @@ pub struct Client {
     active: HashSet<u64>,
     /// When it was last known that the token's user sees any host.
     sighted: Option<Instant>,
+    /// The last sweep, if it was complete and its events were kept.
+    kept: Option<Heard>,
+    /// The last sweep, if it was complete, until it is known what became of its events.
+    heard: Option<Heard>,
 }
 
 /// What ended a sweep.
@@ -182,6 +189,11 @@ struct Found {
     pending: u64,
     /// Why triggers are not asked for any more in this sweep.
     triggers_failed: Option<String>,
+    /// The pages so far.
+    pages: Vec<Page>,
+    /// The answers of all pages so far, as long as each was like the one that was heard before: then none has been taken
+    /// apart.
+    alike: Option<Vec<Vec<u8>>>,
 }
 
 impl Client {
@@ -198,6 +210,8 @@ impl Client {
             took: Duration::ZERO,
             active: HashSet::new(),
             sighted: None,
+            kept: None,
+            heard: None,
         })
     }
 
@@ -205,6 +219,13 @@ impl Client {
     /// problems but fails to name hosts.
     pub fn remember(&mut self, events: &[Event]) {
         self.triggers.remember(events);
+    }
+
+    /// Says that the events of the last sweep were kept: the next one need not make them again if nothing has changed.
+    ///
+    /// Whoever cannot keep them, or is cut off before, says nothing and gets all of them again.
+    pub fn kept(&mut self) {
+        self.kept = self.heard.take();
     }
 
     /// The template of a problem's page for people, filled from an event's `ref`.
@@ -222,16 +243,34 @@ impl Client {
     /// and told through `early`.
     pub async fn sweep(&mut self, early: &Early) -> Result<Sweep, SweepError> {
         let started = Instant::now();
-        let (mut worst, mut found) = (Found::default(), Found::default());
-        let outcome = self.read(started, &mut worst, &mut found, early).await;
+        let kept = self.kept.take();
+        self.heard = None;
+        let (mut worst, mut found) =
+            (Found::default(), Found { alike: kept.as_ref().map(|_| Vec::new()), ..Found::default() });
+        let outcome = self.read(started, &mut worst, &mut found, kept.as_ref(), early).await;
         self.took = started.elapsed();
         let mut sweep = match outcome {
             Ok(sweep) => sweep,
-            Err(stop) => return Err(self.stopped(&stop, worst, found)),
+            Err(stop) => {
+                if let Err(defect) = self.take_apart(&mut found) {
+                    tracing::debug!(?defect, "what was read before the sweep stopped is not told");
+                }
+                return Err(self.stopped(&stop, worst, found));
+            }
         };
-        self.flag_dependent(&mut found, sweep.complete);
         if sweep.complete {
-            self.active = found.active;
+            let problems = if sweep.unchanged { sweep.problems } else { found.problems };
+            let pages = std::mem::take(&mut found.pages);
+            self.heard = Some(Heard { pages, triggers: self.triggers.version(), problems });
+        }
+        if !sweep.unchanged {
+            self.flag_dependent(&mut found, sweep.complete);
+            sweep.problems = found.problems;
+        }
+        if sweep.complete {
+            if !sweep.unchanged {
+                self.active = found.active;
+            }
             self.complete_sweeps += 1;
             if self.complete_sweeps >= SWEEPS_TO_GROW && self.page < self.options.page_size {
                 self.complete_sweeps = 0;
@@ -243,7 +282,6 @@ impl Client {
                 event.partial = true;
             }
         }
-        sweep.problems = found.problems;
         sweep.events = found.events;
         Ok(sweep)
     }
@@ -271,6 +309,7 @@ impl Client {
         started: Instant,
         worst: &mut Found,
         found: &mut Found,
+        kept: Option<&Heard>,
         early: &Early,
     ) -> Result<Sweep, Stop> {
         let all = self.filter(&self.options.severities);
@@ -278,7 +317,7 @@ impl Client {
             && let Some(severities) = self.worst_severities()
         {
             let filter = self.filter(&severities);
-            self.pages(started, &filter, worst).await?;
+            self.pages(started, &filter, worst, None).await?;
             self.flag_dependent(worst, false);
             for event in &mut worst.events {
                 event.partial = true;
@@ -289,7 +328,7 @@ impl Client {
         let mut sweep = Sweep::default();
         let mut counted = 0;
         for _ in 0..ROUNDS {
-            self.pages(started, &all, found).await?;
+            self.pages(started, &all, found, kept).await?;
             counted = self.count(&all).await?;
             sweep.complete = counted <= found.rows.len() as u64;
             if sweep.complete {
@@ -306,9 +345,19 @@ impl Client {
         if found.rows.is_empty() {
             self.check_sight().await?;
         }
+        let mut alike =
+            found.alike.is_some() && kept.is_some_and(|kept| kept.pages.len() == found.pages.len());
+        if !alike {
+            self.take_apart(found)?;
+        }
         if found.triggers_failed.is_none() {
-            let refreshed = self.triggers.refresh(&mut self.api, &found.active).await;
+            let active = if alike { &self.active } else { &found.active };
+            let refreshed = self.triggers.refresh(&mut self.api, active).await;
             self.tolerate(found, refreshed)?;
+        }
+        if alike && kept.is_some_and(|kept| kept.triggers != self.triggers.version()) {
+            alike = false;
+            self.take_apart(found)?;
         }
         if found.pending > 0 {
             sweep.complete = false;
@@ -318,6 +367,12 @@ impl Client {
                 0 => format!("hosts of triggers could not be read anew: {reason}"),
                 pending => format!("the hosts of {pending} problems are not known yet: {reason}"),
             });
+        }
+        if alike && sweep.complete {
+            sweep.unchanged = true;
+            sweep.problems = kept.map_or(0, |kept| kept.problems);
+        } else {
+            self.take_apart(found)?;
         }
         let read = self.hosts.read(&mut self.api, &self.options.group_ids).await;
         let read = read.map_err(|error| Stop::Call("host.get", error))?;
@@ -329,7 +384,13 @@ impl Client {
     }
 
     /// Reads pages from where `found` ends until one is short.
-    async fn pages(&mut self, started: Instant, filter: &Value, found: &mut Found) -> Result<(), Stop> {
+    async fn pages(
+        &mut self,
+        started: Instant,
+        filter: &Value,
+        found: &mut Found,
+        kept: Option<&Heard>,
+    ) -> Result<(), Stop> {
         loop {
             let from = match found.last {
                 None => None,
@@ -337,9 +398,27 @@ impl Client {
                 Some(last) => Some(last + 1),
             };
             let (answer, size) = self.page(started, filter, from).await?;
-            let problems =
-                parse_problems(&answer.body).map_err(|error| Stop::Call("problem.get", error.into()))?;
             let before = found.rows.len();
+            let mut page = Page::of(from, size, &answer.body);
+            if let (Some(alike), Some(kept)) = (&mut found.alike, kept)
+                && kept.triggers == self.triggers.version()
+                && let Some(like) = kept.pages.get(found.pages.len()).filter(|like| like.is_like(&page))
+            {
+                alike.push(answer.body);
+                found.rows.extend(&like.rows);
+                found.last = found.last.max(like.rows.iter().max().copied());
+                let rows = like.rows.len();
+                found.pages.push(like.clone());
+                if rows < size as usize {
+                    return Ok(());
+                }
+                if found.rows.len() == before {
+                    return Err(Stop::Repeats);
+                }
+                continue;
+            }
+            self.take_apart(found)?;
+            let problems = parsed(&answer.body)?;
             if found.triggers_failed.is_none() {
                 let triggers = problems.iter().map(|problem| problem.objectid);
                 let learnt = self.triggers.learn(&mut self.api, triggers).await;
@@ -348,6 +427,8 @@ impl Client {
             for problem in &problems {
                 self.take(found, problem);
             }
+            page.rows = problems.iter().map(|problem| problem.eventid).collect();
+            found.pages.push(page);
             if problems.len() < size as usize {
                 return Ok(());
             }
@@ -355,6 +436,20 @@ impl Client {
                 return Err(Stop::Repeats);
             }
         }
+    }
+
+    /// Makes events of the pages that were like those before and so have not been looked into.
+    fn take_apart(&self, found: &mut Found) -> Result<(), Stop> {
+        let answers = found.alike.take().unwrap_or_default();
+        if !answers.is_empty() {
+            found.rows.clear();
+        }
+        for answer in answers {
+            for problem in &parsed(&answer)? {
+                self.take(found, problem);
+            }
+        }
+        Ok(())
     }
 
     /// One page and the size it was asked with: half of the last one each time Zabbix fails over it.
@@ -477,38 +572,18 @@ impl Client {
             Belongs::Nowhere => return,
             Belongs::Pending => {
                 found.pending += 1;
-                found.events.push(Event { host_pending: true, ..self.event(problem, "") });
+                found.events.push(Event { host_pending: true, ..event_of(&self.options.name, problem, "") });
                 found.triggers.push(problem.objectid);
             }
             Belongs::Hosts(hosts) => {
                 for host in hosts {
-                    found.events.push(self.event(problem, host));
+                    found.events.push(event_of(&self.options.name, problem, host));
                     found.triggers.push(problem.objectid);
                 }
             }
         }
         found.problems += 1;
         found.active.insert(problem.objectid);
-    }
-
-    fn event(&self, problem: &Problem<'_>, host: &str) -> Event {
-        let (event, trigger) = (problem.eventid.to_string(), problem.objectid.to_string());
-        let tag =
-            |tag: &Tag<'_>| event::Tag { tag: tag.tag.as_ref().into(), value: tag.value.as_ref().into() };
-        Event {
-            id: opening_id(&self.options.name, &event, host),
-            key: event_key(&self.options.name, &trigger, host),
-            host: host.to_owned(),
-            severity: problem.severity,
-            name: problem.name.as_ref().into(),
-            tags: problem.tags.iter().map(tag).collect(),
-            since: Timestamp::from_unix(i64::try_from(problem.clock).unwrap_or(i64::MAX)),
-            suppressed: problem.suppressed,
-            dependent: problem.cause_eventid != 0,
-            acknowledged: problem.acknowledged,
-            reference: [("eventid".to_owned(), event), ("triggerid".to_owned(), trigger)].into(),
-            ..Event::default()
-        }
     }
 
     /// Flags what depends on another active problem. Until a sweep is through, the last one's problems count as active
@@ -553,5 +628,29 @@ impl Client {
             event.partial = true;
         }
         SweepError { reason, retry_after, seen }
+    }
+}
+
+fn parsed(answer: &[u8]) -> Result<Vec<Problem<'_>>, Stop> {
+    parse_problems(answer).map_err(|error| Stop::Call("problem.get", error.into()))
+}
+
+/// A problem as the event of one host of its trigger; `source` is the configured name of its Zabbix.
+pub fn event_of(source: &str, problem: &Problem<'_>, host: &str) -> Event {
+    let (event, trigger) = (problem.eventid.to_string(), problem.objectid.to_string());
+    let tag = |tag: &Tag<'_>| event::Tag { tag: tag.tag.as_ref().into(), value: tag.value.as_ref().into() };
+    Event {
+        id: opening_id(source, &event, host),
+        key: event_key(source, &trigger, host),
+        host: host.to_owned(),
+        severity: problem.severity,
+        name: problem.name.as_ref().into(),
+        tags: problem.tags.iter().map(tag).collect(),
+        since: Timestamp::from_unix(i64::try_from(problem.clock).unwrap_or(i64::MAX)),
+        suppressed: problem.suppressed,
+        dependent: problem.cause_eventid != 0,
+        acknowledged: problem.acknowledged,
+        reference: [("eventid", event), ("triggerid", trigger)].into(),
+        ..Event::default()
     }
 }

@@ -53,6 +53,8 @@ pub(super) enum Belongs<'a> {
 #[derive(Debug)]
 pub(super) struct Triggers {
     known: HashMap<u64, Trigger>,
+    /// Grows whenever Zabbix tells something else of a trigger than before.
+    version: u64,
     /// All that Zabbix has told, the longest unasked first.
     queue: VecDeque<u64>,
     batch: usize,
@@ -63,7 +65,14 @@ pub(super) struct Triggers {
 
 impl Triggers {
     pub(super) fn new(round: Duration) -> Self {
-        Self { known: HashMap::new(), queue: VecDeque::new(), batch: BATCH, round, refreshed: Instant::now() }
+        Self {
+            known: HashMap::new(),
+            version: 0,
+            queue: VecDeque::new(),
+            batch: BATCH,
+            round,
+            refreshed: Instant::now(),
+        }
     }
 
     /// Takes hosts over from events of an earlier run, so that they keep their names while `trigger.get` fails.
@@ -77,6 +86,11 @@ impl Triggers {
                 hosts.push(event.host.clone());
             }
         }
+    }
+
+    /// The same as long as the same problems would get the same hosts.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(super) fn belongs(&self, trigger: u64) -> Belongs<'_> {
@@ -205,7 +219,11 @@ impl Triggers {
         let mut told: HashMap<u64, Trigger> =
             answer?.into_iter().map(|trigger| (trigger.triggerid, monitored(trigger))).collect();
         for &id in ids {
-            self.known.insert(id, told.remove(&id).unwrap_or(Trigger::Hidden));
+            let now = told.remove(&id).unwrap_or(Trigger::Hidden);
+            if self.known.get(&id) != Some(&now) {
+                self.version += 1;
+                self.known.insert(id, now);
+            }
             self.queue.push_back(id);
         }
         Ok(())
