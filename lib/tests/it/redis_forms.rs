@@ -163,6 +163,19 @@ async fn a_connection_that_turns_out_to_be_read_only_is_not_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_and_sentinels_have_their_own_passwords_and_a_wrong_one_is_not_told() {
+    let sentinel = RedisSentinel::start().await.unwrap();
+    let ping = async |url: &str| Cache::new(&Secret::new(url), sentinel.prefix()).unwrap().ping().await;
+    ping(sentinel.url()).await.unwrap();
+    for (right, wrong) in [("ge%2Fheim", "wrong-one"), ("w%26w", "wrong-one"), ("/heat/", "/other/")] {
+        let url = sentinel.url().replace(right, wrong);
+        assert_ne!(url, sentinel.url());
+        let error = ping(&url).await.unwrap_err().to_string();
+        assert!(!error.contains("wrong-one"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_a_cluster_everything_is_at_one_node_and_goes_along_when_its_slot_moves() {
     let cluster = RedisCluster::start().await.unwrap();
     let cache = Cache::new(&Secret::new(cluster.url()), cluster.prefix()).unwrap();

@@ -128,6 +128,10 @@ impl Redis {
 
 const SHARED: &str = "this Redis is shared with other tests; use Redis::start for one of your own";
 
+/// A user of servers and nodes, beside the default one, with a password that must be percent-encoded in a URL.
+pub(super) const USER: [&str; 7] = ["--user", "noc", "on", ">ge/heim", "~*", "&*", "+@all"];
+pub(super) const USER_IN_URL: &str = "noc:ge%2Fheim@";
+
 pub(super) fn unique_prefix() -> String {
     format!("{{{}}}", unique("heat-"))
 }

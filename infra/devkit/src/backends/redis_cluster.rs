@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::{
     Home,
-    redis::{ask, spawn_one, unique_prefix},
+    redis::{USER, USER_IN_URL, ask, spawn_one, unique_prefix},
 };
 use crate::{
     eventually,
@@ -55,13 +55,13 @@ impl RedisCluster {
             bail!("redis-cli --cluster create failed ({ended}):\n{}", join.log_tail(12));
         }
         // Half of them: the others are found.
-        let url = format!("redis+cluster://{}", hosts[..3].join(","));
+        let url = format!("redis+cluster://{USER_IN_URL}{}", hosts[..3].join(","));
         let started = Self { nodes, home, url, prefix: unique_prefix() };
         started.whole().await?;
         Ok(started)
     }
 
-    /// `redis+cluster://127.0.0.1:<port>,…`, naming three of the six.
+    /// `redis+cluster://…@127.0.0.1:<port>,…`, with a user, naming three of the six.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -224,7 +224,7 @@ async fn said(port: u16, command: &str) -> anyhow::Result<String> {
 }
 
 async fn node(home: &Home, port: u16, bus: u16) -> anyhow::Result<Process> {
-    let args = [
+    let mut args: Vec<_> = [
         "--cluster-enabled",
         "yes",
         "--cluster-port",
@@ -233,6 +233,9 @@ async fn node(home: &Home, port: u16, bus: u16) -> anyhow::Result<Process> {
         "2000",
         "--repl-diskless-sync-delay",
         "0",
-    ];
-    spawn_one(home, &format!("node-{port}"), port, &args.map(str::to_owned)).await
+    ]
+    .map(str::to_owned)
+    .into();
+    args.extend(USER.map(str::to_owned));
+    spawn_one(home, &format!("node-{port}"), port, &args).await
 }

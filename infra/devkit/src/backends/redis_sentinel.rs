@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::{
     Home,
-    redis::{ask, ready, spawn_one, unique_prefix},
+    redis::{USER, USER_IN_URL, ask, ready, spawn_one, unique_prefix},
 };
 use crate::{
     eventually,
@@ -54,13 +54,16 @@ impl RedisSentinel {
             sentinels.push(Server { port, process });
         }
         let hosts: Vec<_> = sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
-        let url = format!("redis+sentinel://{}/{NAME}/0", hosts.join(","));
+        let url = format!(
+            "redis+sentinel://{USER_IN_URL}{}/{NAME}/0?sentinel_username=watch&sentinel_password=w%26w",
+            hosts.join(",")
+        );
         let started = Self { servers, sentinels, home, url, prefix: unique_prefix() };
         started.whole().await?;
         Ok(started)
     }
 
-    /// `redis+sentinel://127.0.0.1:<port>,…/heat/0`.
+    /// `redis+sentinel://…@127.0.0.1:<port>,…/heat/0?…`, with a user of the servers and another of the Sentinels.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -171,6 +174,7 @@ impl RedisSentinel {
 
 async fn server(home: &Home, port: u16, master: Option<u16>) -> anyhow::Result<Process> {
     let mut args: Vec<String> = ["--repl-diskless-sync-delay", "0"].map(str::to_owned).into();
+    args.extend(USER.map(str::to_owned));
     if let Some(master) = master {
         args.extend(["--replicaof".to_owned(), "127.0.0.1".to_owned(), master.to_string()]);
     }
@@ -185,7 +189,7 @@ async fn sentinel(home: &Home, port: u16, master: u16) -> anyhow::Result<Process
     let settings = format!(
         "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
          sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 3000\n\
-         sentinel parallel-syncs {NAME} 2\n",
+         sentinel parallel-syncs {NAME} 2\nuser watch on >w&w ~* &* +@all\n",
         dir.display()
     );
     fs::write(&file, settings)?;
