@@ -107,11 +107,12 @@ async fn redis(config: &Config) -> anyhow::Result<Healthy<()>> {
              set notify-keyspace-events to Kh$ in its configuration"
         }
     };
+    let whereabouts = cache.whereabouts().await?;
     let owner = match cache.lease_owner().await? {
         Some(owner) => format!("the working updater is {owner}"),
         None => "no updater is working at the moment".to_owned(),
     };
-    Ok(((), vec![told.to_owned(), owner]))
+    Ok(((), vec![told.to_owned(), whereabouts, owner]))
 }
 
 async fn postgres(config: &Config) -> anyhow::Result<Healthy<()>> {

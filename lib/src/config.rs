@@ -152,7 +152,9 @@ impl File {
 #[command(next_help_heading = "Stores")]
 #[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 pub struct StoreArgs {
-    /// Redis, redis://:password@host:6379/0; password, port and database may be left out
+    /// Redis, redis://:password@host:6379/0; password, port and database may be left out. The master that Sentinels name,
+    /// redis+sentinel://:password@sentinel1:26379,sentinel2:26379/mymaster/0. A cluster,
+    /// redis+cluster://:password@node1:6379,node2:6379. With rediss everything is TLS
     #[arg(long, env = "HEAT_REDIS_URL", hide_env_values = true)]
     redis_url: Option<Secret>,
     /// File that holds HEAT_REDIS_URL

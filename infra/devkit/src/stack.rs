@@ -201,6 +201,18 @@ impl Stack {
     /// # Errors
     /// If a port or the folder is taken, or a part does not start; the message ends with that part's log.
     pub async fn up(options: &Options, report: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Self> {
+        Self::up_on(None, options, report).await
+    }
+
+    /// The same with Heat's programs on a Redis of somebody else's, by its URL; the stack's own stands idle then.
+    ///
+    /// # Errors
+    /// As [`Stack::up`].
+    pub async fn up_on(
+        redis_url: Option<&str>,
+        options: &Options,
+        report: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<Self> {
         if !is_free(options.port) {
             bail!("port {} of 127.0.0.1 is taken; choose another with --port", options.port);
         }
@@ -230,7 +242,8 @@ impl Stack {
             let _ = fs::rename(&log, logs.join(format!("{name}.before.log")));
             let database = Postgres::url_as(&postgres.url("heat"), role)?;
             let program = Program::new(name, bin.join(program)).log(log);
-            anyhow::Ok(program.env("HEAT_REDIS_URL", redis.url()).env("HEAT_DATABASE_URL", database))
+            let redis = redis_url.unwrap_or_else(|| redis.url());
+            anyhow::Ok(program.env("HEAT_REDIS_URL", redis).env("HEAT_DATABASE_URL", database))
         };
         migrate(&bin, &postgres, &logs).await?;
 

@@ -412,9 +412,13 @@ async fn the_doctor_checks_the_templates_as_the_updater_does() {
     let id = commit(template);
     let (well, said) = stage.doctor(&templates).await;
     assert!(well, "{said}");
-    for words in
-        ["templates       ok", ": 1 for tickets, 0 for comments, 0 tests pass", &id[..12], "A commit"]
-    {
+    for words in [
+        "one server, 127.0.0.1:",
+        "templates       ok",
+        ": 1 for tickets, 0 for comments, 0 tests pass",
+        &id[..12],
+        "A commit",
+    ] {
         assert!(said.contains(words), "{words}: {said}");
     }
     commit(&template.replace("title", "titel"));

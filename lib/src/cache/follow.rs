@@ -1,5 +1,6 @@
 //! Following a key: hints that it may have changed. A hint is never the data, and a lost one costs seconds, not truth.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -106,11 +107,12 @@ impl Cache {
         hint: &mpsc::Sender<Hint>,
         mode: &watch::Sender<Notifications>,
     ) -> Result<(), RedisError> {
-        let mut connection = within(CONNECT_WITHIN, self.client.get_multiplexed_async_connection()).await?;
+        let home = within(ANSWER_WITHIN, self.servers.home(key)).await?;
+        let mut connection = within(CONNECT_WITHIN, home.client.get_multiplexed_async_connection()).await?;
         let notified = within(ANSWER_WITHIN, ensure_flags(&mut connection)).await?;
-        let mut subscription = within(CONNECT_WITHIN, self.client.get_async_pubsub()).await?;
+        let mut subscription = within(CONNECT_WITHIN, home.client.get_async_pubsub()).await?;
         let channel =
-            format!("__keyspace@{}__:{key}", self.client.get_connection_info().redis_settings().db());
+            format!("__keyspace@{}__:{key}", home.client.get_connection_info().redis_settings().db());
         within(ANSWER_WITHIN, subscription.subscribe(channel)).await?;
         drop(connection);
         mode.send_replace(if notified { Notifications::On } else { Notifications::Polled });
@@ -119,8 +121,13 @@ impl Cache {
         let mut look = interval(if notified { LOOK_EVERY } else { POLL_EVERY });
         look.reset();
         let mut heard = Instant::now();
+        let mut moved = pin!(self.servers.moved(key, &home));
         loop {
             tokio::select! {
+                to = &mut moved => {
+                    tracing::info!(%key, from = home.at, %to, "the key lives elsewhere now");
+                    return Ok(());
+                }
                 message = messages.next() => {
                     if message.is_none() {
                         return Err(RedisError::from((ErrorKind::Io, "Redis closed the connection")));
@@ -148,7 +155,7 @@ fn give(hints: &mpsc::Sender<Hint>, hint: Hint) {
 fn back_off() -> impl Iterator<Item = Duration> + Send + use<> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
+        .with_max_delay(Duration::from_secs(1))
         .with_jitter()
         .without_max_times()
         .build()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::Script;
+use deadpool_redis::redis::cmd;
 
 use super::{Cache, CacheError};
 
@@ -52,46 +52,32 @@ return 0";
 impl Cache {
     /// Takes the lease for `owner` if nobody holds it.
     pub async fn take_lease(&self, owner: &str) -> Result<Option<Fence>, CacheError> {
-        let mut connection = self.connection().await?;
-        let fence: i64 = Script::new(TAKE)
-            .key(self.keys.lease())
-            .key(self.keys.fence())
-            .arg(owner)
-            .arg(milliseconds(LEASE_FOR))
-            .invoke_async(&mut connection)
-            .await?;
+        let keys = [&*self.keys.lease(), &*self.keys.fence()];
+        let fence: i64 = self.eval(TAKE, &keys, &[owner, &milliseconds(LEASE_FOR)]).await?;
         Ok((fence > 0).then_some(Fence(fence)))
     }
 
     /// Renews it. False means that it is lost: another has it, or Redis was emptied.
     pub async fn renew_lease(&self, owner: &str, fence: Fence) -> Result<bool, CacheError> {
-        let mut connection = self.connection().await?;
-        let renewed: u8 = Script::new(RENEW)
-            .key(self.keys.lease())
-            .key(self.keys.fence())
-            .arg(owner)
-            .arg(milliseconds(LEASE_FOR))
-            .arg(fence.number())
-            .invoke_async(&mut connection)
-            .await?;
+        let keys = [&*self.keys.lease(), &*self.keys.fence()];
+        let fence = fence.number().to_string();
+        let renewed: u8 = self.eval(RENEW, &keys, &[owner, &milliseconds(LEASE_FOR), &fence]).await?;
         Ok(renewed == 1)
     }
 
     /// Gives it back, so that another need not wait for its end.
     pub async fn release_lease(&self, owner: &str) -> Result<(), CacheError> {
-        let mut connection = self.connection().await?;
-        let _: u8 =
-            Script::new(RELEASE).key(self.keys.lease()).arg(owner).invoke_async(&mut connection).await?;
+        let _: u8 = self.eval(RELEASE, &[&self.keys.lease()], owner).await?;
         Ok(())
     }
 
     /// Who holds it now.
     pub async fn lease_owner(&self) -> Result<Option<String>, CacheError> {
         let mut connection = self.connection().await?;
-        Ok(deadpool_redis::redis::cmd("GET").arg(self.keys.lease()).query_async(&mut connection).await?)
+        Ok(cmd("GET").arg(self.keys.lease()).query_async(&mut connection).await?)
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }

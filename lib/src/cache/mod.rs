@@ -4,15 +4,18 @@
 //! hash tag, so that scripts may touch several of them on a cluster too. Only the updater that holds the lease writes,
 //! and each of its writes is refused once another has taken over ([`Fence`]).
 
+mod address;
 mod follow;
 mod lease;
 mod records;
+mod servers;
 mod views;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, Script};
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+use deadpool_redis::PoolError;
+use deadpool_redis::redis::{FromRedisValue, RedisError, ToRedisArgs, cmd};
 
 pub use follow::{Follow, Hint, Notifications};
 pub use lease::{Fence, LEASE_FOR, RENEW_EVERY};
@@ -21,6 +24,8 @@ pub use records::{
     TrackerRecord,
 };
 
+use self::address::Address;
+use self::servers::{Connection, Servers};
 use crate::config::Secret;
 use crate::view::ViewId;
 
@@ -35,8 +40,18 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The URL cannot be used.
-    #[error("HEAT_REDIS_URL cannot be used: {0}; it looks like redis://:password@host:6379/0")]
+    #[error(
+        "HEAT_REDIS_URL cannot be used: {0}; it looks like redis://:password@host:6379/0, \
+         redis+sentinel://:password@sentinel1:26379,sentinel2:26379/mymaster/0 or \
+         redis+cluster://:password@node1:6379,node2:6379; rediss for TLS"
+    )]
     Url(String),
+    /// The keys would be spread over a cluster.
+    #[error(
+        "HEAT_REDIS_PREFIX = {0:?}: on a cluster all keys must be in one slot, by a hash tag in the prefix; \
+         write it without braces, or like {{heat}}"
+    )]
+    Prefix(String),
     /// Not reached, or it refused the command.
     #[error("Redis: {0}")]
     Redis(#[from] RedisError),
@@ -59,34 +74,23 @@ pub enum CacheError {
 /// A handle on Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
-    pool: Pool,
-    client: Client,
+    servers: Arc<Servers>,
     keys: Keys,
-    write: Script,
 }
 
 impl Cache {
     /// Prepares a handle; the first connection is made when it is needed.
     ///
     /// # Errors
-    /// [`CacheError::Url`] if the URL is none of Redis'.
+    /// [`CacheError::Url`] if the URL is none of Redis', [`CacheError::Prefix`] if a cluster would spread the keys.
     pub fn new(url: &Secret, prefix: &str) -> Result<Self, CacheError> {
-        // The client's message may quote the URL, and with it the password.
-        let bad_url = |error: &RedisError| CacheError::Url(error.kind().to_string_safe());
-        let client = Client::open(url.reveal()).map_err(|e| bad_url(&e))?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_WITHIN))
-            .set_response_timeout(Some(ANSWER_WITHIN));
-        let manager = Manager::new_with_config(url.reveal(), config).map_err(|e| bad_url(&e))?;
-        let pool = Pool::builder(manager)
-            .max_size(16)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(CONNECT_WITHIN))
-            .create_timeout(Some(CONNECT_WITHIN))
-            .recycle_timeout(Some(CONNECT_WITHIN))
-            .build()
-            .map_err(|e| CacheError::Url(e.to_string()))?;
-        Ok(Self { pool, client, keys: Keys::new(prefix), write: Script::new(WRITE_IF_FENCED) })
+        let address = Address::parse(url).map_err(|refused| CacheError::Url(refused.to_string()))?;
+        let servers = Servers::new(address)?;
+        let keys = Keys::new(prefix);
+        if servers.is_cluster() && !keys.share_a_slot() {
+            return Err(CacheError::Prefix(prefix.to_owned()));
+        }
+        Ok(Self { servers: Arc::new(servers), keys })
     }
 
     /// The names of the keys.
@@ -95,42 +99,60 @@ impl Cache {
     }
 
     async fn connection(&self) -> Result<Connection, CacheError> {
-        Ok(self.pool.get().await?)
+        self.servers.connection().await
+    }
+
+    /// What kind of Redis this is, and which server of it Heat speaks with at the moment, for an operator.
+    pub async fn whereabouts(&self) -> Result<String, CacheError> {
+        Ok(self.servers.whereabouts(&self.keys.snapshot()).await?)
     }
 
     /// Whether Redis answers.
     pub async fn ping(&self) -> Result<(), CacheError> {
         let mut connection = self.connection().await?;
-        Ok(deadpool_redis::redis::cmd("PING").query_async(&mut connection).await?)
+        // Where the keys are: what the rest of a cluster does is not Heat's affair.
+        connection.at_home_of(&self.keys.snapshot(), &cmd("PING")).await?.extract_error()?;
+        Ok(())
     }
 
     /// Tells the publisher that people wrote something the snapshot shows. To be called after the commit.
     pub async fn tell_changed(&self) -> Result<(), CacheError> {
         let mut connection = self.connection().await?;
-        Ok(deadpool_redis::redis::cmd("INCR").arg(self.keys.changed()).query_async(&mut connection).await?)
+        Ok(cmd("INCR").arg(self.keys.changed()).query_async(&mut connection).await?)
     }
 
     /// How often [`Cache::tell_changed`] was called since Redis was last empty.
     pub async fn changed(&self) -> Result<u64, CacheError> {
         let mut connection = self.connection().await?;
-        let count: Option<u64> =
-            deadpool_redis::redis::cmd("GET").arg(self.keys.changed()).query_async(&mut connection).await?;
+        let count: Option<u64> = cmd("GET").arg(self.keys.changed()).query_async(&mut connection).await?;
         Ok(count.unwrap_or(0))
     }
 
     /// Writes fields of one hash in one command, so that followers get one notification, if `fence` is still ours.
     async fn write(&self, fence: Fence, key: &str, fields: Vec<(&str, Vec<u8>)>) -> Result<(), CacheError> {
-        let mut connection = self.connection().await?;
-        let mut call = self.write.key(key);
-        call.key(self.keys.fence()).arg(fence.number());
-        call.arg("format").arg(FORMAT);
+        let mut call = vec![fence.number().to_string().into_bytes()];
+        call.extend([b"format".to_vec(), FORMAT.to_string().into_bytes()]);
         for (field, value) in fields {
-            call.arg(field).arg(value);
+            call.extend([field.as_bytes().to_vec(), value]);
         }
-        match call.invoke_async::<u8>(&mut connection).await? {
+        match self.eval::<u8>(WRITE_IF_FENCED, &[key, &self.keys.fence()], call).await? {
             1 => Ok(()),
             _ => Err(CacheError::Deposed),
         }
+    }
+
+    /// Runs a script, sent whole each time: who has just become the master does not know it by its digest, and to teach a
+    /// cluster is to ask every node of it.
+    async fn eval<T: FromRedisValue>(
+        &self,
+        script: &str,
+        keys: &[&str],
+        arguments: impl ToRedisArgs,
+    ) -> Result<T, CacheError> {
+        let mut connection = self.connection().await?;
+        let mut eval = cmd("EVAL");
+        eval.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+        Ok(eval.query_async(&mut connection).await?)
     }
 }
 
@@ -140,17 +162,6 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1";
 
-/// What kind of error it was, without the words of the client, which may quote secrets.
-trait SafeKind {
-    fn to_string_safe(&self) -> String;
-}
-
-impl SafeKind for deadpool_redis::redis::ErrorKind {
-    fn to_string_safe(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
 /// The names of the keys, all under one hash tag.
 #[derive(Clone, Debug)]
 pub struct Keys(String);
@@ -159,6 +170,13 @@ impl Keys {
     /// Under `prefix`, to which the braces of a hash tag are added where it has none.
     pub fn new(prefix: &str) -> Self {
         Self(if prefix.contains('{') { prefix.to_owned() } else { format!("{{{prefix}}}") })
+    }
+
+    /// Whether the prefix holds a hash tag, by which a cluster finds the slot: what is between the first `{` and the next
+    /// `}`, if there is something.
+    fn share_a_slot(&self) -> bool {
+        let tag = self.0.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        tag.is_some_and(|(tag, _)| !tag.is_empty())
     }
 
     fn key(&self, rest: &str) -> String {
@@ -219,5 +237,23 @@ impl Keys {
     /// The number that every write of the updater must carry.
     pub fn fence(&self) -> String {
         self.key("lease:fence")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_cluster_the_prefix_must_keep_all_keys_in_one_slot() {
+        let cluster = |prefix: &str| Cache::new(&Secret::new("redis+cluster://n1,n2"), prefix);
+        for prefix in ["heat", "{heat}", "noc:{heat}"] {
+            assert!(cluster(prefix).is_ok(), "{prefix}");
+        }
+        for prefix in ["{heat", "{}heat", "", "he{at", "}heat{"] {
+            let error = cluster(prefix).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains("HEAT_REDIS_PREFIX") && error.contains("{heat}"), "{prefix}: {error}");
+        }
+        assert!(Cache::new(&Secret::new("redis://n1"), "he{at").is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use bytes::Bytes;
-use deadpool_redis::redis::{AsyncCommands, cmd};
+use deadpool_redis::redis::{AsyncCommands, RedisError, cmd, from_redis_value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -439,14 +439,10 @@ impl Cache {
         let mut cursor = 0_u64;
         let mut keys = BTreeSet::new();
         loop {
-            let (next, found): (u64, Vec<String>) = cmd("SCAN")
-                .arg(cursor)
-                .arg("MATCH")
-                .arg(pattern)
-                .arg("COUNT")
-                .arg(1000)
-                .query_async(&mut connection)
-                .await?;
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
+            let answer = connection.at_home_of(pattern, &scan).await?.extract_error()?;
+            let (next, found): (u64, Vec<String>) = from_redis_value(answer).map_err(RedisError::from)?;
             keys.extend(found);
             cursor = next;
             if cursor == 0 {

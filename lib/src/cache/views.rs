@@ -1,7 +1,5 @@
 //! `heat:view:<id>`: for whom each view holds.
 
-use deadpool_redis::redis::Script;
-
 use super::{Cache, CacheError, CachedDocument, Fence};
 use crate::view::ViewId;
 
@@ -33,11 +31,8 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Deposed`] if another updater has taken over.
     pub async fn forget_view(&self, fence: Fence, id: ViewId) -> Result<(), CacheError> {
-        let mut connection = self.connection().await?;
-        let forget = Script::new(DELETE_IF_FENCED);
-        let mut call = forget.key(self.keys.view(id));
-        call.key(self.keys.fence()).arg(fence.number());
-        match call.invoke_async::<u8>(&mut connection).await? {
+        let keys = [&*self.keys.view(id), &*self.keys.fence()];
+        match self.eval::<u8>(DELETE_IF_FENCED, &keys, fence.number()).await? {
             1 => Ok(()),
             _ => Err(CacheError::Deposed),
         }

@@ -10,5 +10,6 @@ mod desk;
 mod history;
 mod notes;
 mod plans;
+mod redis_forms;
 mod roles;
 mod tickets;

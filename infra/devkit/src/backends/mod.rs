@@ -12,6 +12,8 @@ mod mariadb;
 mod nginx;
 mod postgres;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
 mod sshd;
 
 use std::{
@@ -26,6 +28,8 @@ pub use mariadb::MariaDb;
 pub use nginx::{Nginx, Site};
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
 pub use sshd::Sshd;
 
 use crate::process::{Process, can_enter, free_port, own_dir};

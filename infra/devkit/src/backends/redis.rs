@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Home, TEST_REDIS_URL, on_a_port, shared_url, unique};
-use crate::process::{Process, Program, START_PATIENCE};
+use crate::process::{Process, Program, START_PATIENCE, own_dir};
 
 /// A running Redis that keeps nothing on disk, as Heat's needs to: all of it comes back with one refresh.
 ///
@@ -128,20 +128,51 @@ impl Redis {
 
 const SHARED: &str = "this Redis is shared with other tests; use Redis::start for one of your own";
 
-fn unique_prefix() -> String {
+/// A user of servers and nodes, beside the default one, with a password that must be percent-encoded in a URL.
+pub(super) const USER: [&str; 7] = ["--user", "noc", "on", ">ge/heim", "~*", "&*", "+@all"];
+pub(super) const USER_IN_URL: &str = "noc:ge%2Fheim@";
+
+pub(super) fn unique_prefix() -> String {
     format!("{{{}}}", unique("heat-"))
 }
 
 async fn spawn(home: &Home, port: u16, args: &[String]) -> anyhow::Result<Process> {
-    let mut process = Program::new("redis-server", "redis-server")
+    spawn_in(home, &home.data(), "redis", port, args).await
+}
+
+/// Starts one of several servers of a home, in a directory of its own.
+pub(super) async fn spawn_one(
+    home: &Home,
+    name: &str,
+    port: u16,
+    args: &[String],
+) -> anyhow::Result<Process> {
+    let dir = home.data().join(name);
+    own_dir(&dir, home.user)?;
+    spawn_in(home, &dir, name, port, args).await
+}
+
+async fn spawn_in(
+    home: &Home,
+    dir: &Path,
+    name: &str,
+    port: u16,
+    args: &[String],
+) -> anyhow::Result<Process> {
+    let process = Program::new(format!("redis-server ({name})"), "redis-server")
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
         .arg(port.to_string())
         .arg("--dir")
-        .arg(home.data())
+        .arg(dir)
         .args(args)
         .unprivileged(home.user)
-        .log(home.log("redis"))
+        .log(home.log(name))
         .spawn()?;
+    ready(process, port).await
+}
+
+/// Waits until a server, or a Sentinel, answers on its port.
+pub(super) async fn ready(mut process: Process, port: u16) -> anyhow::Result<Process> {
     let pid = process.pid();
     process
         .ready(&format!("127.0.0.1:{port}"), START_PATIENCE, async || answers_as(port, pid).await.is_ok())
@@ -150,16 +181,23 @@ async fn spawn(home: &Home, port: u16, args: &[String]) -> anyhow::Result<Proces
     Ok(process)
 }
 
-/// Asks whoever listens for its pid: a Redis that was quicker to take the port is not ours.
-async fn answers_as(port: u16, pid: u32) -> anyhow::Result<()> {
+/// One exchange with the Redis on a port, in its inline form: the raw answer.
+pub(super) async fn ask(port: u16, command: &str) -> anyhow::Result<String> {
     let ask = async {
         let mut wire = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        wire.write_all(b"INFO server\r\nQUIT\r\n").await?;
+        wire.write_all(format!("{command}\r\n").as_bytes()).await?;
+        // It ends when it has answered; a Sentinel does not know QUIT.
+        wire.shutdown().await?;
         let mut answer = String::new();
         wire.read_to_string(&mut answer).await?;
         anyhow::Ok(answer)
     };
-    let answer = timeout(Duration::from_secs(2), ask).await??;
+    timeout(Duration::from_secs(2), ask).await?
+}
+
+/// Asks whoever listens for its pid: a Redis that was quicker to take the port is not ours.
+async fn answers_as(port: u16, pid: u32) -> anyhow::Result<()> {
+    let answer = ask(port, "INFO server").await?;
     if answer.lines().any(|line| line.trim_end() == format!("process_id:{pid}")) {
         return Ok(());
     }

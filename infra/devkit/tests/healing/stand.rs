@@ -36,6 +36,15 @@ impl Stand {
     }
 
     pub(crate) async fn with_replicas(replicas: u16) -> anyhow::Result<Self> {
+        Self::begin(replicas, None).await
+    }
+
+    /// On a Redis of the test's own.
+    pub(crate) async fn on_redis(url: &str) -> anyhow::Result<Self> {
+        Self::begin(2, Some(url)).await
+    }
+
+    async fn begin(replicas: u16, redis_url: Option<&str>) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
         let page = dir.path().join("page");
         fs::create_dir(&page)?;
@@ -50,7 +59,7 @@ impl Stand {
             replicas,
             still: true,
         };
-        let stack = Stack::up(&options, &|_| ()).await?;
+        let stack = Stack::up_on(redis_url, &options, &|_| ()).await?;
         let host = stack.simulation.as_ref().expect("simulated").world().hosts().next().expect("a host").host;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
         Ok(Self { stack, http, host, _dir: dir })
