@@ -1,13 +1,15 @@
 // Measures the page's budgets in this machine's Chromium, on 2,000 racks and 50,000 devices, and prints a table:
 // `npm run build && npm run bench`. It asserts nothing: what a machine is busy with decides, too.
 //
-// message → pixels   from the first byte that leaves the server (deflated, as in production) to the end of drawing
+// message → pixels   from the first byte that leaves the server (deflated, as in production) to the end of drawing;
+//                    with each message one event in a hundred is news, see bench/storm.mjs
+// all news           the same of a message in which no event says what it said before
 // blocked            the longest task on the page's own thread while messages came; 0: none took over 50 ms
 // key → frame        from a key on the map to the next frame
 // heap               of page and worker, after a collection: at 50 snapshots, at 1,000, and by how much it grew
 import { launch, mapOf, open } from "../e2e/browser.mjs";
 import { startMock } from "../e2e/mock.mjs";
-import { makeSite } from "../e2e/site.mjs";
+import { makeStorm } from "./storm.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 40);
 const SNAPSHOTS = Number(process.env.SNAPSHOTS ?? 1000);
@@ -68,7 +70,8 @@ const splitOf = (times) => {
 };
 
 async function speed(browser, events) {
-  const site = makeSite({ racks: 2000, devices: 50_000, events });
+  const storm = makeStorm(events);
+  const { site } = storm;
   const mock = await startMock({ site, compress: true });
   const page = await start(browser, mock);
   const paint = await page.evaluate(
@@ -78,10 +81,15 @@ async function speed(browser, events) {
   const took = [];
   const split = [];
   for (let round = 0; round < ROUNDS; round++) {
-    site.events[round % site.events.length].severity = (round + 1) % 6;
-    const times = await draw(page, mock, site.snapshot(Date.now() + round));
+    const times = await draw(page, mock, storm.next());
     took.push(times.drawn - times.sent);
     split.push(splitOf(times));
+    await page.waitForTimeout(150);
+  }
+  const anew = [];
+  for (let round = 0; round < ROUNDS / 4; round++) {
+    const times = await draw(page, mock, storm.anew());
+    anew.push(times.drawn - times.sent);
     await page.waitForTimeout(150);
   }
   const blocked = Math.max(0, ...(await page.evaluate(() => window.blocked.splice(0))));
@@ -108,6 +116,7 @@ async function speed(browser, events) {
     events.toLocaleString("en"),
     mb(size),
     `${ms(at(took, 0.5))} (p95 ${ms(at(took, 0.95))})`,
+    ms(at(anew, 0.5)),
     ms(blocked),
     `${ms(at(keys, 0.5))} (p95 ${ms(at(keys, 0.95))})`,
     ms(paint),
@@ -154,7 +163,8 @@ function heapOf(session, workers) {
 }
 
 async function heap(browser) {
-  const site = makeSite({ racks: 2000, devices: 50_000, events: HEAP_EVENTS });
+  const storm = makeStorm(HEAP_EVENTS);
+  const { site } = storm;
   const mock = await startMock({ site, compress: true });
   const page = await open(browser, "about:blank", { timeout: 120_000 });
   const session = await page.context().newCDPSession(page);
@@ -173,8 +183,7 @@ async function heap(browser) {
   const measure = heapOf(session, workers);
   let early = 0;
   for (let n = 1; n <= SNAPSHOTS; n++) {
-    site.events[n % site.events.length].severity = n % 6;
-    await draw(page, mock, site.snapshot(Date.now() + n));
+    await draw(page, mock, storm.next());
     if (n === 50) early = await measure();
   }
   const late = await measure();
@@ -197,7 +206,16 @@ function table(rows) {
 
 const browser = await launch();
 const rows = [
-  ["events", "size", "message → pixels", "blocked", "key → frame", "first paint", "blocked at start"],
+  [
+    "events",
+    "size",
+    "message → pixels",
+    "all news",
+    "blocked",
+    "key → frame",
+    "first paint",
+    "blocked at start",
+  ],
 ];
 const split = [["events", ...Object.values(STEPS)]];
 for (const events of SIZES) {

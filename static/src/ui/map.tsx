@@ -16,9 +16,9 @@ import { PALETTES } from "../core/palette.ts";
 import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
 import { emptyCells } from "../core/rollup.ts";
 import { without, zoomOut } from "../core/url.ts";
-import { penOf } from "../draw/ink.ts";
+import { penOf, wipe } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
-import { drawStrips } from "../draw/strips.ts";
+import { drawStrips, type StripsView } from "../draw/strips.ts";
 import { isLive } from "./band.tsx";
 import { Crumbs } from "./crumbs.tsx";
 import { describe } from "./describe.ts";
@@ -114,6 +114,14 @@ export function MapArea({ heat, words }: Props) {
   const { plan, frame, detail, steps, view, cursor } = heat;
   const [stage, size] = useSize();
   const canvas = useRef<HTMLCanvasElement>(null);
+  /** The strips that the canvas shows. */
+  const drawn = useRef<StripsView | undefined>(undefined);
+  useEffect(() => {
+    // The browser may take the memory of a canvas away, and gives it back empty.
+    canvas.current?.addEventListener("contextrestored", () => {
+      drawn.current = undefined;
+    });
+  }, []);
   const [hovered, hover] = useState<number | undefined>(undefined);
   const palette = PALETTES[heat.taste.palette];
 
@@ -154,8 +162,11 @@ export function MapArea({ heat, words }: Props) {
       const began = performance.now();
       const width = Math.max(size.width, layout?.width ?? 0);
       const height = Math.max(size.height, layout?.height ?? 0, elevation?.height ?? 0);
-      const pen = canvas.current && size.width > 0 ? penOf(canvas.current, width, height) : undefined;
-      if (!pen || !canvas.current) return;
+      if (!canvas.current || size.width === 0) return;
+      const { pen, kept } = penOf(canvas.current, width, height);
+      if (!pen) return;
+      const before = kept ? drawn.current : undefined;
+      drawn.current = undefined;
       // Through the object model, not an attribute: the content security policy refuses the latter.
       canvas.current.style.width = `${width}px`;
       canvas.current.style.height = `${height}px`;
@@ -173,7 +184,7 @@ export function MapArea({ heat, words }: Props) {
         });
       } else if (!zoomed && plan && layout) {
         const nowhere = words.top.nowhere;
-        drawStrips(pen, {
+        const strips = {
           plan,
           layout,
           cells: shownCells,
@@ -184,8 +195,10 @@ export function MapArea({ heat, words }: Props) {
           focus,
           selected,
           hovered,
-        });
-      }
+        };
+        drawStrips(pen, strips, before);
+        drawn.current = strips;
+      } else wipe(pen);
       if (steps && steps !== lastDrawn) {
         lastDrawn = steps;
         // Of these a browser keeps all, and a wall stays up for months.
