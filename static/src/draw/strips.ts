@@ -40,6 +40,8 @@ const HEAD_TALLEST = 26;
 
 /** The font of the digits drawn last: to set the same again costs as much as to draw them. */
 let digitsFont = "";
+/** Pixels of the screen in a CSS pixel. */
+let ratio = 1;
 /** Widths of digits by their font and text. */
 const widths = new Map<string, number>();
 
@@ -68,6 +70,7 @@ function roomOf(pen: Pen, layout: Layout): number {
 export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): void {
   pen.textBaseline = "middle";
   digitsFont = "";
+  ratio = pen.getTransform().a;
   const changed = before && changedIn(view, before);
   if (!changed) {
     wipe(pen);
@@ -79,7 +82,9 @@ export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): voi
   for (const area of changed) {
     const met = cellsIn(view, area);
     const [alone] = met;
-    const ground = [...view.layout.headings, ...view.layout.labels].some((label) => meet(boxOf(label), area));
+    const { headings, labels } = view.layout;
+    const ground =
+      headings.some((one) => meet(boxOf(one, 0), area)) || labels.some((one) => meet(boxOf(one, 6), area));
     const rings = ringsOf(view).some(([rack]) => meet(around(view, rack, RING, RING), area));
     if (alone !== undefined && met.length === 1 && !ground && !rings) {
       // All that is drawn is inside of the area.
@@ -100,8 +105,7 @@ export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): voi
 
 /** Empties an area and, if asked to, draws in it alone from then on. In whole pixels of the screen: it has no soft edge. */
 function clear(pen: Pen, area: Area, clip: boolean): void {
-  const scale = pen.getTransform();
-  const [left, top, right, bottom] = area.map((edge) => Math.round(edge * scale.a)) as unknown as Area;
+  const [left, top, right, bottom] = area.map((edge) => Math.round(edge * ratio)) as unknown as Area;
   pen.setTransform(1, 0, 0, 1, 0, 0);
   if (clip) {
     pen.beginPath();
@@ -109,7 +113,7 @@ function clear(pen: Pen, area: Area, clip: boolean): void {
     pen.clip();
   }
   pen.clearRect(left, top, right - left, bottom - top);
-  pen.setTransform(scale);
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
 }
 
 /** Left, top, right and bottom, in CSS pixels. */
@@ -117,20 +121,27 @@ type Area = readonly [number, number, number, number];
 
 const meet = (a: Area, b: Area) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
-/** Around what is drawn for a label: low rows are less tall than its letters. */
-const boxOf = ({ x, y, width, height }: Label): Area => [x, y - 6, x + width, y + height + 6];
+/** Where a label is drawn: low rows are less tall than its letters. */
+const boxOf = ({ x, y, width, height }: Label, more: number): Area => [
+  x,
+  y - more,
+  x + width,
+  y + height + more,
+];
 
 /** How far a ring reaches beyond its cell, and a pixel more: where an area ends, soft edges come out otherwise. */
 const RING = 6;
 
 /** A rack's cell and so much around it, up to whole pixels of the screen. */
 function around({ layout }: StripsView, rack: number, wide: number, tall: number): Area {
-  const ratio = window.devicePixelRatio || 1;
   const [x, y] = [layout.x[rack] ?? Number.NaN, layout.y[rack] ?? Number.NaN];
   const [w, h] = layout.cell;
-  const low = (edge: number) => Math.floor(edge * ratio) / ratio;
-  const high = (edge: number) => Math.ceil(edge * ratio) / ratio;
-  return [low(x - wide), low(y - tall), high(x + w + wide), high(y + h + tall)];
+  return [
+    Math.floor((x - wide) * ratio) / ratio,
+    Math.floor((y - tall) * ratio) / ratio,
+    Math.ceil((x + w + wide) * ratio) / ratio,
+    Math.ceil((y + h + tall) * ratio) / ratio,
+  ];
 }
 
 /** Where a cell is drawn: the frame of an incident and long numbers reach beyond its edges, by a pixel less than this. */
@@ -142,12 +153,18 @@ function areaOf(view: StripsView, rack: number): Area {
 /** The racks of which something is drawn in an area, in the order in which they are drawn. */
 function cellsIn(view: StripsView, area: Area): number[] {
   const { layout } = view;
-  const tall = layout.pitch[1];
-  return layout.strips.flatMap(({ racks }) => {
+  const [wide, tall] = layout.pitch;
+  const met: number[] = [];
+  for (const { racks } of layout.strips) {
     const top = layout.y[racks[0] ?? -1] ?? Number.NaN;
-    const near = top - tall < area[3] && area[1] < top + 2 * tall;
-    return near ? racks.filter((rack) => meet(areaOf(view, rack), area)) : [];
-  });
+    if (top - tall > area[3] || top + 2 * tall < area[1]) continue;
+    for (const rack of racks) {
+      const left = layout.x[rack] ?? Number.NaN;
+      const near = left - wide < area[2] && left + 2 * wide > area[0];
+      if (near && meet(areaOf(view, rack), area)) met.push(rack);
+    }
+  }
+  return met;
 }
 
 /** The areas in which two views differ; undefined: all may differ. */
