@@ -22,9 +22,8 @@ const NEWS = 1 / 8;
 
 interface Known {
   readonly text: string;
-  /** The events in the text, from and to. */
+  /** Where each event begins, a comma after the one before; and one more at the end. */
   readonly from: readonly number[];
-  readonly to: readonly number[];
   readonly events: readonly HeatEvent[];
 }
 
@@ -46,13 +45,11 @@ function find(text: string, events: readonly HeatEvent[]): Known | undefined {
   const list = listIn(text);
   if (!list) return undefined;
   const from = [list[0]];
-  const to: number[] = [];
   for (let at = text.indexOf(BETWEEN, list[0]); at >= 0 && at < list[1]; at = text.indexOf(BETWEEN, at + 1)) {
-    to.push(at);
     from.push(at + 1);
   }
-  to.push(list[1]);
-  return from.length === events.length ? { text, from, to, events } : undefined;
+  from.push(list[1] + 1);
+  return from.length === events.length + 1 ? { text, from, events } : undefined;
 }
 
 const isAfter = (a: HeatEvent, b: HeatEvent) => a.key > b.key || (a.key === b.key && a.id > b.id);
@@ -89,49 +86,45 @@ export class Reader {
     if (around.events?.length !== 0) return undefined;
     const events: HeatEvent[] = [];
     const from: number[] = [];
-    const to: number[] = [];
     const end = list[1];
+    /** What the text before says of its events from one up to another. */
+    const said = (first: number, after: number) =>
+      before.text.slice(before.from[first], (before.from[after] ?? 0) - 1);
     let spare = before.events.length * NEWS;
     /** Which of the events before comes next, and how many are compared at once. */
     let next = 0;
     let run = LONGEST_RUN;
     for (let at = list[0]; at < end;) {
-      const last = Math.min(next + run, before.events.length) - 1;
-      if (last >= next) {
-        const start = before.from[next] as number;
-        const stop = at + (before.to[last] as number) - start;
-        const whole = stop === end || (stop < end && text.charCodeAt(stop) === COMMA);
-        if (whole && text.slice(at, stop) === before.text.slice(start, before.to[last])) {
-          for (; next <= last; next++) {
-            events.push(before.events[next] as HeatEvent);
-            from.push(at + (before.from[next] as number) - start);
-            to.push(at + (before.to[next] as number) - start);
-          }
-          at = stop + 1;
-          run = Math.min(LONGEST_RUN, run * 2);
-          continue;
+      const after = Math.min(next + run, before.events.length);
+      const same = said(next, after);
+      const stop = at + same.length;
+      const whole = stop === end || (stop < end && text.charCodeAt(stop) === COMMA);
+      if (after > next && whole && text.slice(at, stop) === same) {
+        const moved = at - (before.from[next] ?? 0);
+        for (; next < after; next++) {
+          events.push(before.events[next] as HeatEvent);
+          from.push((before.from[next] ?? 0) + moved);
         }
-        if (last > next) {
-          run = (last - next + 1) >> 1;
-          continue;
-        }
+        at = stop + 1;
+        run = Math.min(LONGEST_RUN, run * 2);
+      } else if (after > next + 1) {
+        run = (after - next) >> 1;
+      } else {
+        if (spare-- < 0) return undefined;
+        const found = text.indexOf(BETWEEN, at);
+        const own = text.slice(at, found < 0 || found > end ? end : found);
+        const event = JSON.parse(own) as HeatEvent;
+        let old = before.events[next];
+        while (old && isAfter(event, old)) old = before.events[++next];
+        // What stood before it may only have gone.
+        events.push(old && own === said(next, next + 1) ? old : event);
+        from.push(at);
+        if (old?.id === event.id) next++;
+        at += own.length + 1;
       }
-      if (spare-- < 0) return undefined;
-      const found = text.indexOf(BETWEEN, at);
-      const stop = found < 0 || found > end ? end : found;
-      const own = text.slice(at, stop);
-      const event = JSON.parse(own) as HeatEvent;
-      let old = before.events[next];
-      while (old && isAfter(event, old)) old = before.events[++next];
-      // What stood before it may only have gone.
-      const same = old?.id === event.id && own === before.text.slice(before.from[next], before.to[next]);
-      events.push(old && same ? old : event);
-      if (old?.id === event.id) next++;
-      from.push(at);
-      to.push(stop);
-      at = stop + 1;
     }
-    this.#known = { text, from, to, events };
+    from.push(end + 1);
+    this.#known = { text, from, events };
     return { ...around, events };
   }
 }
