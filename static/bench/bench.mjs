@@ -1,13 +1,15 @@
 // Measures the page's budgets in this machine's Chromium, on 2,000 racks and 50,000 devices, and prints a table:
 // `npm run build && npm run bench`. It asserts nothing: what a machine is busy with decides, too.
 //
-// message → pixels   from the first byte that leaves the server (deflated, as in production) to the end of drawing
+// message → pixels   from the first byte that leaves the server (deflated, as in production) to the end of drawing;
+//                    with each message one event in a hundred is news, see bench/storm.mjs
+// all news           the same of a message in which no event says what it said before
 // blocked            the longest task on the page's own thread while messages came; 0: none took over 50 ms
 // key → frame        from a key on the map to the next frame
 // heap               of page and worker, after a collection: at 50 snapshots, at 1,000, and by how much it grew
 import { launch, mapOf, open } from "../e2e/browser.mjs";
 import { startMock } from "../e2e/mock.mjs";
-import { makeSite } from "../e2e/site.mjs";
+import { makeStorm } from "./storm.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 40);
 const SNAPSHOTS = Number(process.env.SNAPSHOTS ?? 1000);
@@ -19,37 +21,57 @@ const at = (numbers, part) =>
 const ms = (number) => `${Math.round(number)} ms`;
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-/** Opens the page and tells, besides, what blocks its thread. */
-async function start(browser, mock, query = "/") {
-  const page = await open(browser, "about:blank", { timeout: 120_000 });
+/** Has a page tell what blocks its thread, and when pictures were drawn. */
+async function watch(page) {
   await page.addInitScript(() => {
     window.blocked = [];
+    window.drawn = [];
+    new PerformanceObserver((list) => {
+      for (const { detail, startTime, duration } of list.getEntries())
+        window.drawn.push({ ...detail, drawn: performance.timeOrigin + startTime + duration });
+    }).observe({ type: "measure", buffered: true });
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) window.blocked.push(entry.duration);
     }).observe({ type: "longtask", buffered: true });
   });
-  await page.goto(mock.url + query);
+}
+
+async function start(browser, mock) {
+  const page = await open(browser, "about:blank", { timeout: 120_000 });
+  await watch(page);
+  await page.goto(mock.url);
   await mapOf(page);
-  await page.waitForFunction(() => performance.getEntriesByType("measure").length > 0);
+  await page.waitForFunction(() => window.drawn.length > 0);
   return page;
 }
 
-/** Sends a snapshot and waits until it is drawn. */
+/** The steps from a message to pixels, by what ends each. */
+const STEPS = {
+  arrived: "send, inflate, decode",
+  parsed: "parse",
+  counted: "count, list",
+  heard: "to the page",
+  began: "render, wait for a frame",
+  drawn: "draw",
+};
+
+/** Sends a snapshot and waits until it is drawn; when it was sent, and when each step was done. */
 async function draw(page, mock, snapshot) {
-  const before = await page.evaluate(() => performance.getEntriesByType("measure").length);
+  await page.evaluate(() => window.drawn.splice(0));
   const sent = mock.push(snapshot);
-  await page.waitForFunction((n) => performance.getEntriesByType("measure").length > n, before, {
-    polling: "raf",
-  });
-  const drawn = await page.evaluate(() => {
-    const last = performance.getEntriesByType("measure").at(-1);
-    return performance.timeOrigin + last.startTime + last.duration;
-  });
-  return drawn - sent;
+  await page.waitForFunction(() => window.drawn.length > 0, undefined, { polling: "raf" });
+  return { sent, ...(await page.evaluate(() => window.drawn.at(-1))) };
 }
 
+/** How long each step took, in milliseconds. */
+const splitOf = (times) => {
+  const ends = [times.sent, ...Object.keys(STEPS).map((step) => times[step])];
+  return ends.slice(1).map((end, i) => end - ends[i]);
+};
+
 async function speed(browser, events) {
-  const site = makeSite({ racks: 2000, devices: 50_000, events });
+  const storm = makeStorm(events);
+  const { site } = storm;
   const mock = await startMock({ site, compress: true });
   const page = await start(browser, mock);
   const paint = await page.evaluate(
@@ -57,9 +79,17 @@ async function speed(browser, events) {
   );
   const atStart = Math.max(0, ...(await page.evaluate(() => window.blocked.splice(0))));
   const took = [];
+  const split = [];
   for (let round = 0; round < ROUNDS; round++) {
-    site.events[round % site.events.length].severity = (round + 1) % 6;
-    took.push(await draw(page, mock, site.snapshot(Date.now() + round)));
+    const times = await draw(page, mock, storm.next());
+    took.push(times.drawn - times.sent);
+    split.push(splitOf(times));
+    await page.waitForTimeout(150);
+  }
+  const anew = [];
+  for (let round = 0; round < ROUNDS / 4; round++) {
+    const times = await draw(page, mock, storm.anew());
+    anew.push(times.drawn - times.sent);
     await page.waitForTimeout(150);
   }
   const blocked = Math.max(0, ...(await page.evaluate(() => window.blocked.splice(0))));
@@ -82,15 +112,25 @@ async function speed(browser, events) {
   const size = JSON.stringify(mock.state.snapshot).length;
   await page.context().close();
   await mock.stop();
-  return [
+  const row = [
     events.toLocaleString("en"),
     mb(size),
     `${ms(at(took, 0.5))} (p95 ${ms(at(took, 0.95))})`,
+    ms(at(anew, 0.5)),
     ms(blocked),
     `${ms(at(keys, 0.5))} (p95 ${ms(at(keys, 0.95))})`,
     ms(paint),
     ms(atStart),
   ];
+  const steps = Object.values(STEPS).map((_, i) =>
+    ms(
+      at(
+        split.map((one) => one[i]),
+        0.5,
+      ),
+    ),
+  );
+  return { row, steps: [events.toLocaleString("en"), ...steps] };
 }
 
 /** Heap in use after a collection, of the page and of its worker. */
@@ -123,7 +163,8 @@ function heapOf(session, workers) {
 }
 
 async function heap(browser) {
-  const site = makeSite({ racks: 2000, devices: 50_000, events: HEAP_EVENTS });
+  const storm = makeStorm(HEAP_EVENTS);
+  const { site } = storm;
   const mock = await startMock({ site, compress: true });
   const page = await open(browser, "about:blank", { timeout: 120_000 });
   const session = await page.context().newCDPSession(page);
@@ -136,14 +177,13 @@ async function heap(browser) {
     waitForDebuggerOnStart: false,
     flatten: false,
   });
+  await watch(page);
   await page.goto(`${mock.url}/?list=drawer`);
   await mapOf(page);
   const measure = heapOf(session, workers);
   let early = 0;
   for (let n = 1; n <= SNAPSHOTS; n++) {
-    site.events[n % site.events.length].severity = n % 6;
-    await draw(page, mock, site.snapshot(Date.now() + n));
-    await page.evaluate(() => performance.clearMeasures());
+    await draw(page, mock, storm.next());
     if (n === 50) early = await measure();
   }
   const late = await measure();
@@ -166,10 +206,26 @@ function table(rows) {
 
 const browser = await launch();
 const rows = [
-  ["events", "size", "message → pixels", "blocked", "key → frame", "first paint", "blocked at start"],
+  [
+    "events",
+    "size",
+    "message → pixels",
+    "all news",
+    "blocked",
+    "key → frame",
+    "first paint",
+    "blocked at start",
+  ],
 ];
-for (const events of SIZES) rows.push(await speed(browser, events));
+const split = [["events", ...Object.values(STEPS)]];
+for (const events of SIZES) {
+  const { row, steps } = await speed(browser, events);
+  rows.push(row);
+  split.push(steps);
+}
 table(rows);
+process.stdout.write("\nof which, each step's median:\n");
+table(split);
 if (SNAPSHOTS > 0) {
   const { early, late, workers } = await heap(browser);
   process.stdout.write(

@@ -41,7 +41,9 @@ function frame(opcode, payload) {
 function messageOf(snapshot, deflated) {
   const text = Buffer.from(JSON.stringify(snapshot));
   if (!deflated) return frame(1, text);
-  const packed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+  // As `Packed` does it in lib/src/packed.rs.
+  const level = text.length > 8 << 20 ? 1 : 6;
+  const packed = deflateRawSync(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
   // The tail of a flush is left out, and the first reserved bit says that it is deflated.
   return frame(0x41, packed.subarray(0, -4));
 }

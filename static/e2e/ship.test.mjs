@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { mapOf } from "./browser.mjs";
-import { mock, only, page, visit } from "./fixture.mjs";
+import { fresh, mock, only, page, site, visit } from "./fixture.mjs";
 
 const assets = new URL("../dist/assets/", import.meta.url);
 
@@ -30,18 +30,33 @@ describe("the page", only, () => {
     await page.evaluate(
       () =>
         new Promise((resolve) => {
-          window.shift = 0;
+          window.shifts = [];
           new PerformanceObserver((list) => {
-            for (const entry of list.getEntries()) window.shift += entry.value;
+            for (const { node } of list.getEntries().flatMap(({ sources }) => sources))
+              if (node)
+                window.shifts.push({
+                  node: node.nodeName,
+                  list: node.parentElement?.closest(".events") !== null,
+                });
           }).observe({ type: "layout-shift" });
           resolve();
         }),
     );
-    mock.push({ ...mock.state.snapshot, revision: mock.state.snapshot.revision + 1 });
-    await page.waitForFunction(
-      (revision) => document.querySelector("#line").title.includes(String(revision)),
-      mock.state.snapshot.revision,
-    );
-    assert.equal(await page.evaluate(() => window.shift), 0);
+    const event = site.events.find(({ handled }) => handled === undefined);
+    for (const news of [{}, { severity: 5 }, { handled: "acknowledged" }]) {
+      Object.assign(event, news);
+      mock.push(fresh());
+      await page.waitForFunction(
+        (revision) => document.querySelector("#line").title.includes(String(revision)),
+        mock.state.snapshot.revision,
+      );
+      const shifts = await page.evaluate(() => window.shifts);
+      // The list is in the order of who is worst, and that may be news. All else stays.
+      const mayMove = ({ list }) => list && Object.keys(news).length > 0;
+      assert.deepEqual(
+        shifts.filter((shift) => !mayMove(shift)),
+        [],
+      );
+    }
   });
 });

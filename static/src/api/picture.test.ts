@@ -8,7 +8,7 @@ function picture(watched: Watched = {}): Picture {
   const made = new Picture();
   made.takeInventory(EXAMPLE.inventory);
   made.takeCoverage(EXAMPLE.coverage);
-  made.take(EXAMPLE.snapshot, 0);
+  made.take(EXAMPLE.snapshot);
   made.watch(watched);
   return made;
 }
@@ -20,14 +20,14 @@ const keys = (watched: Watched) =>
 
 test("an older snapshot than the one at hand is not taken", () => {
   const made = picture();
-  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision - 1 }, 0)).toBe(false);
-  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1 }, 0)).toBe(true);
+  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision - 1 })).toBe(false);
+  expect(made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1 })).toBe(true);
 });
 
 test("it knows which documents the snapshot wants", () => {
   const made = picture();
   expect(made.missing()).toEqual({});
-  made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1, inventory_version: "new" }, 0);
+  made.take({ ...EXAMPLE.snapshot, revision: EXAMPLE.snapshot.revision + 1, inventory_version: "new" });
   expect(made.missing()).toEqual({ inventory: "new" });
   expect(made.frame(EXAMPLE_NOW)?.inventory).toBe("coming");
   expect(new Picture().missing()).toEqual({});
@@ -127,7 +127,7 @@ describe("a filter", () => {
   test("about ages makes cells outdated when an event comes to that age", () => {
     const made = picture({ filter: "age<1m" });
     // Without sources, which would grow late meanwhile.
-    made.take({ ...EXAMPLE.snapshot, sources: [] }, 0);
+    made.take({ ...EXAMPLE.snapshot, sources: [] });
     // The youngest event began seven seconds before the picture was made.
     made.frame(EXAMPLE_NOW);
     expect(made.outdated(EXAMPLE_NOW + 52_000)).toBe(false);
@@ -137,7 +137,7 @@ describe("a filter", () => {
 
   test("knows where things stand as soon as there is an inventory", () => {
     const made = new Picture();
-    made.take(EXAMPLE.snapshot, 0);
+    made.take(EXAMPLE.snapshot);
     made.watch({ filter: "dc:vla" });
     expect(made.frame(EXAMPLE_NOW)?.passed).toBe(0);
     made.takeInventory(EXAMPLE.inventory);
@@ -210,9 +210,9 @@ describe("a picture that is held", () => {
   test("stays as it is, counts the newer ones, is not dead, and goes on with the newest", () => {
     const made = picture();
     made.freeze(true, EXAMPLE_NOW);
-    made.take(later(events.slice(1)), 0);
-    made.take(later(events.slice(1)), 0);
-    made.take({ ...later(events.slice(2), 2), generated_at: "2030-01-01T00:00:00Z" }, 0);
+    made.take(later(events.slice(1)));
+    made.take(later(events.slice(1)));
+    made.take({ ...later(events.slice(2), 2), generated_at: "2030-01-01T00:00:00Z" });
     const held = made.frame(EXAMPLE_NOW + 200_000);
     expect(held?.events).toBe(events.length);
     expect(held?.frozen).toEqual({ at: EXAMPLE_NOW, newer: 2 });
@@ -243,7 +243,7 @@ describe("it rings", () => {
     const made = new Picture();
     made.takeInventory(EXAMPLE.inventory);
     return steps.map((events, i) => {
-      made.take(later(events, i), 0);
+      made.take(later(events, i));
       return made.rings(EXAMPLE_NOW).map(({ key }) => key.split(":")[1]);
     });
   };
@@ -272,21 +272,21 @@ describe("it rings", () => {
   test("not for what another filter shows", () => {
     const made = new Picture();
     made.watch({ filter: "host:nobody" });
-    made.take(later([event(1)]), 0);
+    made.take(later([event(1)]));
     expect(made.rings(EXAMPLE_NOW)).toEqual([]);
     made.watch({});
     made.settle(EXAMPLE_NOW);
-    made.take(later([event(1), event(2)], 2), 0);
+    made.take(later([event(1), event(2)], 2));
     expect(made.rings(EXAMPLE_NOW).map(({ key }) => key)).toEqual(["zabbix:2:srv-00001"]);
   });
 
   test("nothing less because a saved view is told again", () => {
     const made = new Picture();
     made.limit({ filter: "" });
-    made.take(later([event(1)]), 0);
+    made.take(later([event(1)]));
     made.rings(EXAMPLE_NOW);
     made.limit({ filter: "" });
-    made.take(later([event(1), event(2)], 2), 0);
+    made.take(later([event(1), event(2)], 2));
     expect(made.rings(EXAMPLE_NOW)).toHaveLength(1);
   });
 });
@@ -375,7 +375,7 @@ test("notes are those of the places around what is looked at; of the whole site 
   }));
   const shown = (watched: Watched) => {
     const made = picture(watched);
-    made.take({ ...later(EXAMPLE.snapshot.events ?? []), notes }, 0);
+    made.take({ ...later(EXAMPLE.snapshot.events ?? []), notes });
     return made.detail(EXAMPLE_NOW).notes.map(({ id }) => id);
   };
   expect(shown({})).toEqual([3, 30]);

@@ -67,7 +67,6 @@ export class Picture {
   #coverageVersion: string | undefined;
   #index: SearchIndex | undefined;
   #rollup: Rollup | undefined;
-  #arrivedAt = 0;
   /** Freshness of all sources when the roll-up was made: when it changes, cells do. */
   #mood = "";
   #mapSeverity = 2;
@@ -100,7 +99,7 @@ export class Picture {
   }
 
   /** Takes a snapshot; false when it is older than the one at hand. */
-  take(snapshot: Snapshot, arrivedAt: number): boolean {
+  take(snapshot: Snapshot): boolean {
     if (this.#snapshot && snapshot.revision < this.#snapshot.revision) return false;
     if (this.#frozen) {
       const { newest = this.#snapshot } = this.#frozen;
@@ -109,7 +108,6 @@ export class Picture {
       return true;
     }
     this.#snapshot = snapshot;
-    this.#arrivedAt = arrivedAt;
     this.#rollup = undefined;
     return true;
   }
@@ -124,7 +122,7 @@ export class Picture {
     const newest = this.#frozen?.newest;
     if (on) this.#frozen ??= { at: now, newer: 0 };
     else this.#frozen = undefined;
-    if (newest && !on) this.take(newest, this.#arrivedAt);
+    if (newest && !on) this.take(newest);
   }
 
   /** Takes the site's settings; true when they change the plan. */
@@ -307,7 +305,6 @@ export class Picture {
       ...(rollup.passed ? { passed: rollup.passed.reduce((sum, one) => sum + one, 0) } : {}),
       atLeast: rollup.atLeast,
       inventory: here ? "here" : wanted === undefined ? "none" : "coming",
-      arrivedAt: this.#arrivedAt,
     };
   }
 
@@ -756,11 +753,15 @@ interface Found {
  */
 function isIn(list: readonly HeatEvent[]): (event: HeatEvent) => boolean {
   let at = 0;
-  return ({ key, id }) => {
-    for (let other = list[at]; other && (other.key < key || (other.key === key && other.id < id));) {
+  return (event) => {
+    const { key, id } = event;
+    let other = list[at];
+    while (other && other !== event && (other.key < key || (other.key === key && other.id < id))) {
       other = list[++at];
     }
-    return list[at]?.id === id;
+    if (other?.id !== id) return false;
+    at++;
+    return true;
   };
 }
 

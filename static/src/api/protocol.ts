@@ -169,8 +169,15 @@ export interface Frame {
   readonly atLeast: boolean;
   /** The inventory named by the snapshot is not here yet, or the snapshot names none. */
   readonly inventory: "here" | "coming" | "none";
-  /** When its message arrived, milliseconds since the epoch by the monotonic clock: for measuring. */
-  readonly arrivedAt: number;
+}
+
+/** For measuring: when the steps of a message were done, in milliseconds since the epoch by the monotonic clock. */
+export interface Steps {
+  /** Its message was here, inflated and decoded. */
+  readonly arrived: number;
+  readonly parsed: number;
+  /** All that the page is told of it was made. */
+  readonly counted: number;
 }
 
 /**
@@ -201,7 +208,13 @@ export interface Answers {
 export type FromWorker =
   | { readonly type: "plan"; readonly plan: Plan }
   /** Both at once, so that the page draws once. */
-  | { readonly type: "picture"; readonly frame: Frame | undefined; readonly detail: Detail }
+  | {
+      readonly type: "picture";
+      readonly frame: Frame | undefined;
+      readonly detail: Detail;
+      /** Of one that just came. */
+      readonly steps?: Steps;
+    }
   | { readonly type: "tick"; readonly tick: Tick }
   | { readonly type: "me"; readonly me: Me }
   | ({ readonly type: "found" } & Answers)

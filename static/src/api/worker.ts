@@ -3,9 +3,10 @@
  */
 import { ServerClock } from "../core/clock.ts";
 import type { Coverage, Inventory, Me, Snapshot } from "../core/model.ts";
+import { Reader } from "../core/reader.ts";
 import { keepLine, type Polled, type Socket } from "./live.ts";
 import { Picture } from "./picture.ts";
-import type { FromWorker, Line, ToWorker } from "./protocol.ts";
+import type { FromWorker, Line, Steps, ToWorker } from "./protocol.ts";
 import { BASE, refusalOf } from "./rest.ts";
 
 const scope = self as unknown as {
@@ -14,12 +15,15 @@ const scope = self as unknown as {
 };
 
 const picture = new Picture();
+const reader = new Reader();
 const clock = new ServerClock();
 let line: Line = "connecting";
 let trouble: string | undefined;
 
 /** The server's now; before the first answer the machine's own clock is all there is. */
 const now = () => clock.now(performance.now()) ?? Date.now();
+
+const sinceEpoch = () => performance.timeOrigin + performance.now();
 
 const ME_EVERY_MS = 600_000;
 const INVENTORY_JITTER_MS = 10_000;
@@ -49,9 +53,10 @@ async function askMe(): Promise<void> {
 
 // What the page is told.
 
-function publish(): void {
+function publish(steps?: Pick<Steps, "arrived" | "parsed">): void {
   const time = now();
-  scope.postMessage({ type: "picture", frame: picture.frame(time), detail: picture.detail(time) });
+  const made = { type: "picture" as const, frame: picture.frame(time), detail: picture.detail(time) };
+  scope.postMessage(steps ? { ...made, steps: { ...steps, counted: sinceEpoch() } } : made);
 }
 
 function sendPlan(): void {
@@ -68,18 +73,20 @@ function tick(): void {
 // The documents.
 
 function deliver(text: string): void {
-  const arrivedAt = performance.timeOrigin + performance.now();
+  const arrived = sinceEpoch();
   let snapshot: Snapshot;
   try {
-    snapshot = JSON.parse(text) as Snapshot;
+    snapshot = reader.read(text);
   } catch (error) {
     trouble = String(error);
     return;
   }
-  if (!picture.take(snapshot, arrivedAt)) return;
+  const parsed = sinceEpoch();
+  if (!picture.take(snapshot)) return;
   const rings = picture.rings(now());
-  publish();
+  publish({ arrived, parsed });
   if (rings.length > 0) scope.postMessage({ type: "rang", rings });
+  reader.prepare();
   void fetchMissing();
 }
 

@@ -141,6 +141,39 @@ export function problemOf(event: HeatEvent): string {
   return second < 0 ? event.id : event.id.slice(0, second);
 }
 
+/** Numbers of problems by their names, and the events that were numbered last. */
+let names = new Map<string, number>();
+let numbered: { readonly events: readonly HeatEvent[]; readonly numbers: Uint32Array } | undefined;
+
+/**
+ * By event index: which problem it belongs to, as a number below `names.size` that is the same for the same problem.
+ * To tell names apart is dear: an event that was there before keeps its number, found by a walk along both lists.
+ */
+function problemsOf(events: readonly HeatEvent[]): Uint32Array {
+  if (numbered?.events === events) return numbered.numbers;
+  // Those that are over must not pile up.
+  if (names.size > 2 * events.length + 1000) {
+    names = new Map();
+    numbered = undefined;
+  }
+  const numbers = new Uint32Array(events.length);
+  const { events: old = [], numbers: known } = numbered ?? {};
+  let at = 0;
+  events.forEach((event, i) => {
+    let other = old[at];
+    while (other && other !== event && other.key < event.key) other = old[++at];
+    if (other === event) numbers[i] = known?.[at++] ?? 0;
+    else {
+      const name = problemOf(event);
+      const number = names.get(name) ?? names.size;
+      names.set(name, number);
+      numbers[i] = number;
+    }
+  });
+  numbered = { events, numbers };
+  return numbers;
+}
+
 /** Whether the event stands for itself in colour: somebody must act on it and it is severe enough. */
 export function isPainted(event: HeatEvent, mapSeverity: number): boolean {
   return event.handled === undefined && event.severity >= mapSeverity;
@@ -280,6 +313,12 @@ class Watch {
 /** What is known of a distinct problem; bits. From `PART` on: one more than the part of the site it was met in first. */
 const [MEANT, OPEN, WAITS, PART] = [1, 2, 4, 3];
 
+/** By severity, three times. */
+type Counts = [number[], number[], number[]];
+
+/** Room for the severities of a problem. */
+const STRIDE = 8;
+
 /** Rolls a snapshot up to the racks of the plan. */
 export function rollUp(
   site: Site | undefined,
@@ -302,21 +341,21 @@ export function rollUp(
     if (passed?.[i] === 1) cells.marks[rack] = 0;
   });
   const tray = Object.fromEntries(TRAY_REASONS.map((reason) => [reason, 0])) as Record<TrayReason, number>;
-  /** By severity: each distinct problem, and whether it is open and waits. */
-  const problems = SEVERITIES.map(() => new Map<string, number>());
-  /** Worst unhandled severity of each incident, and of what of it passes the filter. */
-  const incidents = new Map<string, { open: number; waits: number; part: number }>();
+  /** By distinct problem and severity: whether it is there, is open and waits. */
+  const problem = problemsOf(events);
+  const problems = new Uint32Array(names.size * STRIDE);
+  /** Worst unhandled severity of each incident and of what of it passes the filter, and where it was counted. */
+  const incidents = new Map<string, { open: number; waits: number; part: number; racks: number[] }>();
   let old = 0;
   const weekAgo = secondsOf(settings.now - OLD_MS);
   const fresh = oldBefore(settings.now);
-  const inIncident = new Set<string>();
   let nextOld = Number.POSITIVE_INFINITY;
   /** The tabs, and last what stands on no rack. */
   const parts = [...(site?.plan.tabs ?? []), undefined].map(() => ({ worst: NONE, count: 0 }));
   /** What was met in yet another part: few, so that it may cost more. */
   const elsewhere = new Set<string>();
   /** By rack index: the index of its tab. */
-  const tabOf = (rack: number) => site?.plan.rows[racks[rack]?.row ?? -1]?.tab ?? -1;
+  const tabOf = racks.map(({ row }) => site?.plan.rows[row]?.tab ?? -1);
 
   events.forEach((event, i) => {
     const passes = passed?.[i] !== 0;
@@ -326,16 +365,16 @@ export function rollUp(
       if (event.since < weekAgo) old++;
       if (event.incident === undefined) bits |= (counts ? OPEN : 0) | (passes ? WAITS : 0);
       else {
-        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1, part: -1 };
+        const worst = incidents.get(event.incident) ?? { open: -1, waits: -1, part: -1, racks: [] };
         if (counts) worst.open = Math.max(worst.open, event.severity);
         if (passes) worst.waits = Math.max(worst.waits, event.severity);
         incidents.set(event.incident, worst);
       }
     }
-    const problem = problemOf(event);
-    const before = problems[event.severity]?.get(problem) ?? 0;
+    const which = (problem[i] ?? 0) * STRIDE + event.severity;
+    const before = problems[which] ?? 0;
     const rack = where[i] ?? -1;
-    const at = rack < 0 ? parts.length - 1 : tabOf(rack);
+    const at = rack < 0 ? parts.length - 1 : (tabOf[rack] ?? -1);
     const part = parts[at];
     if (part && passes && isPainted(event, settings.mapSeverity)) {
       if (part.worst === NONE || event.severity > part.worst) part.worst = event.severity;
@@ -346,12 +385,12 @@ export function rollUp(
         else bits |= (at + 1) << PART;
         part.count++;
       } else if (first !== at) {
-        const thing = `${at} ${event.incident ?? `${event.severity} ${problem}`}`;
+        const thing = `${at} ${event.incident ?? which}`;
         if (!elsewhere.has(thing)) part.count++;
         elsewhere.add(thing);
       }
     }
-    if ((before | bits) !== before) problems[event.severity]?.set(problem, before | bits);
+    problems[which] = before | bits;
     if (rack < 0) {
       if (passes) tray[trayReason(event)]++;
       return;
@@ -362,22 +401,27 @@ export function rollUp(
       if (until > settings.now) nextOld = Math.min(nextOld, until);
     }
     if (event.incident !== undefined) {
-      const once = `${rack} ${event.incident}`;
-      if (inIncident.has(once)) return;
-      inIncident.add(once);
+      const incident = incidents.get(event.incident);
+      if (incident?.racks.includes(rack)) return;
+      incident?.racks.push(rack);
       cells.marks[rack] = (cells.marks[rack] ?? 0) | Mark.incident;
     }
     cells.count[rack] = (cells.count[rack] ?? 0) + 1;
   });
 
-  const count = (bit: number, worst?: "open" | "waits") =>
-    SEVERITIES.map((severity) => {
-      let sum = 0;
-      for (const bits of problems[severity]?.values() ?? []) sum += Number((bits & bit) > 0);
-      if (worst) for (const incident of incidents.values()) sum += Number(incident[worst] === severity);
-      return sum;
-    });
-  const [all, open, waiting] = [count(MEANT), count(OPEN, "open"), count(WAITS, "waits")];
+  const [all, open, waiting] = [SEVERITIES, SEVERITIES, SEVERITIES].map((of) => of.map(() => 0)) as Counts;
+  const count = (of: number[], severity: number) => {
+    if (severity >= 0) of[severity] = (of[severity] ?? 0) + 1;
+  };
+  problems.forEach((bits, i) => {
+    if (bits & MEANT) count(all, i % STRIDE);
+    if (bits & OPEN) count(open, i % STRIDE);
+    if (bits & WAITS) count(waiting, i % STRIDE);
+  });
+  for (const incident of incidents.values()) {
+    count(open, incident.open);
+    count(waiting, incident.waits);
+  }
 
   if (site) {
     const watched = watchOf(site, watching, snapshot, settings.now);

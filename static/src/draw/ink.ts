@@ -6,19 +6,27 @@ export const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Roboto, 
 
 export type Pen = CanvasRenderingContext2D;
 
-/** Sizes a canvas to its box in device pixels and returns a pen that draws in CSS pixels. */
-export function penOf(canvas: HTMLCanvasElement, width: number, height: number): Pen | undefined {
+/**
+ * Sizes a canvas to its box in device pixels and returns a pen that draws in CSS pixels, and whether what was drawn
+ * before is still there.
+ */
+export function penOf(canvas: HTMLCanvasElement, width: number, height: number) {
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) {
+  const kept = canvas.width === w && canvas.height === h;
+  if (!kept) {
     canvas.width = w;
     canvas.height = h;
   }
   const pen = canvas.getContext("2d", { alpha: true });
-  if (!pen) return undefined;
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
+  pen?.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { pen, kept };
+}
+
+/** Takes all away that was drawn. */
+export function wipe(pen: Pen): void {
+  const { a: ratio } = pen.getTransform();
+  pen.clearRect(0, 0, pen.canvas.width / ratio, pen.canvas.height / ratio);
 }
 
 /** Tiles of hatches by step, colour and pixel ratio: thousands of boxes are hatched at a time. */

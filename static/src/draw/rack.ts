@@ -4,7 +4,7 @@ import type { Box, Elevation } from "../core/elevation.ts";
 import { NONE } from "../core/model.ts";
 import { fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import { Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wipe, wrench } from "./ink.ts";
 
 export interface RackView {
   readonly detail: RackDetail;
@@ -21,6 +21,7 @@ const QUIET_INK = "#8d97a3";
 
 export function drawRack(pen: Pen, view: RackView): void {
   const { elevation, words } = view;
+  wipe(pen);
   pen.textBaseline = "middle";
   for (const frame of elevation.frames) {
     pen.font = `600 12px ${FONT}`;

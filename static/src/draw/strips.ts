@@ -1,10 +1,10 @@
 /** Draws zoom 0: the rows of racks. */
-import type { Layout } from "../core/layout.ts";
+import type { Label, Layout } from "../core/layout.ts";
 import { NONE } from "../core/model.ts";
 import { CALM, DARK_INK, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { type Bars, type Cells, Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wipe, wrench } from "./ink.ts";
 
 export interface StripsView {
   readonly plan: Plan;
@@ -40,6 +40,8 @@ const HEAD_TALLEST = 26;
 
 /** The font of the digits drawn last: to set the same again costs as much as to draw them. */
 let digitsFont = "";
+/** Pixels of the screen in a CSS pixel. */
+let ratio = 1;
 /** Widths of digits by their font and text. */
 const widths = new Map<string, number>();
 
@@ -64,10 +66,166 @@ function roomOf(pen: Pen, layout: Layout): number {
   return room;
 }
 
-export function drawStrips(pen: Pen, view: StripsView): void {
+/** Draws a view; where what was drawn is still there, told by `before`, only what differs. */
+export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): void {
+  pen.textBaseline = "middle";
+  digitsFont = "";
+  ratio = pen.getTransform().a;
+  const changed = before && changedIn(view, before);
+  if (!changed) {
+    wipe(pen);
+    drawGround(pen, view);
+    for (const { racks } of view.layout.strips) for (const rack of racks) drawCell(pen, view, rack);
+    drawRings(pen, view);
+    return;
+  }
+  for (const area of changed) {
+    const met = cellsIn(view, area);
+    const [alone] = met;
+    const { headings, labels } = view.layout;
+    const ground =
+      headings.some((one) => meet(boxOf(one, 0), area)) || labels.some((one) => meet(boxOf(one, 6), area));
+    const rings = ringsOf(view).some(([rack]) => meet(around(view, rack, RING, RING), area));
+    if (alone !== undefined && met.length === 1 && !ground && !rings) {
+      // All that is drawn is inside of the area.
+      clear(pen, area, false);
+      drawCell(pen, view, alone);
+      continue;
+    }
+    pen.save();
+    clear(pen, area, true);
+    if (ground) drawGround(pen, view);
+    digitsFont = "";
+    for (const rack of met) drawCell(pen, view, rack);
+    drawRings(pen, view);
+    pen.restore();
+    digitsFont = "";
+  }
+}
+
+/** Empties an area and, if asked to, draws in it alone from then on. In whole pixels of the screen: it has no soft edge. */
+function clear(pen: Pen, area: Area, clip: boolean): void {
+  const [left, top, right, bottom] = area.map((edge) => Math.round(edge * ratio)) as unknown as Area;
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  if (clip) {
+    pen.beginPath();
+    pen.rect(left, top, right - left, bottom - top);
+    pen.clip();
+  }
+  pen.clearRect(left, top, right - left, bottom - top);
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+}
+
+/** Left, top, right and bottom, in CSS pixels. */
+type Area = readonly [number, number, number, number];
+
+const meet = (a: Area, b: Area) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** Where a label is drawn: low rows are less tall than its letters. */
+const boxOf = ({ x, y, width, height }: Label, more: number): Area => [
+  x,
+  y - more,
+  x + width,
+  y + height + more,
+];
+
+/** How far a ring reaches beyond its cell, and a pixel more: where an area ends, soft edges come out otherwise. */
+const RING = 6;
+
+/** A rack's cell and so much around it, up to whole pixels of the screen. */
+function around({ layout }: StripsView, rack: number, wide: number, tall: number): Area {
+  const [x, y] = [layout.x[rack] ?? Number.NaN, layout.y[rack] ?? Number.NaN];
+  const [w, h] = layout.cell;
+  return [
+    Math.floor((x - wide) * ratio) / ratio,
+    Math.floor((y - tall) * ratio) / ratio,
+    Math.ceil((x + w + wide) * ratio) / ratio,
+    Math.ceil((y + h + tall) * ratio) / ratio,
+  ];
+}
+
+/** Where a cell is drawn: the frame of an incident and long numbers reach beyond its edges, by a pixel less than this. */
+function areaOf(view: StripsView, rack: number): Area {
+  const framed = (view.cells.marks[rack] ?? 0) & Mark.incident ? 3 : 0;
+  return around(view, rack, (view.cells.count[rack] ?? 0) > 9 ? 3 : framed, framed);
+}
+
+/** The racks of which something is drawn in an area, in the order in which they are drawn. */
+function cellsIn(view: StripsView, area: Area): number[] {
+  const { layout } = view;
+  const [wide, tall] = layout.pitch;
+  const met: number[] = [];
+  for (const { racks } of layout.strips) {
+    const top = layout.y[racks[0] ?? -1] ?? Number.NaN;
+    if (top - tall > area[3] || top + 2 * tall < area[1]) continue;
+    for (const rack of racks) {
+      const left = layout.x[rack] ?? Number.NaN;
+      const near = left - wide < area[2] && left + 2 * wide > area[0];
+      if (near && meet(areaOf(view, rack), area)) met.push(rack);
+    }
+  }
+  return met;
+}
+
+/** The areas in which two views differ; undefined: all may differ. */
+function changedIn(view: StripsView, before: StripsView): Area[] | undefined {
+  const { layout, cells, bars } = view;
+  const then = before.bars;
+  const equal = (a: Numbers | undefined, b: Numbers | undefined) =>
+    a?.length === b?.length && (a?.every((one, i) => one === b?.[i]) ?? true);
+  if (
+    layout !== before.layout ||
+    view.plan !== before.plan ||
+    view.palette !== before.palette ||
+    view.across !== before.across ||
+    view.nowhere !== before.nowhere ||
+    !equal(bars?.from, then?.from) ||
+    !equal(bars?.low, then?.low) ||
+    !equal(bars?.high, then?.high)
+  ) {
+    return undefined;
+  }
+  const differs = (rack: number) => {
+    for (const part of ["fill", "hatch", "count", "marks"] as const) {
+      if (cells[part][rack] !== before.cells[part][rack]) return true;
+    }
+    for (let bar = bars?.from[rack] ?? 0; bar < (bars?.from[rack + 1] ?? 0); bar++) {
+      if (bars?.fill[bar] !== then?.fill[bar] || bars?.hatch[bar] !== then?.hatch[bar]) return true;
+    }
+    return false;
+  };
+  const changed: Area[] = [];
+  let all = 0;
+  for (const { racks } of layout.strips) {
+    all += racks.length;
+    for (const rack of racks) {
+      if (!differs(rack)) continue;
+      const [now, old] = [areaOf(view, rack), areaOf(before, rack)];
+      changed.push([
+        Math.min(now[0], old[0]),
+        Math.min(now[1], old[1]),
+        Math.max(now[2], old[2]),
+        Math.max(now[3], old[3]),
+      ]);
+    }
+  }
+  if (changed.length > all * MANY) return undefined;
+  const [rings, old] = [ringsOf(view), ringsOf(before)];
+  if (String(rings) !== String(old)) {
+    for (const [rack] of [...rings, ...old]) changed.push(around(view, rack, RING, RING));
+  }
+  return changed;
+}
+
+type Numbers = Uint8Array | Uint32Array;
+
+/** Where more than this part of the cells has changed, to draw all is quicker. */
+const MANY = 1 / 3;
+
+/** What stands around the cells. */
+function drawGround(pen: Pen, view: StripsView): void {
   const { layout } = view;
   const [width, height] = layout.cell;
-  pen.textBaseline = "middle";
   // A wall says above what all of it is.
   const [only] =
     view.across && new Set(layout.headings.map(({ text }) => text)).size === 1 ? layout.headings : [];
@@ -97,21 +255,34 @@ export function drawStrips(pen: Pen, view: StripsView): void {
   for (const [x, y] of layout.gaps) {
     pen.fillRect(x + width / 2 - 1, y + height / 2 - 1, 2, 2);
   }
-  digitsFont = "";
-  for (const strip of layout.strips) for (const rack of strip.racks) drawCell(pen, view, rack);
-  for (const [rack, colour, line] of [
-    [view.hovered, "rgba(255,255,255,.5)", 1],
-    [view.selected, "#ffffff", 2],
-  ] as const) {
-    if (rack === undefined) continue;
-    const [x, y] = [layout.x[rack] ?? Number.NaN, layout.y[rack] ?? Number.NaN];
-    if (Number.isNaN(x)) continue;
-    pen.strokeStyle = colour;
+}
+
+/** The racks that are pointed at, selected and in focus, as far as they are in view, and how each is marked. */
+function ringsOf({
+  layout,
+  hovered,
+  selected,
+  focus,
+}: StripsView): [number, "hovered" | "selected" | "focus"][] {
+  return Object.entries({ hovered, selected, focus }).flatMap(([kind, rack]) =>
+    rack === undefined || Number.isNaN(layout.x[rack] ?? Number.NaN) ? [] : [[rack, kind as "focus"]],
+  );
+}
+
+function drawRings(pen: Pen, view: StripsView): void {
+  const { layout } = view;
+  const [width, height] = layout.cell;
+  for (const [rack, kind] of ringsOf(view)) {
+    const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
+    if (kind === "focus") {
+      ring(pen, x, y, width, height);
+      continue;
+    }
+    const line = kind === "hovered" ? 1 : 2;
+    pen.strokeStyle = kind === "hovered" ? "rgba(255,255,255,.5)" : "#ffffff";
     pen.lineWidth = line;
     pen.strokeRect(x - line / 2 - 0.5, y - line / 2 - 0.5, width + line + 1, height + line + 1);
   }
-  const [x, y] = [layout.x[view.focus ?? -1], layout.y[view.focus ?? -1]];
-  if (x !== undefined && y !== undefined && !Number.isNaN(x)) ring(pen, x, y, width, height);
 }
 
 /** The devices of a rack below its head, as they stand. */

@@ -16,9 +16,9 @@ import { PALETTES } from "../core/palette.ts";
 import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
 import { emptyCells } from "../core/rollup.ts";
 import { without, zoomOut } from "../core/url.ts";
-import { penOf } from "../draw/ink.ts";
+import { penOf, wipe } from "../draw/ink.ts";
 import { drawRack } from "../draw/rack.ts";
-import { drawStrips } from "../draw/strips.ts";
+import { drawStrips, type StripsView } from "../draw/strips.ts";
 import { isLive } from "./band.tsx";
 import { Crumbs } from "./crumbs.tsx";
 import { describe } from "./describe.ts";
@@ -111,9 +111,17 @@ const WHEEL_REST_MS = 350;
 const SIGHT = 12;
 
 export function MapArea({ heat, words }: Props) {
-  const { plan, frame, detail, view, cursor } = heat;
+  const { plan, frame, detail, steps, view, cursor } = heat;
   const [stage, size] = useSize();
   const canvas = useRef<HTMLCanvasElement>(null);
+  /** The strips that the canvas shows. */
+  const drawn = useRef<StripsView | undefined>(undefined);
+  useEffect(() => {
+    // The browser may take the memory of a canvas away, and gives it back empty.
+    canvas.current?.addEventListener("contextrestored", () => {
+      drawn.current = undefined;
+    });
+  }, []);
   const [hovered, hover] = useState<number | undefined>(undefined);
   const palette = PALETTES[heat.taste.palette];
 
@@ -151,10 +159,14 @@ export function MapArea({ heat, words }: Props) {
   // Drawing: once per animation frame, whatever changed.
   useLayoutEffect(() => {
     const request = requestAnimationFrame(() => {
+      const began = performance.now();
       const width = Math.max(size.width, layout?.width ?? 0);
       const height = Math.max(size.height, layout?.height ?? 0, elevation?.height ?? 0);
-      const pen = canvas.current && size.width > 0 ? penOf(canvas.current, width, height) : undefined;
-      if (!pen || !canvas.current) return;
+      if (!canvas.current || size.width === 0) return;
+      const { pen, kept } = penOf(canvas.current, width, height);
+      if (!pen) return;
+      const before = kept ? drawn.current : undefined;
+      drawn.current = undefined;
       // Through the object model, not an attribute: the content security policy refuses the latter.
       canvas.current.style.width = `${width}px`;
       canvas.current.style.height = `${height}px`;
@@ -172,7 +184,7 @@ export function MapArea({ heat, words }: Props) {
         });
       } else if (!zoomed && plan && layout) {
         const nowhere = words.top.nowhere;
-        drawStrips(pen, {
+        const strips = {
           plan,
           layout,
           cells: shownCells,
@@ -183,13 +195,18 @@ export function MapArea({ heat, words }: Props) {
           focus,
           selected,
           hovered,
-        });
-      }
-      if (frame && frame.arrivedAt > lastDrawn) {
-        lastDrawn = frame.arrivedAt;
-        performance.measure("heat: message to pixels", {
-          start: frame.arrivedAt - performance.timeOrigin,
+        };
+        drawStrips(pen, strips, before);
+        drawn.current = strips;
+      } else wipe(pen);
+      if (steps && steps !== lastDrawn) {
+        lastDrawn = steps;
+        // Of these a browser keeps all, and a wall stays up for months.
+        performance.clearMeasures(MEASURE);
+        performance.measure(MEASURE, {
+          start: steps.arrived - performance.timeOrigin,
           end: performance.now(),
+          detail: { ...steps, began: performance.timeOrigin + began },
         });
       }
     });
@@ -200,6 +217,7 @@ export function MapArea({ heat, words }: Props) {
     elevation,
     rackDetail,
     shownCells,
+    steps,
     frame?.bars,
     view.kiosk,
     palette,
@@ -373,8 +391,11 @@ export function MapArea({ heat, words }: Props) {
   );
 }
 
-/** When the picture that was drawn last arrived: each is measured once. */
-let lastDrawn = 0;
+/** What the bench and a browser's profiler see of each message. */
+const MEASURE = "heat: message to pixels";
+
+/** The message that was drawn last: each is measured once. */
+let lastDrawn: State["steps"];
 
 function sideEnd(elevation: Elevation): number {
   const ends = elevation.boxes.filter((box) => box.x === elevation.side.x).map((box) => box.y + box.height);

@@ -3,7 +3,7 @@
  * the one that has the keyboard's attention.
  */
 import { Component } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { current } from "./state.ts";
 
 export interface MirrorCell {
@@ -48,21 +48,55 @@ function Row({ row, cursor, selected, onFocus, onOpen }: RowProps) {
   );
 }
 
+/** Whether two rows are of the same cells. */
+function standsAs(a: MirrorRow, b: MirrorRow): boolean {
+  return a.cells.length === b.cells.length && a.cells.every(({ index }, i) => index === b.cells[i]?.index);
+}
+
+function saysAs(a: MirrorRow, b: MirrorRow): boolean {
+  const same = a.name === b.name && standsAs(a, b);
+  return a === b || (same && a.cells.every(({ text }, i) => text === b.cells[i]?.text));
+}
+
 /** A row that says the same as before is left as it is: 2,000 cells must not cost a frame. */
 class SameRow extends Component<RowProps> {
   override shouldComponentUpdate(b: RowProps): boolean {
     const a = this.props;
-    const same = a.row.name === b.row.name && a.row.cells.length === b.row.cells.length;
-    if (!same || a.cursor !== b.cursor || a.selected !== b.selected || a.onOpen !== b.onOpen) return true;
-    return a.row.cells.some((cell, i) => {
-      const other = b.row.cells[i];
-      return cell.index !== other?.index || cell.text !== other.text;
-    });
+    return (
+      a.cursor !== b.cursor || a.selected !== b.selected || a.onOpen !== b.onOpen || !saysAs(a.row, b.row)
+    );
   }
 
   render(props: RowProps) {
     return <Row {...props} />;
   }
+}
+
+/** So many cells say something else at once; the others follow, so that nobody who types has to wait for them. */
+const AT_ONCE = 300;
+
+/** The rows as far as they are said already: those with news one portion after the other, that of the cursor at once. */
+function useGradually(rows: readonly MirrorRow[], cursor: number | undefined): readonly MirrorRow[] {
+  const said = useRef<readonly MirrorRow[]>([]);
+  const [, goOn] = useState({});
+  const before = new Map(said.current.map((row) => [row.key, row]));
+  let spare = AT_ONCE;
+  let late = false;
+  said.current = rows.flatMap((row) => {
+    const old = before.get(row.key);
+    if (old && saysAs(old, row)) return [row];
+    if (spare > 0 || row.cells.some(({ index }) => index === cursor)) {
+      spare -= row.cells.length;
+      return [row];
+    }
+    late = true;
+    return old && standsAs(old, row) ? [old] : [];
+  });
+  useEffect(() => {
+    const timer = late ? setTimeout(() => goOn({})) : undefined;
+    return () => clearTimeout(timer);
+  });
+  return said.current;
 }
 
 interface Props {
@@ -74,8 +108,9 @@ interface Props {
   readonly onOpen: (index: number) => void;
 }
 
-export function Mirror({ label, rows, cursor, selected, onFocus, onOpen }: Props) {
+export function Mirror({ label, rows: all, cursor, selected, onFocus, onOpen }: Props) {
   const grid = useRef<HTMLDivElement>(null);
+  const rows = useGradually(all, cursor);
   const inView = rows.some((row) => row.cells.some(({ index }) => index === cursor));
   const at = inView ? cursor : rows[0]?.cells[0]?.index;
   useEffect(() => {

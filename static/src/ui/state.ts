@@ -12,6 +12,7 @@ import type {
   Limit,
   PlaceName,
   Ring,
+  Steps,
   Tick,
   ToWorker,
   Watched,
@@ -66,6 +67,8 @@ export interface State {
   readonly plan?: Plan;
   readonly frame?: Frame;
   readonly detail?: Detail;
+  /** Of the last message, and when the page heard of it. */
+  readonly steps?: Steps & { readonly heard: number };
   readonly me?: Me;
   readonly tick: Tick;
   /** When the tick came, by this page's monotonic clock. */
@@ -337,7 +340,13 @@ export async function start(): Promise<void> {
         change({ plan: data.plan });
         break;
       case "picture":
-        change({ detail: data.detail, ...(data.frame ? { frame: data.frame } : {}) });
+        change({
+          detail: data.detail,
+          ...(data.frame ? { frame: data.frame } : {}),
+          ...(data.steps
+            ? { steps: { ...data.steps, heard: performance.timeOrigin + performance.now() } }
+            : {}),
+        });
         break;
       case "me":
         change({ me: data.me });

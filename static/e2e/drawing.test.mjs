@@ -1,0 +1,100 @@
+// Of a new picture only the cells that differ are drawn: it must look as if all of it had been drawn anew.
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { mapOf, open, until } from "./browser.mjs";
+import { browser, only } from "./fixture.mjs";
+import { startMock } from "./mock.mjs";
+import { makeSite, randomOf, stamp } from "./site.mjs";
+
+/** When the message that was drawn last arrived. */
+const lastDrawn = (page) =>
+  page.evaluate(() => performance.getEntriesByType("measure").at(-1)?.detail.arrived ?? 0);
+
+/** Waits until what was asked for is on the canvas. */
+const frames = (page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+const pixels = (page) => page.evaluate(() => document.querySelector("canvas").toDataURL());
+
+/** Another size and back: all of the canvas is drawn anew. */
+async function drawAnew(page) {
+  const { width, height } = page.viewportSize();
+  const before = await page.evaluate(() => document.querySelector("canvas").width);
+  for (const [size, what] of [
+    [width - 200, "another size"],
+    [width, "the size before"],
+  ]) {
+    await page.setViewportSize({ width: size, height });
+    await until(page, what, ([n, same]) => (document.querySelector("canvas").width === n) === same, [
+      before,
+      size === width,
+    ]);
+    await frames(page);
+  }
+}
+
+/** Lets so many events, taken at random, come, go and change. */
+function shuffle(site, random, count) {
+  const some = (list) => list[Math.floor(random() * list.length)];
+  for (let n = 0; n < count; n++) {
+    const event = some(site.events);
+    const what = Math.floor(random() * 7);
+    if (what === 0) site.events.splice(site.events.indexOf(event), 1);
+    else if (what === 1) event.severity = Math.floor(random() * 6);
+    else if (what === 2) event.handled = some([undefined, "acknowledged", "suppressed", "dependent"]);
+    else if (what === 3) event.since = stamp(Date.now() - random() * 300_000);
+    else if (what === 4) event.incident = some([undefined, `rack:${event.rack_id}@1`]);
+    else {
+      const device = some(site.watched);
+      for (let many = random() < 0.2 ? 14 : 1; many > 0; many--) {
+        const id = 1_000_000 + Math.floor(random() * 1e9);
+        site.makeEvent(id, device, ["Fan has stalled", Math.floor(random() * 6)], Date.now());
+      }
+    }
+  }
+}
+
+describe("drawing what changed", only, () => {
+  let mock;
+  after(() => mock?.stop());
+
+  for (const [name, address, options] of [
+    ["the site", "/", {}],
+    ["the site on a screen of other pixels", "/", { ratio: 1.25 }],
+    ["a data centre with its devices", "/?dc=vla", {}],
+    ["a filter", "/?filter=sev%3E%3Dhigh", {}],
+    ["a wall", "/?kiosk=1", {}],
+  ]) {
+    test(`gives the pixels of drawing all anew: ${name}`, async () => {
+      const random = randomOf(7);
+      const site = makeSite({ racks: 400, devices: 4000, events: 400, seed: 5 });
+      await mock?.stop();
+      mock = await startMock({ site });
+      const page = await open(browser, mock.url + address, options);
+      await mapOf(page);
+      let different = 0;
+      for (let round = 1; round <= 8; round++) {
+        const [arrived, before] = [await lastDrawn(page), await pixels(page)];
+        shuffle(site, random, 20);
+        const note = { id: 1, place: `rack:${site.inventory.racks[round].id}`, text: "x" };
+        mock.push({ ...site.snapshot(Date.now()), revision: Date.now() + round, notes: [note] });
+        await page.waitForFunction(
+          (n) => (performance.getEntriesByType("measure").at(-1)?.detail.arrived ?? 0) > n,
+          arrived,
+        );
+        if (round > 3 && !address.includes("kiosk")) {
+          await page.keyboard.press(round % 2 ? "ArrowDown" : "ArrowRight");
+          await page.mouse.move(300 + 40 * round, 300 + 17 * round);
+        }
+        await frames(page);
+        const changed = await pixels(page);
+        if (changed !== before) different++;
+        await drawAnew(page);
+        assert.ok(changed === (await pixels(page)), `round ${round}`);
+      }
+      assert.ok(different > 5, "pictures differ");
+      assert.deepEqual(page.complaints, []);
+      await page.context().close();
+    });
+  }
+});
