@@ -245,12 +245,13 @@ pub fn table(measured: Option<&BTreeMap<String, Measured>>) -> String {
     });
     for Fault { name, seen, comes, within, test } in FAULTS {
         let within = within.map_or_else(|| "—".to_owned(), |seconds| format!("{seconds} s"));
-        text.push_str(&format!("| {name} | {seen} | {comes} | {within} | `{test}` |"));
+        let mut row = format!("| {name} | {seen} | {comes} | {within} | `{test}` |");
         if let Some(measured) = measured {
             let took =
                 measured.get(*name).map_or_else(|| "—".to_owned(), |it| format!("{:.1} s", it.seconds));
-            text.push_str(&format!(" {took} |"));
+            row = format!("{row} {took} |");
         }
+        text.push_str(&row);
         text.push('\n');
     }
     text
