@@ -2,6 +2,10 @@
 //!
 //! A Postgres that is slow or away must not hold up events: a reading is waited for briefly, and goes on in the background
 //! while snapshots carry what was read last.
+//!
+//! Reading all that was said of 20,000 events takes a second or two. So what people say now is found in the feed of changes
+//! and read at once, for its keys alone ([`Listener::listen`]); everything is read whole behind that, which brings what
+//! the feed does not tell (edits, deletions, notes), and at every beat.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,18 +23,24 @@ use heat::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::cadence::Ages;
 
 /// How long a snapshot waits for Postgres.
 const WAIT: Duration = Duration::from_millis(700);
 
+/// A reading in the background that takes longer is told of.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// So many changes by people are read at once; where there are more, everything is.
+const SAID_AT_ONCE: usize = 1_000;
+
 /// Postgres is read whole at least at every beat.
 const AGES: Ages = Ages { late_after_s: 60, stale_after_s: 120 };
 
 /// `heat:said`: what people said, as last read, so that an outage of Postgres takes nothing off the screen.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Said {
     threads: Threads,
     #[serde(default)]
@@ -48,9 +58,18 @@ struct Said {
 struct Heard {
     said: Said,
     keys: Vec<String>,
-    whole: bool,
-    counter: u64,
+    /// All there is to read, as of this counter of what people wrote; none: of these keys alone.
+    whole: Option<u64>,
+    /// The feed of changes is read up to here.
+    place: i64,
     at: Timestamp,
+}
+
+/// A reading that nobody waits for.
+#[derive(Debug)]
+struct Reading {
+    task: JoinHandle<Result<Heard, String>>,
+    began: Instant,
 }
 
 /// Keeps what people said.
@@ -65,7 +84,16 @@ pub struct Listener {
     asked: HashSet<String>,
     /// The counter of what people wrote, as of the last whole reading.
     counter: Option<u64>,
-    reading: Option<JoinHandle<Result<Heard, String>>>,
+    /// What people said behind this place in the feed of changes has not been read.
+    place: i64,
+    /// The whole reading that is under way.
+    reading: Option<Reading>,
+    /// What was read of single keys since that one began: it is newer.
+    newer: Vec<(Vec<String>, Said)>,
+    /// People wrote something since that one began.
+    again: bool,
+    /// What was read of single keys is not in Redis yet.
+    unwritten: bool,
     finished: Arc<Notify>,
 }
 
@@ -90,7 +118,11 @@ impl Listener {
             error: None,
             asked: HashSet::new(),
             counter: None,
+            place: 0,
             reading: None,
+            newer: Vec::new(),
+            again: false,
+            unwritten: false,
             finished: Arc::new(Notify::new()),
         })
     }
@@ -155,41 +187,73 @@ impl Listener {
         Arc::clone(&self.finished)
     }
 
-    /// Reads what people said about `keys`: all of them if `whole`, else only those never asked for. Returns once it is
-    /// read, or has failed, or takes too long.
+    /// Reads what people said about `keys`: of those never asked for, and, if `operators` wrote something, of those it was
+    /// about. If `whole`, everything is read anew behind that. Returns once the first is read, or has failed, or takes
+    /// too long; the very first time everything is waited for so long.
     pub async fn listen(
         &mut self,
         keys: impl Iterator<Item = &str>,
+        operators: bool,
         whole: bool,
         now: Timestamp,
     ) -> Result<(), CacheError> {
+        let mut whole = whole;
         if let Some(reading) = self.reading.take() {
-            if !reading.is_finished() {
+            if reading.task.is_finished() {
+                self.take_in(reading.task.await).await?;
+                whole |= std::mem::take(&mut self.again);
+            } else {
+                if reading.began.elapsed() > SLOW {
+                    self.error = Some(TOO_SLOW.to_owned());
+                }
                 self.reading = Some(reading);
-                return Ok(());
             }
-            self.take_in(reading.await).await?;
         }
         // While Postgres is away only the beat and people's writes ask again.
         if self.error.is_some() && !whole {
             return Ok(());
         }
-        let wanted: HashSet<&str> = keys.filter(|key| whole || !self.asked.contains(*key)).collect();
-        if wanted.is_empty() && !whole {
+        let keys: Vec<&str> = keys.collect();
+        let mut heard_of_some = false;
+        if self.counter.is_some() && self.error.is_none() {
+            let unknown = keys.iter().filter(|key| !self.asked.contains(**key));
+            let unknown: HashSet<String> = unknown.map(|key| (*key).to_owned()).collect();
+            if operators || !unknown.is_empty() {
+                if let Ok(heard) = timeout(WAIT, read_some(&self.db, unknown, self.place, now)).await {
+                    heard_of_some = heard.as_ref().is_ok_and(|heard| !heard.keys.is_empty());
+                    self.take_in(Ok(heard)).await?;
+                } else {
+                    self.error = Some(TOO_SLOW.to_owned());
+                    whole = true;
+                }
+            }
+        }
+        if !whole {
             return Ok(());
         }
-        let wanted = wanted.into_iter().map(str::to_owned).collect();
-        let mut reading = tokio::spawn(read(self.cache.clone(), self.db.clone(), wanted, whole, now));
-        if let Ok(ended) = timeout(WAIT, &mut reading).await {
-            return self.take_in(ended).await;
+        if self.reading.is_some() {
+            self.again |= operators;
+            return Ok(());
         }
-        self.error = Some("Postgres is slow; comments shown are those read last".to_owned());
+        let wanted: HashSet<String> = keys.into_iter().map(str::to_owned).collect();
+        self.newer.clear();
+        let began = Instant::now();
+        let mut task = tokio::spawn(read(self.cache.clone(), self.db.clone(), wanted, now));
+        // What the feed did not tell is worth waiting for, as is the first of all.
+        if self.counter.is_none() || (operators && !heard_of_some) {
+            match timeout(WAIT, &mut task).await {
+                Ok(ended) => return self.take_in(ended).await,
+                Err(_) if self.counter.is_none() => self.error = Some(TOO_SLOW.to_owned()),
+                Err(_) => {}
+            }
+        }
         let finished = Arc::clone(&self.finished);
-        self.reading = Some(tokio::spawn(async move {
-            let ended = reading.await;
+        let task = tokio::spawn(async move {
+            let ended = task.await;
             finished.notify_one();
             ended.unwrap_or_else(|error| Err(error.to_string()))
-        }));
+        });
+        self.reading = Some(Reading { task, began });
         Ok(())
     }
 
@@ -206,23 +270,23 @@ impl Listener {
             }
         };
         self.error = None;
-        let changed = if heard.whole {
-            self.read_at = Some(heard.at);
-            self.counter = Some(heard.counter);
-            self.asked = heard.keys.into_iter().collect();
-            let changed = self.said != heard.said;
-            self.said = heard.said;
-            changed
-        } else {
-            let changed = heard.said != Said::default();
-            self.asked.extend(heard.keys);
-            self.said.threads.extend(heard.said.threads);
-            self.said.covers.extend(heard.said.covers);
-            self.said.acknowledgements.extend(heard.said.acknowledgements);
-            self.said.pasts.extend(heard.said.pasts);
-            changed
+        self.place = self.place.max(heard.place);
+        let Some(counter) = heard.whole else {
+            if self.reading.is_some() {
+                self.newer.push((heard.keys.clone(), heard.said.clone()));
+            }
+            self.unwritten |= !heard.keys.is_empty();
+            self.replace(heard.keys, heard.said);
+            return Ok(());
         };
-        if changed {
+        self.read_at = Some(heard.at);
+        self.counter = Some(counter);
+        self.asked = heard.keys.into_iter().collect();
+        let before = std::mem::replace(&mut self.said, heard.said);
+        for (keys, said) in std::mem::take(&mut self.newer) {
+            self.replace(keys, said);
+        }
+        if self.said != before || std::mem::take(&mut self.unwritten) {
             let body = serde_json::to_vec(&self.said).map_err(|error| CacheError::Form {
                 key: self.cache.keys().said(),
                 problem: error.to_string(),
@@ -231,28 +295,64 @@ impl Listener {
         }
         Ok(())
     }
+
+    /// What is known of these keys gives way.
+    fn replace(&mut self, keys: Vec<String>, said: Said) {
+        for key in &keys {
+            self.said.threads.remove(key);
+            self.said.covers.remove(key);
+            self.said.acknowledgements.remove(key);
+            self.said.pasts.remove(key);
+        }
+        self.said.threads.extend(said.threads);
+        self.said.covers.extend(said.covers);
+        self.said.acknowledgements.extend(said.acknowledgements);
+        self.said.pasts.extend(said.pasts);
+        self.asked.extend(keys);
+    }
 }
 
-/// The counter goes before the query, so that what is committed in between is read once more rather than missed.
-async fn read(cache: Cache, db: Db, keys: Vec<String>, whole: bool, at: Timestamp) -> Result<Heard, String> {
+const TOO_SLOW: &str = "Postgres is slow; comments shown are those read last";
+
+/// All that was said of these keys, and the notes. The counter and the place go before the queries, so that what is
+/// committed in between is read once more rather than missed.
+async fn read(cache: Cache, db: Db, keys: HashSet<String>, at: Timestamp) -> Result<Heard, String> {
     let counter = cache.changed().await.map_err(|error| error.to_string())?;
-    let wanted: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let said = async {
+    let keys: Vec<String> = keys.into_iter().collect();
+    let reading = async {
+        let place = db.latest_change().await?;
+        let notes = db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect();
+        Ok::<_, DbError>((place, Said { notes, ..said(&db, &keys).await? }))
+    };
+    let (place, said) = reading.await.map_err(|error| error.to_string())?;
+    Ok(Heard { said, keys, whole: Some(counter), place, at })
+}
+
+/// What was said of these keys, and of those the feed of changes has behind `place`.
+async fn read_some(db: &Db, keys: HashSet<String>, place: i64, at: Timestamp) -> Result<Heard, String> {
+    let reading = async {
+        let mut keys = keys;
+        let (said_of, place) = db.said_of(place, SAID_AT_ONCE).await?;
+        keys.extend(said_of);
+        let keys: Vec<String> = keys.into_iter().collect();
+        let said = if keys.is_empty() { Said::default() } else { said(db, &keys).await? };
+        Ok::<_, DbError>(Heard { said, keys, whole: None, place, at })
+    };
+    reading.await.map_err(|error| error.to_string())
+}
+
+async fn said(db: &Db, keys: &[String]) -> Result<Said, DbError> {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let by_people = async {
         Ok::<_, DbError>(Said {
-            threads: db.threads(&wanted).await?,
-            covers: db.covers(&wanted).await?,
-            acknowledgements: db.acknowledgements(&wanted).await?,
+            threads: db.threads(&keys).await?,
+            covers: db.covers(&keys).await?,
+            acknowledgements: db.acknowledgements(&keys).await?,
             // They hang on no key: those read last are good until everything is read again.
-            notes: if whole {
-                db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect()
-            } else {
-                Vec::new()
-            },
-            pasts: Pasts::new(),
+            ..Said::default()
         })
     };
     // History is the longest reading, and goes beside the others.
-    let (said, pasts) = tokio::try_join!(said, db.pasts(&wanted)).map_err(|error| error.to_string())?;
-    let said = Said { pasts, ..said };
-    Ok(Heard { said, keys, whole, counter, at })
+    let (by_people, pasts) = tokio::try_join!(by_people, db.pasts(&keys))?;
+    Ok(Said { pasts, ..by_people })
 }

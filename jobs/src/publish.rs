@@ -220,7 +220,7 @@ impl Publisher {
         let keys =
             board.sources.values().flat_map(|source| source.events.iter()).map(|event| event.key.as_str());
         let whole = due.operators || beat || self.listened.is_none_or(|listened| listened.elapsed() >= BEAT);
-        self.listener.listen(keys, whole, now).await.map_err(deposed_or)?;
+        self.listener.listen(keys, due.operators, whole, now).await.map_err(deposed_or)?;
         if whole {
             self.listened = Some(Instant::now());
         }

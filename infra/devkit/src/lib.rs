@@ -6,6 +6,7 @@
 //! this crate depends on none of Heat's own: they use it in their tests.
 //!
 //! - [`backends`]: Redis, PostgreSQL, MariaDB, nginx and sshd, private to the caller.
+//! - [`faults`]: what fails, what is seen, and how long it may take to heal.
 //! - [`git`]: repositories, commit by commit.
 //! - [`manual`]: what the operators' manual says about metrics.
 //! - [`process`]: any program as a child that cannot outlive its parent.
@@ -14,6 +15,7 @@
 //! - [`eventually`]: waiting for a condition instead of sleeping.
 
 pub mod backends;
+pub mod faults;
 pub mod git;
 pub mod manual;
 pub mod process;

@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal as _, stdout},
     net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use heat_devkit::{
     backends::{MariaDb, Postgres, Redis, TEST_DATABASE_URL, TEST_MARIADB_URL, TEST_REDIS_URL},
+    faults,
     scenario::Scenario,
     sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     stack::{Options, Stack},
@@ -49,6 +51,15 @@ enum Command {
     },
     /// Run the simulated systems alone, on fixed ports, for a Heat that runs elsewhere, until Ctrl-C
     Simulate(Simulate),
+    /// Print the table of the faults that Heat is tried against, as the operators' manual has it
+    Faults {
+        /// With the times that the tests of the last runs measured
+        #[arg(long)]
+        measured: bool,
+        /// Write it into the manual instead
+        #[arg(long, value_name = "FILE", conflicts_with = "measured")]
+        write: Option<PathBuf>,
+    },
     /// Run a command with throw-away stores: HEAT_TEST_REDIS_URL, HEAT_TEST_DATABASE_URL, HEAT_TEST_MARIADB_URL
     TestStores {
         /// The command and its arguments
@@ -87,6 +98,9 @@ async fn main() -> ExitCode {
             play(scenario, &url).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Simulate(options) => simulate(options).await.map(|()| ExitCode::SUCCESS),
+        Command::Faults { measured, write } => {
+            tell_faults(measured, write.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
         Command::TestStores { command } => with_stores(&command).await,
     };
     outcome.unwrap_or_else(|error| {
@@ -216,6 +230,15 @@ async fn play(scenario: Scenario, url: &str) -> anyhow::Result<()> {
         anyhow::bail!("{address} answered {status}: {}", answer.text().await?);
     }
     println!("{}: {}", scenario.title(), scenario.what());
+    Ok(())
+}
+
+fn tell_faults(measured: bool, write: Option<&Path>) -> anyhow::Result<()> {
+    match write {
+        Some(manual) => std::fs::write(manual, faults::written_into(&std::fs::read_to_string(manual)?)?)?,
+        None if measured => print!("{}", faults::table(Some(&faults::measured(&faults::dir())?))),
+        None => print!("{}", faults::table(None)),
+    }
     Ok(())
 }
 

@@ -54,12 +54,18 @@ pub struct Options {
     /// The folder with heat-api and heat-updater [default: where heat-dev lies]
     #[arg(long, value_name = "FOLDER")]
     pub bin: Option<PathBuf>,
+    /// The folder with the heat-updater that brings the schema up to date [default: as --bin]
+    #[arg(long, value_name = "FOLDER")]
+    pub schema: Option<PathBuf>,
     /// How many API replicas stand behind nginx
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
     pub replicas: u16,
     /// Nothing happens by itself in the simulated systems: for tests
     #[arg(long)]
     pub still: bool,
+    /// Sources are asked every second: for tests that wait for what they say
+    #[arg(long, hide = true)]
+    pub eager: bool,
 }
 
 /// Where the events and the inventory come from: a system of the user's own, or its simulator.
@@ -245,13 +251,16 @@ impl Stack {
             let redis = redis_url.unwrap_or_else(|| redis.url());
             anyhow::Ok(program.env("HEAT_REDIS_URL", redis).env("HEAT_DATABASE_URL", database))
         };
-        migrate(&bin, &postgres, &logs).await?;
+        migrate(options.schema.as_ref().unwrap_or(&bin), &postgres, &logs).await?;
 
         let addr = ports.address("heat-updater")?;
         let mut updater = heat("heat-updater", "heat-updater", "heat_updater")?
             .env("HEAT_METRICS_LISTEN", addr.to_string());
         for (name, value) in upstreams {
             updater = updater.env(name, value);
+        }
+        if options.eager {
+            updater = updater.env("HEAT_EVENTS_CRON", "* * * * * *");
         }
         if !is_set("HEAT_TEMPLATES_URL") {
             let repository = sample_templates(&dir.join("templates.git"), &options.templates, report)?;

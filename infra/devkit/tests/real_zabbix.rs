@@ -36,8 +36,10 @@ async fn a_trigger_of_a_real_zabbix_comes_and_goes_on_the_map_of_its_hosts() -> 
         page: dir.path().to_owned(),
         templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
         bin: env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned),
+        schema: None,
         replicas: 1,
         still: true,
+        eager: false,
     };
     zabbix("resolve")?;
     let stack = Stack::up(&options, &|_| ()).await?;

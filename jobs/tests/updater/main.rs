@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod faults;
 mod incidents;
 mod secrets;
 mod stage;
@@ -20,6 +21,7 @@ use heat::severity::Severity;
 use heat::snapshot::{ActiveEvent, Snapshot, Status};
 use heat::time::Timestamp;
 use heat_devkit::eventually;
+use heat_devkit::faults::Repair;
 use heat_devkit::git::Entry;
 use heat_devkit::sim::{Fault, Raise, Rule};
 use stage::{Stage, event, source};
@@ -191,6 +193,7 @@ async fn a_comment_whose_wake_was_lost_shows_within_a_beat_even_while_snapshots_
     let _updater = stage.updater();
     let shown = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
     let key = event(&shown, "srv-1").unwrap().key.to_string();
+    let repair = Repair::begins("the wake after a comment is lost").unwrap();
     stage.write_comment(&key, "nobody was told").await;
     let mut fire = true;
     eventually("the comment", PATIENCE, async || {
@@ -206,6 +209,7 @@ async fn a_comment_whose_wake_was_lost_shows_within_a_beat_even_while_snapshots_
     })
     .await
     .unwrap();
+    repair.done().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,6 +297,7 @@ async fn a_frozen_updater_that_thaws_after_a_take_over_writes_nothing() {
     .unwrap();
     stage.zabbix.fire("srv-2", "ICMP", 3);
     let seen = stage.snapshot_where(|s| event(s, "srv-2").is_some()).await;
+    let repair = Repair::begins("an updater is frozen, and thaws after another took over").unwrap();
     first.thaw().unwrap();
     // The thawed one finds out, and waits; the revision that others see never goes back and no event goes missing.
     eventually("the thawed updater gives up", PATIENCE, async || {
@@ -303,6 +308,7 @@ async fn a_frozen_updater_that_thaws_after_a_take_over_writes_nothing() {
     let after = stage.snapshot().await.unwrap();
     assert!(after.revision.0 >= seen.revision.0);
     assert!(event(&after, "srv-2").is_some());
+    repair.done().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -316,8 +322,10 @@ async fn a_damaged_inventory_file_and_an_empty_one_leave_the_last_good_inventory
         let failing = stage.snapshot_where(|s| source(s, "inventory").status == Status::Failed).await;
         assert_eq!(failing.inventory_version, good.inventory_version);
         assert_eq!(event(&failing, "srv-1").unwrap().rack_id, Some(1));
+        let repair = Repair::begins("the inventory is damaged or empty").unwrap();
         stage.write_inventory(stage::INVENTORY);
         stage.snapshot_where(|s| source(s, "inventory").status == Status::Ok).await;
+        repair.done().unwrap();
     }
 }
 
@@ -344,11 +352,13 @@ async fn a_storm_of_twenty_thousand_is_in_the_snapshot_whole_and_in_history_once
     for host in 0..2_000 {
         stage.zabbix.add_host(&format!("node-{host}"));
     }
+    let repair = Repair::begins("20,000 problems at once").unwrap();
     stage.zabbix.storm(20_000);
     let storm = stage.snapshot_where(|s| s.events.len() >= 20_000).await;
     let ids: BTreeSet<_> = storm.events.iter().map(|e| e.id.as_ref()).collect();
     assert_eq!(ids.len(), storm.events.len());
     stage.open_where(|open| open.len() == ids.len()).await;
+    repair.done().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

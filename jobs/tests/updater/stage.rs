@@ -81,7 +81,7 @@ impl Stage {
         std::fs::write(self.inventory(), text).unwrap();
     }
 
-    fn program(&self) -> Program {
+    pub(crate) fn program(&self) -> Program {
         let port = free_port().unwrap();
         self.metrics_port.set(port);
         Program::new("heat-updater", BINARY)

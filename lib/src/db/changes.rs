@@ -121,6 +121,14 @@ struct Start {
 }
 
 #[derive(QueryableByName)]
+struct SaidRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    event_key: String,
+}
+
+#[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -243,6 +251,31 @@ impl Db {
             .await?;
         let next = rows.last().map_or(start, |last| last.id);
         Ok((rows.into_iter().map(Into::into).collect(), next))
+    }
+
+    /// The place behind the latest change.
+    pub async fn latest_change(&self) -> Result<i64, DbError> {
+        let mut connection = self.connection().await?;
+        let latest: Start = diesel::sql_query("select coalesce(max(id), 0) as id from changes")
+            .get_result(&mut connection)
+            .await?;
+        Ok(latest.id)
+    }
+
+    /// The keys of which people said something behind a place in the feed (comments, acknowledgements, tickets), in the
+    /// order of it and as often as they did, and the place behind which the next ones will come. At most `limit`.
+    pub async fn said_of(&self, after: i64, limit: usize) -> Result<(Vec<String>, i64), DbError> {
+        let mut connection = self.connection().await?;
+        let rows: Vec<SaidRow> = diesel::sql_query(
+            "select id, event_key from changes
+             where id > $1 and kind in ('commented', 'acknowledged', 'ticketed') order by id limit $2",
+        )
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(&mut connection)
+        .await?;
+        let next = rows.last().map_or(after, |last| last.id);
+        Ok((rows.into_iter().map(|row| row.event_key).collect(), next))
     }
 
     /// Deletes changes that Heat learnt of before `until`, at most so many as one statement carries. Returns how many.

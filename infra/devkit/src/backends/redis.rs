@@ -115,6 +115,25 @@ impl Redis {
         Ok(())
     }
 
+    /// One command in its inline form, such as `CONFIG SET maxmemory 1`, and the answer as Redis writes it.
+    ///
+    /// # Errors
+    /// If it is shared, does not answer, or answers with an error.
+    pub async fn command(&self, command: &str) -> anyhow::Result<String> {
+        let ask = async {
+            let mut wire = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()?)).await?;
+            wire.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+            let mut answer = String::new();
+            wire.read_to_string(&mut answer).await?;
+            anyhow::Ok(answer)
+        };
+        let answer = timeout(Duration::from_secs(5), ask).await??;
+        if answer.starts_with('-') {
+            bail!("{command}: {}", answer.trim_end());
+        }
+        Ok(answer)
+    }
+
     async fn launch(home: Home, port: Option<u16>, args: &[&str]) -> anyhow::Result<Self> {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         let (port, process) = on_a_port(port, async |port| spawn(&home, port, &args).await).await?;

@@ -1,15 +1,22 @@
-//! A part of the stack is killed with `kill -9`. What does the operator see meanwhile, and does it heal without a hand?
+//! A part of the stack is killed with `kill -9`, frozen, cut off, or short of something. What does the operator see meanwhile, and does it heal without a hand?
 //!
 //! The operator's browser is played by a [`stand::Screen`]: it shows the newest snapshot of its socket, and connects
 //! again when that ends. Everything passes through nginx, as in production.
 
 #![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
 
+mod nginx;
+mod postgres;
+mod redis;
 mod redis_forms;
+mod replicas;
+mod rolling;
+mod sources;
 mod stand;
 mod tickets;
 
 use heat_devkit::eventually;
+use heat_devkit::faults::Repair;
 use reqwest::StatusCode;
 use stand::{PATIENCE, Stand};
 
@@ -21,6 +28,7 @@ async fn a_killed_replica_is_hardly_noticed() -> anyhow::Result<()> {
         screen.shows("a first picture", |picture| picture.live).await?;
     }
 
+    let repair = Repair::begins("a replica is killed")?;
     stand.stack.replicas[0].process.kill9()?;
     // Readers do not notice at all: nginx asks the other one.
     for _ in 0..10 {
@@ -31,6 +39,7 @@ async fn a_killed_replica_is_hardly_noticed() -> anyhow::Result<()> {
     for screen in &screens {
         screen.shows("the new problem", |picture| picture.live && picture.fallen().is_some()).await?;
     }
+    repair.done()?;
 
     stand.stack.replicas[0].start_again()?;
     let ready = format!("http://{}/readyz", stand.stack.replicas[0].addr());
@@ -61,8 +70,10 @@ async fn a_killed_updater_leaves_the_last_picture_and_its_successor_goes_on() ->
     assert!(meanwhile.fallen().is_none());
     assert!(screen.now().live, "the sockets stand");
 
+    let repair = Repair::begins("the working updater is killed")?;
     stand.stack.updater.start_again()?;
     let after = screen.shows("the problem that nobody polled", |picture| picture.fallen().is_some()).await?;
+    repair.done()?;
     assert!(after.revision() > before.revision());
     Ok(())
 }
@@ -86,9 +97,11 @@ async fn a_redis_that_comes_back_empty_is_filled_and_nothing_is_forgotten() -> a
         late.shows("the last picture, on a page opened meanwhile", |picture| picture.live).await?;
     assert_eq!(meanwhile.revision(), before.revision());
 
+    let repair = Repair::begins("Redis dies, and comes back empty")?;
     stand.stack.redis.start_again_empty().await?;
     stand.let_fall();
     let after = screen.shows("the new problem", |picture| picture.live && picture.fallen().is_some()).await?;
+    repair.done()?;
     assert!(after.revision() > before.revision(), "a revision never goes back");
     assert!(after.says(&key, "said before"), "what people said comes from Postgres");
     assert!(after.events().len() > before.events().len(), "no other problem is lost");
@@ -116,6 +129,7 @@ async fn without_postgres_events_go_on_and_comments_are_refused_whole() -> anyho
         .shows("that comments are not current", |picture| picture.source("comments")["status"] != "ok")
         .await?;
 
+    let repair = Repair::begins("Postgres is away")?;
     stand.stack.postgres.start_again().await?;
     eventually("a comment to be taken", PATIENCE, async || {
         let answer = stand.comment(&key, "said after").await.ok()?;
@@ -125,5 +139,5 @@ async fn without_postgres_events_go_on_and_comments_are_refused_whole() -> anyho
     let after = screen.shows("the comment", |picture| picture.says(&key, "said after")).await?;
     assert!(!after.says(&key, "said meanwhile"));
     screen.shows("that comments are current", |picture| picture.source("comments")["status"] == "ok").await?;
-    Ok(())
+    repair.done()
 }

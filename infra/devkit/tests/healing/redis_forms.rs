@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use heat_devkit::backends::{RedisCluster, RedisSentinel};
+use heat_devkit::faults::Repair;
 use reqwest::StatusCode;
 use tokio::task::JoinHandle;
 
@@ -99,8 +100,10 @@ async fn a_master_of_redis_that_dies_under_load_is_followed_by_its_successor() -
     load.goes_on("before").await?;
 
     let old = sentinel.master().await?;
+    let repair = Repair::begins("a master behind Sentinels dies or hangs, while people write")?;
     sentinel.server(old)?.kill9()?;
     load.goes_on("a master behind Sentinels killed").await?;
+    repair.done()?;
     sentinel.master_other_than(old).await?;
 
     // It comes back empty, and thinks that it is the master.
@@ -128,8 +131,12 @@ async fn on_a_cluster_the_picture_outlives_a_killed_node_and_a_moved_slot() -> a
     cluster.move_slot(SNAPSHOT, to).await?;
     load.goes_on("the slot moved to another node").await?;
 
+    let repair = Repair::begins(
+        "the node of a cluster that has Heat's slot dies, or the slot moves, while people write",
+    )?;
     cluster.node(to)?.kill9()?;
     load.goes_on("the node that owns the slot killed").await?;
+    repair.done()?;
     cluster.owner_other_than(SNAPSHOT, to).await?;
     cluster.start_again_empty().await?;
     load.goes_on("it came back").await?;

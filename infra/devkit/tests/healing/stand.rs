@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -27,7 +28,41 @@ pub(crate) struct Stand {
     pub(crate) stack: Stack,
     pub(crate) http: Client,
     host: String,
+    falls: AtomicUsize,
     _dir: TempDir,
+}
+
+/// An event that somebody has taken on and spoken of. No fault may change that.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) key: String,
+    id: String,
+}
+
+/// What somebody says of the event that is kept.
+const WORD: &str = "somebody is on it";
+
+impl Kept {
+    /// What is wrong with it in a picture, if anything.
+    fn lost_in(&self, picture: &Picture) -> Option<String> {
+        let event = picture.events().iter().find(|event| event["id"] == *self.id);
+        let Some(event) = event else { return Some("what is kept is not there".to_owned()) };
+        if event["handled"] != "acknowledged" {
+            return Some(format!("what is handled is not: {event}"));
+        }
+        (self.count_in(picture) == 0).then(|| format!("what was said is gone: {event}"))
+    }
+
+    /// How much was said of it.
+    fn count_in(&self, picture: &Picture) -> u64 {
+        let mut events = picture.events().iter().filter(|event| event["id"] == *self.id);
+        events.next().and_then(|event| event["comment_count"].as_u64()).unwrap_or(0)
+    }
+}
+
+/// The environment's choice for the large form of a test, or the small one.
+pub(crate) fn number<N: std::str::FromStr>(name: &str, default: N) -> N {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 impl Stand {
@@ -55,19 +90,83 @@ impl Stand {
             dir: dir.path().join("heat"),
             page,
             templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
-            bin: programs,
+            // Those of an earlier version, on the schema of this one.
+            bin: std::env::var_os("HEAT_TEST_PROGRAMS").map(Into::into).or_else(|| programs.clone()),
+            schema: programs,
             replicas,
             still: true,
+            eager: true,
         };
         let stack = Stack::up_on(redis_url, &options, &|_| ()).await?;
         let host = stack.simulation.as_ref().expect("simulated").world().hosts().next().expect("a host").host;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
-        Ok(Self { stack, http, host, _dir: dir })
+        Ok(Self { stack, http, host, falls: AtomicUsize::new(0), _dir: dir })
     }
 
     /// A new problem begins, as Zabbix sees it.
     pub(crate) fn let_fall(&self) {
         self.let_host_fall(&self.host);
+    }
+
+    /// Another problem begins, as Zabbix sees it, and its name is returned.
+    pub(crate) fn let_something_fall(&self) -> String {
+        let name = format!("{TRIGGER}, {}", self.falls.fetch_add(1, Ordering::Relaxed));
+        self.stack.simulation.as_ref().expect("simulated").zabbix().fire(&self.host, &name, 4);
+        name
+    }
+
+    /// A screen on which an event is handled and spoken of, from its first picture to its last.
+    pub(crate) async fn screen_that_keeps(&self) -> anyhow::Result<(Kept, Screen)> {
+        let name = self.let_something_fall();
+        let first = self.screen();
+        let picture = first.shows("a problem", |picture| picture.burning(&name).is_some()).await?;
+        let event = picture.burning(&name).expect("it was there");
+        let text = |name: &str| event[name].as_str().expect("text").to_owned();
+        let kept = Kept { key: text("key"), id: text("id") };
+        assert_eq!(self.comment(&kept.key, WORD).await?.status(), StatusCode::CREATED);
+        let taken = self
+            .http
+            .post(format!("{}/api/v1/events/acknowledge", self.stack.url()))
+            .header("content-type", "application/json")
+            .body(json!({ "ids": [kept.id], "text": "mine" }).to_string())
+            .send()
+            .await?;
+        assert!(taken.status().is_success(), "{}", taken.text().await?);
+        first.shows("that it is handled", |picture| kept.lost_in(picture).is_none()).await?;
+        let screen = self.screen_where(Some(kept.clone()));
+        screen.shows("a first picture", |picture| picture.live).await?;
+        Ok((kept, screen))
+    }
+
+    /// Something new is on the screen, and what people say is taken and shown: all is well.
+    pub(crate) async fn is_well(&self, kept: &Kept, screen: &Screen) -> anyhow::Result<()> {
+        let fallen = self.let_something_fall();
+        let said = format!("all is well after {fallen}");
+        eventually("a comment to be taken", PATIENCE, async || {
+            let answer = self.comment(&kept.key, &said).await.ok()?;
+            (answer.status() == StatusCode::CREATED).then_some(())
+        })
+        .await?;
+        screen
+            .shows("what is new", |picture| {
+                picture.live && picture.burning(&fallen).is_some() && picture.says(&kept.key, &said)
+            })
+            .await?;
+        screen.kept()
+    }
+
+    /// The database, as its owner.
+    pub(crate) async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
+        let url = self.stack.postgres.url("heat");
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// How often these words are in the database.
+    pub(crate) async fn written(&self, text: &str) -> anyhow::Result<i64> {
+        let sql = "select count(*) from comments where text = $1";
+        Ok(self.database().await?.query_one(sql, &[&text]).await?.get(0))
     }
 
     /// A problem of a host begins, as Zabbix sees it.
@@ -96,7 +195,11 @@ impl Stand {
     }
 
     pub(crate) fn screen(&self) -> Screen {
-        Screen::open(format!("{}/api/v1/live", self.stack.url().replacen("http", "ws", 1)))
+        self.screen_where(None)
+    }
+
+    fn screen_where(&self, kept: Option<Kept>) -> Screen {
+        Screen::open(format!("{}/api/v1/live", self.stack.url().replacen("http", "ws", 1)), kept)
     }
 }
 
@@ -122,6 +225,11 @@ impl Picture {
         self.events().iter().find(|event| event["name"] == TRIGGER)
     }
 
+    /// The event of this name.
+    pub(crate) fn burning(&self, name: &str) -> Option<&Value> {
+        self.events().iter().find(|event| event["name"] == name)
+    }
+
     pub(crate) fn source(&self, name: &str) -> &Value {
         let all = self.snapshot["sources"].as_array().map_or(&[][..], Vec::as_slice);
         all.iter().find(|source| source["name"] == name).unwrap_or(&Value::Null)
@@ -134,21 +242,40 @@ impl Picture {
     }
 }
 
+/// What of a picture cannot be after the one before it on the same socket, if anything.
+fn wrong(kept: Option<&Kept>, before: &Picture, picture: &Picture) -> Option<String> {
+    if picture.revision() < before.revision() {
+        return Some(format!("revision {} after {}", picture.revision(), before.revision()));
+    }
+    let kept = kept?;
+    let (said, now) = (kept.count_in(before), kept.count_in(picture));
+    kept.lost_in(picture).or_else(|| (now < said).then(|| format!("{now} comments after {said}")))
+}
+
 pub(crate) struct Screen {
     picture: watch::Receiver<Picture>,
+    lost: Arc<Mutex<Option<String>>>,
     task: JoinHandle<()>,
 }
 
 impl Screen {
-    pub(crate) fn open(url: String) -> Self {
+    fn open(url: String, kept: Option<Kept>) -> Self {
         let (sender, picture) = watch::channel(Picture::default());
+        let lost = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&lost);
         let task = tokio::spawn(async move {
             loop {
                 if let Ok((mut socket, _)) = connect_async(&url).await {
+                    let mut before = Picture::default();
                     while let Some(Ok(message)) = socket.next().await {
                         if let Message::Text(text) = message {
                             let snapshot = serde_json::from_str(&text).expect("a snapshot");
-                            sender.send_replace(Picture { live: true, snapshot: Arc::new(snapshot) });
+                            let picture = Picture { live: true, snapshot: Arc::new(snapshot) };
+                            if let Some(wrong) = wrong(kept.as_ref(), &before, &picture) {
+                                tell.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(wrong);
+                            }
+                            before = picture.clone();
+                            sender.send_replace(picture);
                         }
                     }
                 }
@@ -156,11 +283,20 @@ impl Screen {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
-        Self { picture, task }
+        Self { picture, lost, task }
     }
 
     pub(crate) fn now(&self) -> Picture {
         self.picture.borrow().clone()
+    }
+
+    /// Fails if in any of its pictures so far that was not as it was which no fault may change, or if one was older than
+    /// the one before it on the same socket.
+    pub(crate) fn kept(&self) -> anyhow::Result<()> {
+        match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(wrong) => anyhow::bail!("{wrong}"),
+        }
     }
 
     /// Waits until the picture is as wanted, and returns it.

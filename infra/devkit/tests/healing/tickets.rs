@@ -10,23 +10,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures_util::future::join_all;
 use heat_devkit::eventually;
+use heat_devkit::faults::Repair;
 use heat_devkit::sim::{Fault, Rule};
 use heat_devkit::stack::Stack;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::stand::{PATIENCE, Stand, TRIGGER};
+use crate::stand::{PATIENCE, Stand, TRIGGER, number};
 
 /// A comment that may have arrived is looked for a minute later; a few may be unlucky more than once.
 const SETTLED_WITHIN: Duration = Duration::from_mins(20);
 
 /// The updater is killed this often, and a replica every third time.
 const KILL_EVERY: Duration = Duration::from_secs(1);
-
-fn number<N: std::str::FromStr>(name: &str, default: N) -> N {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
 
 /// An operator who does not give up: repeats the same request under the same name until it is answered.
 async fn insist(http: &Client, url: &str, name: &str, body: Value) -> anyhow::Result<Value> {
@@ -134,6 +131,9 @@ async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once()
         more.store(false, Ordering::Relaxed);
     });
     let kills = kills + killed?;
+    let repair = Repair::begins(
+        "the tracker fails in every way it can, and updater and replicas are killed over and over",
+    )?;
 
     let mut unsettled = Vec::new();
     let made = eventually("every ticket and comment to be settled", SETTLED_WITHIN, async || {
@@ -150,6 +150,7 @@ async fn however_often_processes_die_each_ticket_and_each_comment_is_made_once()
         unsettled.is_empty().then_some(settled)
     });
     let made = made.await.with_context(|| format!("{unsettled:#?}"))?;
+    repair.done()?;
     let startrek = stand.stack.simulation.as_ref().context("simulated")?.startrek();
     let issues = startrek.issues();
     let keys: BTreeSet<_> = made.iter().filter_map(|ticket| ticket["key"].as_str()).collect();
