@@ -92,8 +92,6 @@ pub struct Listener {
     newer: Vec<(Vec<String>, Said)>,
     /// People wrote something since that one began.
     again: bool,
-    /// What was read of single keys is not in Redis yet.
-    unwritten: bool,
     finished: Arc<Notify>,
 }
 
@@ -122,7 +120,6 @@ impl Listener {
             reading: None,
             newer: Vec::new(),
             again: false,
-            unwritten: false,
             finished: Arc::new(Notify::new()),
         })
     }
@@ -275,9 +272,11 @@ impl Listener {
             if self.reading.is_some() {
                 self.newer.push((heard.keys.clone(), heard.said.clone()));
             }
-            self.unwritten |= !heard.keys.is_empty();
+            if heard.keys.is_empty() {
+                return Ok(());
+            }
             self.replace(heard.keys, heard.said);
-            return Ok(());
+            return self.keep(self.read_at.unwrap_or(heard.at)).await;
         };
         self.read_at = Some(heard.at);
         self.counter = Some(counter);
@@ -286,14 +285,16 @@ impl Listener {
         for (keys, said) in std::mem::take(&mut self.newer) {
             self.replace(keys, said);
         }
-        if self.said != before || std::mem::take(&mut self.unwritten) {
-            let body = serde_json::to_vec(&self.said).map_err(|error| CacheError::Form {
-                key: self.cache.keys().said(),
-                problem: error.to_string(),
-            })?;
-            self.cache.write_said(self.fence, heard.at, body).await?;
-        }
-        Ok(())
+        if self.said == before { Ok(()) } else { self.keep(heard.at).await }
+    }
+
+    /// For an outage of Postgres that the next updater may begin in.
+    async fn keep(&self, read_at: Timestamp) -> Result<(), CacheError> {
+        let body = serde_json::to_vec(&self.said).map_err(|error| CacheError::Form {
+            key: self.cache.keys().said(),
+            problem: error.to_string(),
+        })?;
+        self.cache.write_said(self.fence, read_at, body).await
     }
 
     /// What is known of these keys gives way.

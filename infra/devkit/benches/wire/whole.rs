@@ -39,8 +39,10 @@ pub(crate) async fn comment(report: &mut Report) -> anyhow::Result<()> {
         page,
         templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
         bin: programs,
+        schema: None,
         replicas: 3,
         still: true,
+        eager: false,
     };
     let stack = Stack::up(&options, &|_| ()).await?;
     let simulation = stack.simulation.as_ref().context("the stack simulates nothing")?;
