@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::acknowledgement::{self, Acknowledgements};
+use crate::ascii::Ascii;
 use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
 use crate::floor::Floor;
@@ -658,14 +659,14 @@ impl Snapshot<'_> {
         hasher.finish()
     }
 
-    /// Serialises the document.
+    /// Serialises the document, in ASCII.
     ///
     /// # Errors
     /// Only if memory cannot be written, which does not happen.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         // Near the size of an event with two tags; saves growing a large buffer over and over.
         let mut json = Vec::with_capacity(4096 + self.events.len() * 420);
-        serde_json::to_writer(&mut json, self)?;
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Ascii))?;
         Ok(json)
     }
 }
