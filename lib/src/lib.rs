@@ -6,6 +6,7 @@
 //! and imports neither [`cache`] nor [`db`].
 
 pub mod acknowledgement;
+mod ascii;
 pub mod cache;
 pub mod comment;
 pub mod config;

@@ -16,6 +16,7 @@ use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::acknowledgement::{self, Acknowledgements};
+use crate::ascii::Ascii;
 use crate::comment::{Comment, Threads};
 use crate::event::{Event, TEXT_IN_SNAPSHOT, Tag, at_most, is_false};
 use crate::floor::Floor;
@@ -46,6 +47,9 @@ pub const SAME_STORY_S: u64 = 600;
 
 /// Room for what stands around the events, in bytes; it grows if that is more.
 const ROOM_AROUND: usize = 64 << 10;
+
+/// Near the size of an event with two tags, in bytes of JSON; saves growing a large buffer over and over.
+const EVENT: usize = 420;
 
 /// The name of the pseudo-source that stands for Postgres, and so for what people wrote.
 pub const COMMENTS: &str = "comments";
@@ -666,18 +670,17 @@ impl Snapshot<'_> {
         FixedState::default().hash_one(self)
     }
 
-    /// Serialises the document.
+    /// Serialises the document, in ASCII.
     ///
     /// # Errors
     /// Only if memory cannot be written, which does not happen.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         if self.events.len() < WORTH_A_THREAD {
-            return serde_json::to_vec(self);
+            return in_ascii(self, ROOM_AROUND + self.events.len() * EVENT);
         }
         let (front, back) = in_halves(&self.events, serialised);
         let (front, back) = (front?, back.transpose()?.unwrap_or_default());
-        let mut json = Vec::with_capacity(ROOM_AROUND + front.len() + back.len());
-        serde_json::to_writer(&mut json, &self.without_events())?;
+        let mut json = in_ascii(&self.without_events(), ROOM_AROUND + front.len() + back.len())?;
         // One object: `{…}` becomes `{…,"events":[a,b` and `,c,d]}`.
         json.pop();
         json.extend_from_slice(br#","events":"#);
@@ -707,9 +710,13 @@ impl Snapshot<'_> {
 
 /// A list of events as JSON, `[…]`.
 fn serialised(events: &[ActiveEvent<'_>]) -> serde_json::Result<Vec<u8>> {
-    // Near the size of an event with two tags; saves growing a large buffer over and over.
-    let mut json = Vec::with_capacity(events.len() * 420 + 2);
-    serde_json::to_writer(&mut json, events)?;
+    in_ascii(events, events.len() * EVENT + 2)
+}
+
+/// As JSON in ASCII, in a buffer that has so much room in the beginning.
+fn in_ascii<T: Serialize + ?Sized>(value: &T, room: usize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(room);
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Ascii))?;
     Ok(json)
 }
 

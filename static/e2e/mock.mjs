@@ -39,7 +39,9 @@ function frame(opcode, payload) {
 
 /** A snapshot as one message, deflated (and marked so) or not. */
 function messageOf(snapshot, deflated) {
-  const text = Buffer.from(JSON.stringify(snapshot));
+  // In ASCII, as the server writes it.
+  const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const text = Buffer.from(JSON.stringify(snapshot).replace(/[^\0-\x7f]/g, escaped));
   if (!deflated) return frame(1, text);
   // As `Packed` does it in lib/src/packed.rs.
   const level = text.length > 8 << 20 ? 1 : 6;
