@@ -12,13 +12,13 @@
 //!
 //! | | 20,000 problems | 50,000 problems | beside |
 //! |---|--:|--:|---|
-//! | parse the answer | 0.54 | 0.53 | plain parse |
-//! | place the events | 0.18 | 0.20 | plain parse |
-//! | build the snapshot | 0.75 | 0.72 | plain parse |
-//! | find out that there is no news | 0.17 | 0.17 | plain parse |
-//! | serialise the snapshot | 0.43 | 0.40 | plain parse |
-//! | compress it, for HTTP and WebSocket at once | 0.98 | 0.98 | plain gzip |
-//! | all of it, from the answer to the bytes in Redis | 2.5 | 2.6 | plain parse and gzip |
+//! | parse the answer | 0.48 | 0.49 | plain parse |
+//! | place the events | 0.08 | 0.20 | plain parse |
+//! | build the snapshot | 0.31 | 0.34 | plain parse |
+//! | find out that there is no news | 0.05 | 0.05 | plain parse |
+//! | serialise the snapshot | 0.26 | 0.24 | plain parse |
+//! | compress it, for HTTP and WebSocket at once | 0.94 | 0.99 | plain gzip |
+//! | all of it, from the answer to the bytes in Redis | 1.4 | 1.4 | plain parse and gzip |
 
 pub mod acknowledgements;
 pub mod author;
