@@ -33,6 +33,9 @@ const WAIT: Duration = Duration::from_millis(700);
 /// A reading in the background that takes longer is told of.
 const SLOW: Duration = Duration::from_secs(5);
 
+/// What is told then.
+const TOO_SLOW: &str = "Postgres is slow; comments shown are those read last";
+
 /// So many changes by people are read at once; where there are more, everything is.
 const SAID_AT_ONCE: usize = 1_000;
 
@@ -216,9 +219,11 @@ impl Listener {
             let unknown = keys.iter().filter(|key| !self.asked.contains(**key));
             let unknown: HashSet<String> = unknown.map(|key| (*key).to_owned()).collect();
             if operators || !unknown.is_empty() {
-                if let Ok(heard) = timeout(WAIT, read_some(&self.db, unknown, self.place, now)).await {
-                    heard_of_some = heard.as_ref().is_ok_and(|heard| !heard.keys.is_empty());
-                    self.take_in(Ok(heard)).await?;
+                // A task, so that no query is given up in the middle.
+                let reading = tokio::spawn(read_some(self.db.clone(), unknown, self.place, now));
+                if let Ok(ended) = timeout(WAIT, reading).await {
+                    heard_of_some = matches!(&ended, Ok(Ok(heard)) if !heard.keys.is_empty());
+                    self.take_in(ended).await?;
                 } else {
                     self.error = Some(TOO_SLOW.to_owned());
                     whole = true;
@@ -269,11 +274,11 @@ impl Listener {
         self.error = None;
         self.place = self.place.max(heard.place);
         let Some(counter) = heard.whole else {
-            if self.reading.is_some() {
-                self.newer.push((heard.keys.clone(), heard.said.clone()));
-            }
             if heard.keys.is_empty() {
                 return Ok(());
+            }
+            if self.reading.is_some() {
+                self.newer.push((heard.keys.clone(), heard.said.clone()));
             }
             self.replace(heard.keys, heard.said);
             return self.keep(self.read_at.unwrap_or(heard.at)).await;
@@ -313,8 +318,6 @@ impl Listener {
     }
 }
 
-const TOO_SLOW: &str = "Postgres is slow; comments shown are those read last";
-
 /// All that was said of these keys, and the notes. The counter and the place go before the queries, so that what is
 /// committed in between is read once more rather than missed.
 async fn read(cache: Cache, db: Db, keys: HashSet<String>, at: Timestamp) -> Result<Heard, String> {
@@ -330,13 +333,13 @@ async fn read(cache: Cache, db: Db, keys: HashSet<String>, at: Timestamp) -> Res
 }
 
 /// What was said of these keys, and of those the feed of changes has behind `place`.
-async fn read_some(db: &Db, keys: HashSet<String>, place: i64, at: Timestamp) -> Result<Heard, String> {
+async fn read_some(db: Db, keys: HashSet<String>, place: i64, at: Timestamp) -> Result<Heard, String> {
     let reading = async {
         let mut keys = keys;
         let (said_of, place) = db.said_of(place, SAID_AT_ONCE).await?;
         keys.extend(said_of);
         let keys: Vec<String> = keys.into_iter().collect();
-        let said = if keys.is_empty() { Said::default() } else { said(db, &keys).await? };
+        let said = if keys.is_empty() { Said::default() } else { said(&db, &keys).await? };
         Ok::<_, DbError>(Heard { said, keys, whole: None, place, at })
     };
     reading.await.map_err(|error| error.to_string())
@@ -356,4 +359,52 @@ async fn said(db: &Db, keys: &[String]) -> Result<Said, DbError> {
     // History is the longest reading, and goes beside the others.
     let (by_people, pasts) = tokio::try_join!(by_people, db.pasts(&keys))?;
     Ok(Said { pasts, ..by_people })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heat::comment::Thread;
+    use heat::config::Secret;
+    use heat_devkit::backends::Redis;
+
+    fn heard(count: u32, whole: Option<u64>) -> Heard {
+        let thread = Thread { count, ..Thread::default() };
+        let said = Said { threads: [("z:1:a".to_owned(), thread)].into(), ..Said::default() };
+        Heard { said, keys: vec!["z:1:a".to_owned()], whole, place: 7, at: Timestamp::from_unix(1) }
+    }
+
+    async fn listener(redis: &Redis) -> Listener {
+        let cache = Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap();
+        let fence = cache.take_lease("test").await.unwrap().unwrap();
+        let db = Db::new(&Secret::new("postgres://nobody@127.0.0.1:1/heat"), 1).unwrap();
+        Listener::new(cache, db, fence).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_of_a_key_outlives_the_whole_reading_that_began_before_it() {
+        let redis = Redis::shared().await.unwrap();
+        let mut listener = listener(&redis).await;
+        listener.take_in(Ok(Ok(heard(1, Some(1))))).await.unwrap();
+        let task = tokio::spawn(std::future::pending());
+        listener.reading = Some(Reading { task, began: Instant::now() });
+        listener.take_in(Ok(Ok(heard(2, None)))).await.unwrap();
+        listener.reading = None;
+        listener.take_in(Ok(Ok(heard(1, Some(2))))).await.unwrap();
+        assert_eq!(listener.threads()["z:1:a"].count, 2);
+        let (_, kept) = listener.cache.said::<Said>().await.unwrap().unwrap();
+        assert_eq!(kept.threads["z:1:a"].count, 2, "for the next updater too");
+        listener.take_in(Ok(Ok(heard(3, Some(3))))).await.unwrap();
+        assert_eq!(listener.threads()["z:1:a"].count, 3, "the next whole reading is newer again");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_said_of_a_key_any_more_goes() {
+        let redis = Redis::shared().await.unwrap();
+        let mut listener = listener(&redis).await;
+        listener.take_in(Ok(Ok(heard(1, Some(1))))).await.unwrap();
+        let nothing = Heard { said: Said::default(), ..heard(0, None) };
+        listener.take_in(Ok(Ok(nothing))).await.unwrap();
+        assert!(listener.threads().is_empty());
+    }
 }

@@ -68,6 +68,31 @@ pub struct Options {
     pub eager: bool,
 }
 
+impl Options {
+    /// A stack for a test or a bench: all it writes is in `folder`, its page is empty, its port a free one, and nothing
+    /// happens in it by itself. The programs are those beside the calling one, as cargo builds them.
+    ///
+    /// # Errors
+    /// If the page cannot be written, or no port is free.
+    pub fn in_folder(folder: &Path, replicas: u16) -> anyhow::Result<Self> {
+        let page = folder.join("page");
+        fs::create_dir(&page)?;
+        fs::write(page.join("index.html"), "<!doctype html><title>Heat</title>")?;
+        let programs = std::env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned);
+        Ok(Self {
+            port: free_port()?,
+            dir: folder.join("heat"),
+            page,
+            templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
+            bin: programs,
+            schema: None,
+            replicas,
+            still: true,
+            eager: false,
+        })
+    }
+}
+
 /// Where the events and the inventory come from: a system of the user's own, or its simulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Upstreams {

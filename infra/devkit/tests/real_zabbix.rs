@@ -5,7 +5,6 @@ use std::{env, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Comma
 use anyhow::{Context as _, ensure};
 use heat_devkit::{
     eventually,
-    process::free_port,
     stack::{Options, Stack},
 };
 use serde_json::Value;
@@ -30,17 +29,7 @@ async fn a_trigger_of_a_real_zabbix_comes_and_goes_on_the_map_of_its_hosts() -> 
         .context("HEAT_ZABBIX_URL or _TOKEN is not set")?;
     let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
     fs::write(dir.path().join("index.html"), "<!doctype html><title>Heat</title>")?;
-    let options = Options {
-        port: free_port()?,
-        dir: dir.path().join("heat"),
-        page: dir.path().to_owned(),
-        templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
-        bin: env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned),
-        schema: None,
-        replicas: 1,
-        still: true,
-        eager: false,
-    };
+    let options = Options::in_folder(dir.path(), 1)?;
     zabbix("resolve")?;
     let stack = Stack::up(&options, &|_| ()).await?;
     ensure!(stack.simulation.is_none() && stack.mariadb.is_none(), "something is simulated");

@@ -9,7 +9,7 @@ use heat::cache::Cache;
 use heat::config::Secret;
 use heat_devkit::backends::{MariaDb, Redis};
 use heat_devkit::eventually;
-use heat_devkit::process::{Program, free_port};
+use heat_devkit::process::Program;
 use heat_devkit::racktables;
 use heat_devkit::stack::{Options, Stack};
 use heat_devkit::world::{Size, World};
@@ -29,21 +29,7 @@ pub(crate) async fn comment(report: &mut Report) -> anyhow::Result<()> {
     const SCREENS: usize = 100;
     const COMMENTS: usize = 100;
     let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
-    let page = dir.path().join("page");
-    fs::create_dir(&page)?;
-    fs::write(page.join("index.html"), "<!doctype html><title>Heat</title>")?;
-    let programs = std::env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned);
-    let options = Options {
-        port: free_port()?,
-        dir: dir.path().join("heat"),
-        page,
-        templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
-        bin: programs,
-        schema: None,
-        replicas: 3,
-        still: true,
-        eager: false,
-    };
+    let options = Options::in_folder(dir.path(), 3)?;
     let stack = Stack::up(&options, &|_| ()).await?;
     let simulation = stack.simulation.as_ref().context("the stack simulates nothing")?;
     simulation.zabbix().storm(EVENTS);

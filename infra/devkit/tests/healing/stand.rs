@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use heat_devkit::eventually;
-use heat_devkit::process::free_port;
 use heat_devkit::stack::{Options, Stack};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -81,22 +80,11 @@ impl Stand {
 
     async fn begin(replicas: u16, redis_url: Option<&str>) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
-        let page = dir.path().join("page");
-        fs::create_dir(&page)?;
-        fs::write(page.join("index.html"), "<!doctype html><title>Heat</title>")?;
-        let programs = std::env::current_exe()?.ancestors().nth(2).map(ToOwned::to_owned);
-        let options = Options {
-            port: free_port()?,
-            dir: dir.path().join("heat"),
-            page,
-            templates: concat!(env!("CARGO_MANIFEST_DIR"), "/templates").into(),
+        let mut options = Options { eager: true, ..Options::in_folder(dir.path(), replicas)? };
+        if let Some(programs) = std::env::var_os("HEAT_TEST_PROGRAMS") {
             // Those of an earlier version, on the schema of this one.
-            bin: std::env::var_os("HEAT_TEST_PROGRAMS").map(Into::into).or_else(|| programs.clone()),
-            schema: programs,
-            replicas,
-            still: true,
-            eager: true,
-        };
+            options.schema = options.bin.replace(programs.into());
+        }
         let stack = Stack::up_on(redis_url, &options, &|_| ()).await?;
         let host = stack.simulation.as_ref().expect("simulated").world().hosts().next().expect("a host").host;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
