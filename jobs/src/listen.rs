@@ -30,6 +30,9 @@ use crate::cadence::Ages;
 /// How long a snapshot waits for Postgres.
 const WAIT: Duration = Duration::from_millis(700);
 
+/// How long a beat waits for it: what people say meanwhile must not wait for the beat.
+const BEAT_WAITS: Duration = Duration::from_millis(100);
+
 /// A reading in the background that takes longer is told of.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -241,13 +244,18 @@ impl Listener {
         self.newer.clear();
         let began = Instant::now();
         let mut task = tokio::spawn(read(self.cache.clone(), self.db.clone(), wanted, now));
-        // What the feed did not tell is worth waiting for, as is the first of all.
-        if self.counter.is_none() || (operators && !heard_of_some) {
-            match timeout(WAIT, &mut task).await {
-                Ok(ended) => return self.take_in(ended).await,
-                Err(_) if self.counter.is_none() => self.error = Some(TOO_SLOW.to_owned()),
-                Err(_) => {}
-            }
+        // What the feed did not tell is worth waiting for, as is the first of all; and a beat says how fresh its words are.
+        let first = self.counter.is_none();
+        let patience = match (first, operators) {
+            (false, true) if heard_of_some => Duration::ZERO,
+            (false, false) => BEAT_WAITS,
+            _ => WAIT,
+        };
+        if let Ok(ended) = timeout(patience, &mut task).await {
+            return self.take_in(ended).await;
+        }
+        if first {
+            self.error = Some(TOO_SLOW.to_owned());
         }
         let finished = Arc::clone(&self.finished);
         let task = tokio::spawn(async move {
