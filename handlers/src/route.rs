@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use heat::inventory::MAX_ID;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
@@ -270,8 +271,8 @@ fn event_key(segment: &str) -> Result<Cow<'_, str>, Problem> {
 }
 
 fn id_of(what: &str, segment: &str) -> Result<i64, Problem> {
-    let id = segment.parse().ok().filter(|id| *id > 0);
-    id.ok_or_else(|| Problem::Invalid(format!("a {what}'s id is a whole number from 1 on")))
+    let id = segment.parse().ok().filter(|id| (1..=MAX_ID.cast_signed()).contains(id));
+    id.ok_or_else(|| Problem::Invalid(format!("a {what}'s id is a whole number from 1 to {MAX_ID}")))
 }
 
 /// One path segment as a template's name.
@@ -423,6 +424,9 @@ mod tests {
             assert!(matches!(Route::parse(&Method::GET, path), Err(Problem::NotFound(_))), "{path}");
         }
         assert!(matches!(name("PATCH", "/api/v1/comments/-1"), Err(Problem::Invalid(_))));
+        assert_eq!(name("GET", "/api/v1/racks/9007199254740991/history").unwrap(), "getRackHistory");
+        let too_large = name("GET", "/api/v1/racks/9007199254740992/history");
+        assert!(matches!(too_large, Err(Problem::Invalid(_))), "{too_large:?}");
         assert_eq!(name("HEAD", "/api/v1/snapshot").unwrap(), "getSnapshot");
         assert!(matches!(name("HEAD", "/api/v1/live"), Err(Problem::MethodNotAllowed("GET"))));
     }

@@ -45,7 +45,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "a replica is frozen, and thaws",
-        seen: "its screens stand still and say NOT LIVE after a minute; pages opened meanwhile are served by another",
+        seen: "its screens stand still and say NOT LIVE after a minute; pages opened meanwhile have a picture within seconds, by HTTP while their socket hangs",
         comes: "its sockets go on with the newest picture, or connect again; nothing old is shown as new",
         within: Some(60),
         test: "a_frozen_replica_that_thaws_catches_up_and_shows_nothing_old",

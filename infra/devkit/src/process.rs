@@ -10,14 +10,15 @@
 //! forked by one thread that ends only with the process: the nursery.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{LazyLock, mpsc},
+    sync::{LazyLock, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -144,6 +145,8 @@ impl Program {
             command.env("HOME", "/nonexistent");
         }
         command.arg("--").arg(&self.path).args(&self.args);
+        // The end of its log is shown when it fails, and has room for what went wrong, not for where.
+        command.env("RUST_LIB_BACKTRACE", "0");
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),
@@ -357,17 +360,36 @@ impl Drop for Process {
 }
 
 /// A TCP port on loopback that is free now, from below the kernel's range for outgoing connections, so that no
-/// client takes it while its server is down in the middle of a test. Another process may still be quicker:
-/// start the server, and if it ends at once, try again with another.
+/// client takes it while its server is down in the middle of a test. It stays this process' own as long as that lives.
 ///
 /// # Errors
 /// If hundreds of ports in a row are taken.
 pub fn free_port() -> anyhow::Result<u16> {
     (0..500)
         .map(|_| fastrand::u16(20_000..32_000))
-        .find(|&port| is_free(port))
+        .find(|&port| reserve(port))
         .context("found no free port between 20000 and 32000 on 127.0.0.1")
 }
+
+/// Takes a free port for this process, in the eyes of all who choose their ports here, whether a server stands on it yet,
+/// or is down for a while. What says so is the UDP port of the same number, as nobody here speaks UDP, and the kernel gives
+/// it up with the process, however that ends.
+fn reserve(port: u16) -> bool {
+    let Ok(sign) = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) else { return false };
+    let is_free = is_free(port);
+    if is_free {
+        RESERVED.lock().unwrap_or_else(PoisonError::into_inner).insert(port, sign);
+    }
+    is_free
+}
+
+/// Whether a port of an earlier time is free and this process' own, by then or from now on.
+pub(crate) fn reserve_again(port: u16) -> bool {
+    let is_ours = RESERVED.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&port);
+    if is_ours { is_free(port) } else { reserve(port) }
+}
+
+static RESERVED: Mutex<BTreeMap<u16, UdpSocket>> = Mutex::new(BTreeMap::new());
 
 /// Whether a server could bind this port on loopback now.
 #[must_use]

@@ -18,7 +18,7 @@ use crate::{
     backends::{MariaDb, Nginx, Postgres, Redis, Site},
     eventually,
     git::Repository,
-    process::{Process, Program, can_enter, free_port, is_free, is_root},
+    process::{Process, Program, can_enter, free_port, is_free, is_root, reserve_again},
     racktables,
     sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     world::World,
@@ -606,7 +606,7 @@ impl Ports {
 
     /// The port of last time if it is free.
     fn stable(&self, name: &str) -> Option<u16> {
-        self.known.get(name).copied().filter(|&port| is_free(port))
+        self.known.get(name).copied().filter(|&port| reserve_again(port))
     }
 
     /// An address on loopback: that of last time if it is free.

@@ -31,9 +31,13 @@ async fn write(cache: &Cache, fence: Fence, revision: u64) -> Result<(), CacheEr
 
 /// Writes until it is taken.
 async fn written(cache: &Cache, fence: Fence, revision: u64) {
-    eventually("a write to be taken", PATIENCE, async || write(cache, fence, revision).await.ok())
-        .await
-        .unwrap();
+    let mut refused = String::new();
+    let taken = eventually("a write to be taken", PATIENCE, async || {
+        write(cache, fence, revision).await.map_err(|error| refused = error.to_string()).ok()
+    });
+    if let Err(late) = taken.await {
+        panic!("{late}; the last one: {refused}");
+    }
     assert_eq!(cache.revision().await.unwrap(), Some(revision));
 }
 
@@ -60,26 +64,6 @@ async fn writers(sentinel: &RedisSentinel, port: u16) -> BTreeSet<String> {
     list.lines().filter(|line| line.contains("cmd=eval")).map(id).collect()
 }
 
-/// Until the fence has reached the replicas, which is what makes it survive.
-async fn replicated(sentinel: &RedisSentinel, cache: &Cache) {
-    let master = sentinel.master().await.unwrap();
-    let fence = sentinel.ask(master, &format!("GET {}", cache.keys().fence())).await.unwrap();
-    eventually("the fence at the replicas", PATIENCE, async || {
-        let info = sentinel.ask(master, "INFO replication").await.ok()?;
-        let ports =
-            info.lines().filter_map(|line| line.split("port=").nth(1)?.split(',').next()?.parse().ok());
-        for port in ports {
-            let there = sentinel.ask(port, &format!("GET {}", cache.keys().fence())).await.ok()?;
-            if there != fence {
-                return None;
-            }
-        }
-        Some(())
-    })
-    .await
-    .unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_sentinels_a_killed_master_is_followed_by_its_successor() {
     let mut sentinel = RedisSentinel::start().await.unwrap();
@@ -88,7 +72,8 @@ async fn behind_sentinels_a_killed_master_is_followed_by_its_successor() {
     assert_eq!(follow.next().await, Hint::Look);
     let fence = cache.take_lease("one").await.unwrap().unwrap();
     heard(&mut follow, &cache, fence, 1).await;
-    replicated(&sentinel, &cache).await;
+    // The fence survives with its replicas.
+    sentinel.replicated().await.unwrap();
 
     let old = sentinel.master().await.unwrap();
     assert!(cache.whereabouts().await.unwrap().contains(&old.to_string()));
@@ -116,7 +101,8 @@ async fn behind_sentinels_a_master_that_hangs_or_is_demoted_is_left_while_it_sta
     let mut follow = cache.follow(cache.keys().snapshot());
     let fence = cache.take_lease("one").await.unwrap().unwrap();
     heard(&mut follow, &cache, fence, 1).await;
-    replicated(&sentinel, &cache).await;
+    // The fence survives with its replicas.
+    sentinel.replicated().await.unwrap();
 
     let first = sentinel.master().await.unwrap();
     sentinel.server(first).unwrap().freeze().unwrap();
@@ -232,6 +218,8 @@ async fn on_a_cluster_a_killed_node_is_followed_by_its_replica_and_a_dead_cluste
     heard(&mut follow, &cache, fence, 1).await;
 
     let old = cluster.owner(&key).await.unwrap();
+    // The fence survives with its replica.
+    cluster.replicated(old).await.unwrap();
     cluster.node(old).unwrap().kill9().unwrap();
     let killed = Instant::now();
     written(&cache, fence, 2).await;

@@ -35,6 +35,8 @@ const GOING_AWAY = 1012;
 const POLL_MS = 5_000;
 /** The server sends at least every 20 seconds; a socket silent for longer than this is dead, whatever TCP says. */
 const SILENT_MS = 50_000;
+/** A socket that is not up by then was given to a replica that stands still; HTTP finds another. */
+const HANDSHAKE_MS = 4_000;
 const LONGEST_S = 30;
 /** A socket that is up but has brought no picture for this long has none to bring. */
 const FIRST_PICTURE_MS = 2_000;
@@ -104,8 +106,11 @@ export function keepLine(parts: LineParts): () => void {
       if (typeof data === "string") parts.deliver(data);
     };
     mine.onclose = ({ code }) => lost(mine, code);
-    // A handshake that hangs must not hang the page.
-    heard(mine);
+    cancelSilence();
+    cancelSilence = parts.after(HANDSHAKE_MS, () => {
+      lost(mine, 1006);
+      void poll();
+    });
   };
 
   const poll = async () => {

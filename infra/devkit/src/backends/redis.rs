@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::{Home, TEST_REDIS_URL, on_a_port, shared_url, unique};
-use crate::process::{Process, Program, START_PATIENCE, own_dir};
+use crate::{
+    eventually,
+    process::{Process, Program, START_PATIENCE, own_dir},
+};
 
 /// A running Redis that keeps nothing on disk, as Heat's needs to: all of it comes back with one refresh.
 ///
@@ -212,6 +215,23 @@ pub(super) async fn ask(port: u16, command: &str) -> anyhow::Result<String> {
         anyhow::Ok(answer)
     };
     timeout(Duration::from_secs(2), ask).await?
+}
+
+/// Waits until the replicas of the master on `port` have all it holds now: what has not reached them dies with it.
+pub(super) async fn replicated(port: u16) -> anyhow::Result<()> {
+    let number = |line: &str, field: &str| {
+        let (_, value) = line.split_once(field)?;
+        value.split(',').next()?.trim().parse::<u64>().ok()
+    };
+    let offset = |info: &str| info.lines().find_map(|line| number(line, "master_repl_offset:"));
+    let held = offset(&ask(port, "INFO replication").await?).context("a server without replication")?;
+    eventually("the replicas to have everything", START_PATIENCE, async || {
+        let info = ask(port, "INFO replication").await.ok()?;
+        let mut acknowledged = info.lines().filter_map(|line| number(line, "offset=")).peekable();
+        acknowledged.peek()?;
+        acknowledged.all(|offset| offset >= held).then_some(())
+    })
+    .await
 }
 
 /// Asks whoever listens for its pid: a Redis that was quicker to take the port is not ours.

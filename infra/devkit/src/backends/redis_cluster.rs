@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::{
     Home,
-    redis::{USER, USER_IN_URL, ask, spawn_one, unique_prefix},
+    redis::{USER, USER_IN_URL, ask, replicated, spawn_one, unique_prefix},
 };
 use crate::{
     eventually,
@@ -149,6 +149,14 @@ impl RedisCluster {
             said(port, &format!("CLUSTER SETSLOT {slot} NODE {target}")).await?;
         }
         Ok(())
+    }
+
+    /// Waits until the replicas of the node on a port have all it holds now.
+    ///
+    /// # Errors
+    /// If they do not get it.
+    pub async fn replicated(&self, port: u16) -> anyhow::Result<()> {
+        replicated(port).await
     }
 
     /// The process of the node on a port, to kill it, or to freeze it.

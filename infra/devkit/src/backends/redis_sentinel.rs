@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::{
     Home,
-    redis::{USER, USER_IN_URL, ask, ready, spawn_one, unique_prefix},
+    redis::{USER, USER_IN_URL, ask, ready, replicated, spawn_one, unique_prefix},
 };
 use crate::{
     eventually,
@@ -140,6 +140,14 @@ impl RedisSentinel {
     /// If it does not answer.
     pub async fn ask(&self, port: u16, command: &str) -> anyhow::Result<String> {
         ask(port, command).await
+    }
+
+    /// Waits until the replicas have all that the master holds now.
+    ///
+    /// # Errors
+    /// If they do not get it.
+    pub async fn replicated(&self) -> anyhow::Result<()> {
+        replicated(self.master().await?).await
     }
 
     /// Waits until every server but the master follows it, and every Sentinel knows of all.

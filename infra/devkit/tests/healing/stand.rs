@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -240,6 +241,15 @@ fn wrong(kept: Option<&Kept>, before: &Picture, picture: &Picture) -> Option<Str
     kept.lost_in(picture).or_else(|| (now < said).then(|| format!("{now} comments after {said}")))
 }
 
+/// A socket that is not up by then hangs, and the picture is fetched instead.
+const HANDSHAKE: Duration = Duration::from_secs(4);
+
+async fn fetched(url: &str) -> Option<Value> {
+    let answer = reqwest::get(url).await.ok()?.error_for_status().ok()?;
+    serde_json::from_str(&answer.text().await.ok()?).ok()
+}
+
+/// As the page does it.
 pub(crate) struct Screen {
     picture: watch::Receiver<Picture>,
     lost: Arc<Mutex<Option<String>>>,
@@ -251,9 +261,16 @@ impl Screen {
         let (sender, picture) = watch::channel(Picture::default());
         let lost = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&lost);
+        let by_http = format!("{}snapshot", url.replacen("ws", "http", 1).trim_end_matches("live"));
         let task = tokio::spawn(async move {
             loop {
-                if let Ok((mut socket, _)) = connect_async(&url).await {
+                let connected = timeout(HANDSHAKE, connect_async(&url)).await;
+                if connected.is_err()
+                    && let Some(snapshot) = fetched(&by_http).await
+                {
+                    sender.send_replace(Picture { live: false, snapshot: Arc::new(snapshot) });
+                }
+                if let Ok(Ok((mut socket, _))) = connected {
                     let mut before = Picture::default();
                     while let Some(Ok(message)) = socket.next().await {
                         if let Message::Text(text) = message {
