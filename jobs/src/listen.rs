@@ -5,7 +5,9 @@
 //!
 //! Reading all that was said of 20,000 events takes a second or two. So what people say now is found in the feed of changes
 //! and read at once, for its keys alone ([`Listener::listen`]); everything is read whole behind that, which brings what
-//! the feed does not tell (edits, deletions, notes), and at every beat.
+//! the feed does not tell (edits, deletions, notes), and at every beat, with the history, which people do not write.
+//! What nobody waits for is read in portions, with as much time between them as they took: whoever says something meanwhile
+//! finds a processor free.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,9 +23,9 @@ use heat::snapshot::{COMMENTS, NotNews, Source, Status};
 use heat::ticket::Covers;
 use heat::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cadence::Ages;
 
@@ -33,11 +35,14 @@ const WAIT: Duration = Duration::from_millis(700);
 /// How long a beat waits for it: what people say meanwhile must not wait for the beat.
 const BEAT_WAITS: Duration = Duration::from_millis(100);
 
-/// A reading in the background that takes longer is told of.
+/// A reading in the background that stands still for longer is told of.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// What is told then.
 const TOO_SLOW: &str = "Postgres is slow; comments shown are those read last";
+
+/// Of so many keys everything is read at once; of more, gently.
+const AT_ONCE: usize = 1_000;
 
 /// So many changes by people are read at once; where there are more, everything is.
 const SAID_AT_ONCE: usize = 1_000;
@@ -64,8 +69,10 @@ struct Said {
 struct Heard {
     said: Said,
     keys: Vec<String>,
-    /// All there is to read, as of this counter of what people wrote; none: of these keys alone.
+    /// All that people wrote, as of this counter of it; none: of these keys alone.
     whole: Option<u64>,
+    /// The history too.
+    pasts: bool,
     /// The feed of changes is read up to here.
     place: i64,
     at: Timestamp,
@@ -75,7 +82,8 @@ struct Heard {
 #[derive(Debug)]
 struct Reading {
     task: JoinHandle<Result<Heard, String>>,
-    began: Instant,
+    /// When its last portion came, or it began.
+    moved: watch::Receiver<Instant>,
 }
 
 /// Keeps what people said.
@@ -96,6 +104,8 @@ pub struct Listener {
     reading: Option<Reading>,
     /// What was read of single keys since that one began: it is newer.
     newer: Vec<(Vec<String>, Said)>,
+    /// `heat:said` lacks some of it.
+    unkept: bool,
     /// People wrote something since that one began.
     again: bool,
     finished: Arc<Notify>,
@@ -125,6 +135,7 @@ impl Listener {
             place: 0,
             reading: None,
             newer: Vec::new(),
+            unkept: false,
             again: false,
             finished: Arc::new(Notify::new()),
         })
@@ -199,14 +210,14 @@ impl Listener {
         operators: bool,
         whole: bool,
         now: Timestamp,
-    ) -> Result<(), CacheError> {
+    ) {
         let mut whole = whole;
         if let Some(reading) = self.reading.take() {
             if reading.task.is_finished() {
-                self.take_in(reading.task.await).await?;
+                self.take_in(reading.task.await);
                 whole |= std::mem::take(&mut self.again);
             } else {
-                if reading.began.elapsed() > SLOW {
+                if reading.moved.borrow().elapsed() > SLOW {
                     self.error = Some(TOO_SLOW.to_owned());
                 }
                 self.reading = Some(reading);
@@ -214,7 +225,7 @@ impl Listener {
         }
         // While Postgres is away only the beat and people's writes ask again.
         if self.error.is_some() && !whole {
-            return Ok(());
+            return;
         }
         let keys: Vec<&str> = keys.collect();
         let mut heard_of_some = false;
@@ -226,7 +237,7 @@ impl Listener {
                 let reading = tokio::spawn(read_some(self.db.clone(), unknown, self.place, now));
                 if let Ok(ended) = timeout(WAIT, reading).await {
                     heard_of_some = matches!(&ended, Ok(Ok(heard)) if !heard.keys.is_empty());
-                    self.take_in(ended).await?;
+                    self.take_in(ended);
                 } else {
                     self.error = Some(TOO_SLOW.to_owned());
                     whole = true;
@@ -234,25 +245,28 @@ impl Listener {
             }
         }
         if !whole {
-            return Ok(());
+            return;
         }
         if self.reading.is_some() {
             self.again |= operators;
-            return Ok(());
+            return;
         }
         let wanted: HashSet<String> = keys.into_iter().map(str::to_owned).collect();
         self.newer.clear();
-        let began = Instant::now();
-        let mut task = tokio::spawn(read(self.cache.clone(), self.db.clone(), wanted, now));
+        let (progress, moved) = watch::channel(Instant::now());
         // What the feed did not tell is worth waiting for, as is the first of all; and a beat says how fresh its words are.
         let first = self.counter.is_none();
-        let patience = match (first, operators) {
-            (false, true) if heard_of_some => Duration::ZERO,
-            (false, false) => BEAT_WAITS,
-            _ => WAIT,
+        let (patience, gently) = match (first, operators) {
+            (false, true) if heard_of_some => (Duration::ZERO, true),
+            (false, false) => (BEAT_WAITS, true),
+            _ => (WAIT, false),
         };
+        let pasts = first || !operators;
+        let wish = Wish { keys: wanted, pasts, gently };
+        let mut task = tokio::spawn(read(self.cache.clone(), self.db.clone(), wish, progress, now));
         if let Ok(ended) = timeout(patience, &mut task).await {
-            return self.take_in(ended).await;
+            self.take_in(ended);
+            return;
         }
         if first {
             self.error = Some(TOO_SLOW.to_owned());
@@ -263,51 +277,57 @@ impl Listener {
             finished.notify_one();
             ended.unwrap_or_else(|error| Err(error.to_string()))
         });
-        self.reading = Some(Reading { task, began });
-        Ok(())
+        self.reading = Some(Reading { task, moved });
     }
 
-    async fn take_in(
-        &mut self,
-        ended: Result<Result<Heard, String>, tokio::task::JoinError>,
-    ) -> Result<(), CacheError> {
+    fn take_in(&mut self, ended: Result<Result<Heard, String>, tokio::task::JoinError>) {
         let heard = match ended.map_err(|error| error.to_string()).and_then(|heard| heard) {
             Ok(heard) => heard,
             Err(error) => {
                 tracing::warn!(%error, "comments could not be read; the last ones are shown");
                 self.error = Some(format!("{error}; comments shown are those read last"));
-                return Ok(());
+                return;
             }
         };
         self.error = None;
         self.place = self.place.max(heard.place);
         let Some(counter) = heard.whole else {
             if heard.keys.is_empty() {
-                return Ok(());
+                return;
             }
             if self.reading.is_some() {
                 self.newer.push((heard.keys.clone(), heard.said.clone()));
             }
             self.replace(heard.keys, heard.said);
-            return self.keep(self.read_at.unwrap_or(heard.at)).await;
+            self.unkept = true;
+            return;
         };
         self.read_at = Some(heard.at);
         self.counter = Some(counter);
         self.asked = heard.keys.into_iter().collect();
-        let before = std::mem::replace(&mut self.said, heard.said);
+        let mut before = std::mem::replace(&mut self.said, heard.said);
+        if !heard.pasts {
+            self.said.pasts.clone_from(&before.pasts);
+            self.said.pasts.retain(|key, _| self.asked.contains(key));
+            before.pasts.retain(|key, _| self.asked.contains(key));
+        }
         for (keys, said) in std::mem::take(&mut self.newer) {
             self.replace(keys, said);
         }
-        if self.said == before { Ok(()) } else { self.keep(heard.at).await }
+        self.unkept |= self.said != before;
     }
 
-    /// For an outage of Postgres that the next updater may begin in.
-    async fn keep(&self, read_at: Timestamp) -> Result<(), CacheError> {
+    /// Keeps what is new, for an outage of Postgres that the next updater may begin in. It is some megabytes, which no snapshot
+    /// should wait for.
+    pub async fn keep(&mut self) -> Result<(), CacheError> {
+        let Some(read_at) = self.read_at.filter(|_| self.unkept) else { return Ok(()) };
         let body = serde_json::to_vec(&self.said).map_err(|error| CacheError::Form {
             key: self.cache.keys().said(),
             problem: error.to_string(),
         })?;
-        self.cache.write_said(self.fence, read_at, body).await
+        self.cache.write_said(self.fence, read_at, body).await?;
+        self.unkept = false;
+        Ok(())
     }
 
     /// What is known of these keys gives way.
@@ -326,18 +346,46 @@ impl Listener {
     }
 }
 
+/// What a whole reading is to bring, and how.
+struct Wish {
+    keys: HashSet<String>,
+    /// The history too.
+    pasts: bool,
+    /// Nobody waits for it.
+    gently: bool,
+}
+
 /// All that was said of these keys, and the notes. The counter and the place go before the queries, so that what is
 /// committed in between is read once more rather than missed.
-async fn read(cache: Cache, db: Db, keys: HashSet<String>, at: Timestamp) -> Result<Heard, String> {
+async fn read(
+    cache: Cache,
+    db: Db,
+    wish: Wish,
+    progress: watch::Sender<Instant>,
+    at: Timestamp,
+) -> Result<Heard, String> {
     let counter = cache.changed().await.map_err(|error| error.to_string())?;
-    let keys: Vec<String> = keys.into_iter().collect();
+    let keys: Vec<String> = wish.keys.into_iter().collect();
     let reading = async {
         let place = db.latest_change().await?;
         let notes = db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect();
-        Ok::<_, DbError>((place, Said { notes, ..said(&db, &keys).await? }))
+        let mut all = Said { notes, ..Said::default() };
+        for keys in keys.chunks(if wish.gently { AT_ONCE } else { usize::MAX }) {
+            let began = Instant::now();
+            let some = said(&db, keys, wish.pasts).await?;
+            all.threads.extend(some.threads);
+            all.covers.extend(some.covers);
+            all.acknowledgements.extend(some.acknowledgements);
+            all.pasts.extend(some.pasts);
+            if wish.gently {
+                sleep(began.elapsed()).await;
+            }
+            progress.send_replace(Instant::now());
+        }
+        Ok::<_, DbError>((place, all))
     };
     let (place, said) = reading.await.map_err(|error| error.to_string())?;
-    Ok(Heard { said, keys, whole: Some(counter), place, at })
+    Ok(Heard { said, keys, whole: Some(counter), pasts: wish.pasts, place, at })
 }
 
 /// What was said of these keys, and of those the feed of changes has behind `place`.
@@ -347,26 +395,22 @@ async fn read_some(db: Db, keys: HashSet<String>, place: i64, at: Timestamp) -> 
         let (said_of, place) = db.said_of(place, SAID_AT_ONCE).await?;
         keys.extend(said_of);
         let keys: Vec<String> = keys.into_iter().collect();
-        let said = if keys.is_empty() { Said::default() } else { said(&db, &keys).await? };
-        Ok::<_, DbError>(Heard { said, keys, whole: None, place, at })
+        let said = if keys.is_empty() { Said::default() } else { said(&db, &keys, true).await? };
+        Ok::<_, DbError>(Heard { said, keys, whole: None, pasts: true, place, at })
     };
     reading.await.map_err(|error| error.to_string())
 }
 
-async fn said(db: &Db, keys: &[String]) -> Result<Said, DbError> {
+async fn said(db: &Db, keys: &[String], pasts: bool) -> Result<Said, DbError> {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let by_people = async {
-        Ok::<_, DbError>(Said {
-            threads: db.threads(&keys).await?,
-            covers: db.covers(&keys).await?,
-            acknowledgements: db.acknowledgements(&keys).await?,
-            // They hang on no key: those read last are good until everything is read again.
-            ..Said::default()
-        })
-    };
-    // History is the longest reading, and goes beside the others.
-    let (by_people, pasts) = tokio::try_join!(by_people, db.pasts(&keys))?;
-    Ok(Said { pasts, ..by_people })
+    Ok(Said {
+        threads: db.threads(&keys).await?,
+        covers: db.covers(&keys).await?,
+        acknowledgements: db.acknowledgements(&keys).await?,
+        pasts: if pasts { db.pasts(&keys).await? } else { Pasts::default() },
+        // They hang on no key: those read last are good until everything is read again.
+        ..Said::default()
+    })
 }
 
 #[cfg(test)]
@@ -379,7 +423,14 @@ mod tests {
     fn heard(count: u32, whole: Option<u64>) -> Heard {
         let thread = Thread { count, ..Thread::default() };
         let said = Said { threads: [("z:1:a".to_owned(), thread)].into(), ..Said::default() };
-        Heard { said, keys: vec!["z:1:a".to_owned()], whole, place: 7, at: Timestamp::from_unix(1) }
+        Heard {
+            said,
+            keys: vec!["z:1:a".to_owned()],
+            whole,
+            pasts: true,
+            place: 7,
+            at: Timestamp::from_unix(1),
+        }
     }
 
     async fn listener(redis: &Redis) -> Listener {
@@ -393,16 +444,17 @@ mod tests {
     async fn what_was_read_of_a_key_outlives_the_whole_reading_that_began_before_it() {
         let redis = Redis::shared().await.unwrap();
         let mut listener = listener(&redis).await;
-        listener.take_in(Ok(Ok(heard(1, Some(1))))).await.unwrap();
+        listener.take_in(Ok(Ok(heard(1, Some(1)))));
         let task = tokio::spawn(std::future::pending());
-        listener.reading = Some(Reading { task, began: Instant::now() });
-        listener.take_in(Ok(Ok(heard(2, None)))).await.unwrap();
+        listener.reading = Some(Reading { task, moved: watch::channel(Instant::now()).1 });
+        listener.take_in(Ok(Ok(heard(2, None))));
         listener.reading = None;
-        listener.take_in(Ok(Ok(heard(1, Some(2))))).await.unwrap();
+        listener.take_in(Ok(Ok(heard(1, Some(2)))));
         assert_eq!(listener.threads()["z:1:a"].count, 2);
+        listener.keep().await.unwrap();
         let (_, kept) = listener.cache.said::<Said>().await.unwrap().unwrap();
         assert_eq!(kept.threads["z:1:a"].count, 2, "for the next updater too");
-        listener.take_in(Ok(Ok(heard(3, Some(3))))).await.unwrap();
+        listener.take_in(Ok(Ok(heard(3, Some(3)))));
         assert_eq!(listener.threads()["z:1:a"].count, 3, "the next whole reading is newer again");
     }
 
@@ -410,9 +462,9 @@ mod tests {
     async fn what_is_not_said_of_a_key_any_more_goes() {
         let redis = Redis::shared().await.unwrap();
         let mut listener = listener(&redis).await;
-        listener.take_in(Ok(Ok(heard(1, Some(1))))).await.unwrap();
+        listener.take_in(Ok(Ok(heard(1, Some(1)))));
         let nothing = Heard { said: Said::default(), ..heard(0, None) };
-        listener.take_in(Ok(Ok(nothing))).await.unwrap();
+        listener.take_in(Ok(Ok(nothing)));
         assert!(listener.threads().is_empty());
     }
 }

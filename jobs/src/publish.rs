@@ -220,7 +220,7 @@ impl Publisher {
         let keys =
             board.sources.values().flat_map(|source| source.events.iter()).map(|event| event.key.as_str());
         let whole = due.operators || beat || self.listened.is_none_or(|listened| listened.elapsed() >= BEAT);
-        self.listener.listen(keys, due.operators, whole, now).await.map_err(deposed_or)?;
+        self.listener.listen(keys, due.operators, whole, now).await;
         if whole {
             self.listened = Some(Instant::now());
         }
@@ -231,7 +231,7 @@ impl Publisher {
         let mut snapshot = build(self.parts(&board, now));
         let news = snapshot.news();
         if self.news == Some(news) && !beat {
-            return Ok(());
+            return self.listener.keep().await.map_err(deposed_or);
         }
         let revision = (self.revision + 1).max(unix_milliseconds());
         snapshot.revision = NotNews(revision);
@@ -258,7 +258,7 @@ impl Publisher {
         self.metrics.events.set(i64::try_from(events).unwrap_or(i64::MAX));
         self.metrics.unplaced.set(i64::try_from(unplaced).unwrap_or(i64::MAX));
         tracing::debug!(revision, events, bytes, beat, "published");
-        Ok(())
+        self.listener.keep().await.map_err(deposed_or)
     }
 
     /// Compares with the board as it was at the last look.
