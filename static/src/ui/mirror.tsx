@@ -73,14 +73,15 @@ class SameRow extends Component<RowProps> {
 }
 
 /** So many cells say something else at once; the others follow, so that nobody who types has to wait for them. */
-const AT_ONCE = 300;
+const AT_ONCE = 150;
 
 /** The rows as far as they are said already: those with news one portion after the other, that of the cursor at once. */
 function useGradually(rows: readonly MirrorRow[], cursor: number | undefined): readonly MirrorRow[] {
   const said = useRef<readonly MirrorRow[]>([]);
   const [, goOn] = useState({});
   const before = new Map(said.current.map((row) => [row.key, row]));
-  let spare = AT_ONCE;
+  // The first picture does not wait for them.
+  let spare = before.size === 0 ? 1 : AT_ONCE;
   let late = false;
   said.current = rows.flatMap((row) => {
     const old = before.get(row.key);

@@ -20,7 +20,37 @@ import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from
 import { type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
-export function Panel({ heat, words }: Props) {
+/**
+ * The state as the panel shows it: what a person does at once, and a new picture when the map shows it already. Both in one
+ * frame would make whoever types wait.
+ */
+function useBehindTheMap(heat: State): State {
+  const shown = useRef(heat);
+  const latest = useRef(heat);
+  const [, follow] = useState({});
+  latest.current = heat;
+  const { frame, view } = shown.current;
+  const waits = heat.frame !== frame && heat.view === view;
+  if (!waits) shown.current = heat;
+  useEffect(() => {
+    if (!waits) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const request = requestAnimationFrame(() => {
+      timer = setTimeout(() => {
+        shown.current = latest.current;
+        follow({});
+      });
+    });
+    return () => {
+      cancelAnimationFrame(request);
+      clearTimeout(timer);
+    };
+  }, [waits]);
+  return shown.current;
+}
+
+export function Panel({ heat: now, words }: Props) {
+  const heat = useBehindTheMap(now);
   const { view } = heat;
   const panel = useRef<HTMLElement>(null);
   const shown = `${view.event} ${JSON.stringify(view.selection)} ${view.changes}`;
@@ -234,13 +264,22 @@ function nothing(kind: string | undefined, words: Words): string {
   return kind === undefined ? words.panel.allCalm : words.panel.noEvents;
 }
 
+/** So many lines of a new list are made at once, and so many more each time; the first fill a screen. */
+const LINES_AT_ONCE = 20;
+
 function List({ items, heat, words }: Props & { readonly items: readonly Listed[] }) {
+  const [lines, makeLines] = useState(LINES_AT_ONCE);
+  useEffect(() => {
+    if (lines >= items.length) return;
+    const timer = setTimeout(() => makeLines(lines + LINES_AT_ONCE));
+    return () => clearTimeout(timer);
+  }, [lines, items.length]);
   if (items.length === 0) return null;
   const kind = subject(heat.view)?.kind;
   const here = kind === "rack" || kind === "device";
   return (
     <ul class="events">
-      {items.map((item) => (
+      {items.slice(0, lines).map((item) => (
         <li key={item.event.id}>
           <EventRow item={item} heat={heat} words={words} here={here} />
         </li>
