@@ -22,6 +22,29 @@ const rows = () => page.locator(".rows tbody tr[data-at]");
 const names = () => rows().locator("td:nth-child(6)").allTextContents();
 
 describe("the list", only, () => {
+  test("of the panel is whole, however long, and follows each picture", async () => {
+    const [device] = site.watched;
+    const rack = site.rackOf.get(device.id);
+    for (let n = 0; n < 50; n++) {
+      site.makeEvent(700_000 + n, device, [`Interface eth${n} is down`, 3], Date.now() - n * 1000);
+    }
+    mock.push(site.snapshot(Date.now()));
+    await visit(`/?sel=rack:${rack}`);
+    const lines = (names) =>
+      names.every((name) =>
+        [...document.querySelectorAll(".panel .event b")].some((line) => line.textContent === name),
+      );
+    await until(
+      page,
+      "every event of the rack",
+      lines,
+      Array.from({ length: 50 }, (_, n) => `Interface eth${n} is down`),
+    );
+    site.makeEvent(800_000, device, ["Fan has stalled", 5], Date.now());
+    mock.push(site.snapshot(Date.now() + 1));
+    await until(page, "what has just come", lines, ["Fan has stalled"]);
+  });
+
   test("`l` shows it below the map, then alone, then no more; the address follows", async () => {
     await visit();
     await mapOf(page);
