@@ -70,7 +70,7 @@ pub(crate) async fn find(
     client: IpAddr,
 ) -> Result<Option<(Digest, Arc<Pass>)>, Problem> {
     let found = match Digest::of(presented) {
-        Some(digest) => app.tokens.find(digest).await?.map(|pass| (digest, pass)),
+        Some(digest) => Box::pin(app.tokens.find(digest)).await?.map(|pass| (digest, pass)),
         None => None,
     };
     if found.is_none() {

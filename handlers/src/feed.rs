@@ -146,7 +146,9 @@ impl Feed {
         if let Some(frame) = self.latest().filter(|frame| Some(frame.revision) == revision) {
             return Ok(Some(frame));
         }
-        Ok(self.cache.snapshot().await?.map(|snapshot| Arc::new(Frame::new(snapshot, 0))))
+        // Rarely: on the heap.
+        let snapshot = Box::pin(self.cache.snapshot()).await?;
+        Ok(snapshot.map(|snapshot| Arc::new(Frame::new(snapshot, 0))))
     }
 
     /// The revision Redis holds. Requests that come while the question is under way share its answer: however many there
@@ -160,7 +162,7 @@ impl Feed {
                 answer
             })
         };
-        answer.get_or_try_init(|| self.cache.revision()).await.copied()
+        answer.get_or_try_init(|| Box::pin(self.cache.revision())).await.copied()
     }
 
     /// The latest frame and every one to come; newest wins.

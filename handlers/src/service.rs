@@ -78,7 +78,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Reply {
     let request_id = request_id(request.headers());
     let uri = request.uri().clone();
     let (name, answered) = match Route::parse(request.method(), uri.path()) {
-        Ok(route) => (route.rules().name, Box::pin(dispatch(&app, route, request, &request_id)).await),
+        Ok(route) => (route.rules().name, dispatch(&app, route, request, &request_id).await),
         Err(problem) => ("none", Err(problem)),
     };
     let mut reply = answered.unwrap_or_else(|problem| problem.into_reply(name, &request_id));
@@ -117,6 +117,15 @@ async fn dispatch(
         app.pace.write(&caller.name)?;
     }
     let asked = Asked { caller, request_id: request_id.to_owned(), peer, request };
+    // What is asked most often does not carry about the room that the others need.
+    if route == Route::Snapshot {
+        picture::snapshot(app, asked.headers()).await
+    } else {
+        Box::pin(handle(app, route, asked)).await
+    }
+}
+
+async fn handle(app: &Arc<App>, route: Route<'_>, asked: Asked) -> Result<Reply, Problem> {
     match route {
         Route::Snapshot => picture::snapshot(app, asked.headers()).await,
         Route::Inventory => picture::document(&app.documents.inventory, asked.headers()).await,
@@ -141,7 +150,7 @@ async fn dispatch(
         Route::ListTemplates => templates::list(app, asked.request.uri().query().unwrap_or_default()).await,
         Route::RenderTemplate { name } => templates::render(app, asked, &name).await,
         Route::ListTickets => tickets::list(app, asked.request.uri().query().unwrap_or_default()).await,
-        Route::CreateTicket => Box::pin(tickets::create(app, asked)).await,
+        Route::CreateTicket => tickets::create(app, asked).await,
         Route::Ticket { id } => tickets::show(app, id).await,
         Route::EditTicket { id } => tickets::edit(app, asked, id).await,
         Route::AddToTicket { id } => tickets::add(app, asked, id).await,
