@@ -41,10 +41,10 @@ pub(crate) async fn comment(report: &mut Report) -> anyhow::Result<()> {
     })
     .await?;
     let address = stack.url().trim_start_matches("http://").trim_end_matches('/').parse()?;
-    let times = on_one_thread(async {
+    let (answers, times) = on_one_thread(async {
         let crowd = Crowd::connect(address, LIVE, SCREENS, 0).await?;
         crowd.had_one_each().await?;
-        let mut times = Vec::new();
+        let (mut answers, mut times) = (Vec::new(), Vec::new());
         for (number, event) in all.iter().step_by(all.len() / COMMENTS).take(COMMENTS).enumerate() {
             let key = event["key"].as_str().context("an event without a key")?;
             let mut url: url::Url = stack.url().parse()?;
@@ -58,12 +58,15 @@ pub(crate) async fn comment(report: &mut Report) -> anyhow::Result<()> {
             let text = json!({ "text": format!("comment {number}") }).to_string();
             let answer = http.post(url).header("content-type", "application/json").body(text).send().await?;
             ensure!(answer.status().is_success(), "{}", answer.text().await?);
+            answers.push(start.elapsed().as_secs_f64() * 1000.0);
             times.push(crowd.last().await?.duration_since(start).as_secs_f64() * 1000.0);
         }
-        Ok(times)
+        Ok((answers, times))
     })
     .await?;
     stack.down().await?;
+    let answered = format!("p99 {:.0}", Spread::quantile(answers.clone(), 0.99));
+    report.add("a comment on 100 screens", "heat", "ms to the answer", Spread::of(answers), &answered);
     let p99 = format!("p99 {:.0}; <= 300", Spread::quantile(times.clone(), 0.99));
     report.add("a comment on 100 screens", "heat", "ms from the request", Spread::of(times), &p99);
     Ok(())
