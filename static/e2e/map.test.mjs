@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
-import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
+import { HIGH, only, mock, site, page, rackOf, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
 /** As the palette has it. */
@@ -255,6 +255,42 @@ describe("going around", only, () => {
       }
       assert.equal(places.size, 2, query);
     }
+  });
+
+  test("`p` pins the panel; else it comes over the map when something is opened, and goes when that is left", async () => {
+    const { made } = rackOf(1);
+    await visit(`/?event=${encodeURIComponent(made[0].key)}`);
+    await mapOf(page);
+    const panel = page.locator(".panel");
+    const sizes = () =>
+      page.evaluate(() => {
+        const { width, height } = document.querySelector(".stage").getBoundingClientRect();
+        return [width, height, document.querySelector(".stage canvas").width];
+      });
+    const beside = await sizes();
+    await page.keyboard.press("p");
+    await page.waitForURL("**/*panel=0");
+    await page.keyboard.press("Escape");
+    await panel.waitFor({ state: "detached" });
+    await until(
+      page,
+      "the map has the whole width",
+      (narrow) => document.querySelector(".stage canvas").width > narrow,
+      beside[2],
+    );
+    const alone = await sizes();
+    await cell(page, "High, 1 to act on").first().focus();
+    await page.keyboard.press("Enter");
+    await panel.locator("small", { hasText: "Rack" }).waitFor();
+    assert.deepEqual((await sizes()).slice(0, 2), alone.slice(0, 2), "the map does not move");
+    await page.getByRole("button", { name: "Back", exact: true }).click();
+    await panel.waitFor({ state: "detached" });
+    await page.keyboard.press("p");
+    await panel.waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => url.search === "");
+    await panel.waitFor();
   });
 
   test("by keys as quick as they come, without losing one", async () => {

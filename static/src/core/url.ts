@@ -34,8 +34,8 @@ export interface View {
   readonly all?: true;
   /** The panel shows what has changed. */
   readonly changes?: true;
-  /** The panel is folded away. */
-  readonly bare: boolean;
+  /** The panel stands beside the map; else it comes over it when something is opened, and goes when that is left. */
+  readonly pinned: boolean;
   /** Nothing but the map. */
   readonly kiosk?: true;
   /** Keys of the tabs that a kiosk shows in turn. */
@@ -45,13 +45,13 @@ export interface View {
 }
 
 /** A view without some of its parts. */
-export function without(view: View, ...parts: readonly Exclude<keyof View, "bare">[]): View {
+export function without(view: View, ...parts: readonly Exclude<keyof View, "pinned">[]): View {
   const rest = { ...view };
   for (const part of parts) delete rest[part];
   return rest;
 }
 
-export const HOME: View = { bare: false };
+export const HOME: View = { pinned: true };
 
 /** What the panel is about: the selection, or the rack that is open. */
 export function subject({ selection, rack }: Pick<View, "selection" | "rack">): Selection | undefined {
@@ -120,15 +120,27 @@ export function readView(query: string): View {
     ...((SORTS as readonly string[]).includes(sort.replace(/^-/, "")) ? { sort } : {}),
     ...(on("all") ? { all: true } : {}),
     ...(on("changes") ? { changes: true } : {}),
-    bare: params.get("panel") === "0",
+    pinned: params.get("panel") !== "0",
     ...(on("kiosk") ? { kiosk: true } : {}),
     ...(rotate.length > 0 ? { rotate } : {}),
     ...(every ? { every } : {}),
   };
 }
 
-/** Writes a view as a query, `""` for the whole site. The shortest form that reads back the same. */
-export function writeView(view: View): string {
+/** The openings that an address names as picked, by their ids. */
+export function readPicked(query: string): string[] {
+  return new URLSearchParams(query).getAll("pick");
+}
+
+/** Servers refuse addresses that are much longer: nginx from 8 kB on, and a login puts one into another. */
+const LONGEST = 4000;
+
+/**
+ * Writes a view and what was picked as a query, `""` for the whole site. The shortest form that reads back the same, but
+ * for picks that do not fit: a part of them would be something else than what was picked, so that none is written.
+ */
+export function writeView(view: View, picked: Iterable<string> = []): string {
+  const picks = [...picked].map((id): [string, string] => ["pick", id]);
   const parts: [string, string | number | undefined][] = [
     ["kiosk", view.kiosk && "1"],
     ["dc", view.dc],
@@ -142,9 +154,10 @@ export function writeView(view: View): string {
     ["sort", view.sort],
     ["all", view.all && "1"],
     ["changes", view.changes && "1"],
-    ["panel", view.bare ? "0" : undefined],
+    ["panel", view.pinned ? undefined : "0"],
     ["rotate", view.rotate?.join(",")],
     ["every", view.every],
+    ...picks,
   ];
   // Left as they are where a query allows it, so that people can read and type the address.
   const plain = (text: string) =>
@@ -152,7 +165,8 @@ export function writeView(view: View): string {
   const query = parts.flatMap(([name, value]) =>
     value === undefined || value === "" ? [] : [`${name}=${plain(String(value))}`],
   );
-  return query.length === 0 ? "" : `?${query.join("&")}`;
+  const address = query.length === 0 ? "" : `?${query.join("&")}`;
+  return picks.length > 0 && address.length > LONGEST ? writeView(view) : address;
 }
 
 /** One step out on the map: rack → row → tab → site. */

@@ -481,7 +481,7 @@ export const en = {
       ["m", "sound on or off"],
       ["k", "kiosk, for a wall; Esc leaves it"],
       ["Space", "hold the picture, up to five minutes"],
-      ["p", "show or hide the details"],
+      ["p", "pin the details beside the map, or have them come when asked"],
       ["?", "this page"],
     ],
     signs: [
