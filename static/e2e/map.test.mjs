@@ -395,6 +395,7 @@ describe("the Unplaced tray", only, () => {
     assert.equal(reasons.length, 3);
     assert.match(reasons.join(), /no such host.*not said yet.*not in the inventory/);
     assert.equal(await page.locator("#tray b").textContent(), "3");
+    assert.equal(await page.locator("#tray").getAttribute("title"), "Without a rack: 3 to act on, 3 in all");
   });
 
   test("holds the events of racks that a newer inventory brings, until it is here", async () => {

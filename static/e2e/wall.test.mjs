@@ -62,12 +62,19 @@ describe("a kiosk", only, () => {
         unplaced: "unknown_host",
       });
     }
+    site.makeEvent(970_001, device, ["Somebody is at it", 5], Date.now() - 60_000, {
+      rack_id: undefined,
+      device_id: undefined,
+      unplaced: "unknown_host",
+      handled: "acknowledged",
+    });
     mock.push(fresh());
     await visit("/?kiosk=1");
     await page.locator(".kiosk-count", { hasText: /^2 to act on$/ }).waitFor();
     const unplaced = page.locator(".kiosk-unplaced", { hasText: "Unplaced 1" });
     await unplaced.locator("[title=Disaster]").waitFor();
     await page.keyboard.press("Escape");
+    await page.locator("#tray", { hasText: /^.?Unplaced1\/ 2$/ }).waitFor();
     await page.locator(".tab b").first().filter({ hasText: /^2$/ }).waitFor();
     const open = await page.locator(".counter[data-severity] b").allTextContents();
     assert.equal(

@@ -63,12 +63,6 @@ test("what is not understood is left out", () => {
   expect(readView("?dc=SAS").dc).toBe("sas");
 });
 
-test("addresses from before there were filters still choose severities", () => {
-  expect(readView("?sev=4,5").filter).toBe("sev:high or sev:disaster");
-  expect(readView("?sev=4&filter=dc:sas").filter).toBe("dc:sas sev:high");
-  expect(readView("?sev=4&filter=dc:").filter).toBe("dc:");
-});
-
 test("one step up at a time leads to the whole site, then away from the filter; the list stays", () => {
   let view = readView("?dc=sas&row=5&rack=3&sel=device:513&event=k&filter=ack&list=drawer");
   const steps = [];

@@ -1,8 +1,6 @@
 /**
  * The URL is the state: what is looked at, filtered and selected. Two people with the same address see the same.
  */
-import { chooseSeverities, printFilter, readFilter } from "./filter.ts";
-import { SEVERITIES } from "./model.ts";
 
 export type Selection =
   | { readonly kind: "rack"; readonly id: number }
@@ -81,17 +79,6 @@ export function kept(view: View): View {
   return without(view, "dc", "row", "rack", "selection", "event");
 }
 
-/** The filter of an address. Older addresses chose severities as `sev=4,5`. */
-function filterOf(params: URLSearchParams): string {
-  const text = params.get("filter")?.trim() ?? "";
-  const old = (params.get("sev") ?? "").split(",");
-  const severities = SEVERITIES.filter((severity) => old.includes(String(severity)));
-  const reading = readFilter(text);
-  if (severities.length === 0 || "mistake" in reading) return text;
-  const bits = severities.reduce<number>((all, severity) => all | (1 << severity), 0);
-  return printFilter(chooseSeverities(reading.filter, bits));
-}
-
 const LIST_FORMS: readonly string[] = ["drawer", "page"] satisfies ListForm[];
 /** By what lists are sorted. */
 export const SORTS = ["severity", "since", "host", "place", "name", "comment", "ticket", "source"] as const;
@@ -103,7 +90,7 @@ export function readView(query: string): View {
   const [row, rack, saved, every] = ["row", "rack", "view", "every"].map((name) => natural(params.get(name)));
   const selection = readSelection(params.get("sel"));
   const event = params.get("event");
-  const filter = filterOf(params);
+  const filter = params.get("filter")?.trim();
   const list = params.get("list") ?? "";
   const sort = params.get("sort") ?? "";
   const rotate = (params.get("rotate") ?? "").toLowerCase().split(",").filter(Boolean);

@@ -26,6 +26,7 @@ export const en = {
     counter: t("{0}: {1} to act on, {2} in all. Click to filter."),
     sources: "Sources",
     unplaced: "Unplaced",
+    tray: t("Without a rack: {0} to act on, {1} in all"),
     search: "Rack, device or filter",
     searchLabel: "Find a rack or a device by name, asset number or serial, or filter the events",
     help: "Keys and signs",
