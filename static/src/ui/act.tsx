@@ -4,7 +4,7 @@ import { acknowledge, commentOnMany, why, withdraw } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { moment } from "./format.ts";
-import { closeAround, Modal, useFocus } from "./modal.tsx";
+import { Close, closeAround, Modal, Trouble, useFocus } from "./modal.tsx";
 import { aboutOf, closeDialog, pickNothing, serverNow, type State, thaw, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
@@ -70,11 +70,7 @@ interface SendProps {
 export function Send({ words, label, trouble, busy, disabled = false }: SendProps) {
   return (
     <>
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <footer class="actions">
         <small>{words.ticket.sendsKey}</small>
         <button type="submit" class="primary" disabled={busy || disabled}>
@@ -113,7 +109,7 @@ export function useSending(words: Words) {
   return { busy, trouble, send };
 }
 
-/** Ctrl+Enter sends the form around it. */
+/** Ctrl+Enter sends the form. */
 export function sendByKey(event: KeyboardEvent): void {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
@@ -145,9 +141,7 @@ export function ActDialog({
         <>
           {events ? <p class="lead">{words.act.nothing}</p> : null}
           <footer class="actions">
-            <button type="button" class="second" onClick={closeAround}>
-              {words.ticket.close}
-            </button>
+            <Close words={words} />
           </footer>
         </>
       )}
@@ -317,9 +311,7 @@ function Copy({ events, heat, words }: Props & AboutProps) {
         <button type="button" class="primary" onClick={copy}>
           {words.act.copy}
         </button>
-        <button type="button" class="second" onClick={closeAround}>
-          {words.ticket.close}
-        </button>
+        <Close words={words} />
       </footer>
     </>
   );

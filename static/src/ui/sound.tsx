@@ -1,7 +1,7 @@
 /** What is sounded, how loud, and whether it is repeated. */
 import { isMuffled, openSpeaker, sound } from "./alarm.ts";
 import { Choice } from "./choice.tsx";
-import { closeAround, Modal } from "./modal.tsx";
+import { Close, Modal } from "./modal.tsx";
 import { closeDialog, openDialog, prefer, SOUNDS, type State, VOLUMES, YES_NO } from "./state.ts";
 import type { Props } from "./top.tsx";
 
@@ -79,9 +79,7 @@ export function SoundDialog({ heat, words }: Props) {
         />
       ) : null}
       <footer class="actions">
-        <button type="button" class="second" onClick={closeAround}>
-          {words.ticket.close}
-        </button>
+        <Close words={words} />
       </footer>
     </Modal>
   );
