@@ -139,5 +139,6 @@ describe("an empty page says what to do", only, () => {
     await visit();
     await page.locator("[data-state=noSources]").waitFor();
     assert.match(await page.locator(".empty").textContent(), /HEAT_ZABBIX_URL/);
+    await page.locator(".panel .lead", { hasText: "No monitoring is configured" }).waitFor();
   });
 });

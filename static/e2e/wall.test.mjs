@@ -173,9 +173,24 @@ describe("a kiosk", only, () => {
     await visit("/?kiosk=1");
     await page.locator(".kiosk-bar .chip.stale", { hasText: "zabbix" }).waitFor();
     assert.match(await page.locator(".kiosk-count").textContent(), /^≥ \d+ to act on$/);
+    // Nor is it calm, as far as anybody knows.
+    site.events.length = 0;
+    const empty = fresh({ sources: stale.sources });
+    mock.push(empty);
+    await page.locator(".kiosk-count", { hasText: /^≥ 0 to act on$/ }).waitFor();
     mock.state.clock = 300_000;
     await page.reload();
     await page.locator(".kiosk-bar .band b", { hasText: "NOT LIVE" }).waitFor();
+  });
+
+  test("does not say that all is calm before it has a picture", async () => {
+    const first = mock.state.snapshot;
+    mock.state.snapshot = undefined;
+    await visit("/?kiosk=1");
+    await page.locator(".kiosk-count", { hasText: "Waiting for the first picture" }).waitFor();
+    site.events.length = 0;
+    mock.push({ ...fresh(), revision: first.revision + 1 });
+    await page.locator(".kiosk-count", { hasText: "Nothing to act on" }).waitFor();
   });
 
   test("takes a newer page by itself", async () => {

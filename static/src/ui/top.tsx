@@ -1,5 +1,5 @@
 /** The strip on top: where to look, how bad it is, and whether the picture can be trusted. */
-import { freshness, judgedAt } from "../core/clock.ts";
+import { freshness, isMonitor, judgedAt } from "../core/clock.ts";
 import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
 import { NONE, SEVERITIES, type Source } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
@@ -132,6 +132,13 @@ function Tally({ open, all }: { readonly open: string; readonly all: string }) {
       {open === all ? null : <small>/ {all}</small>}
     </>
   );
+}
+
+/** That there is nothing to act on, as far as anybody can know. */
+export function calmOf({ frame }: State, words: Words): string {
+  if (!frame) return words.empty.waiting;
+  if (!frame.sources.some(isMonitor)) return words.empty.noSources;
+  return frame.atLeast ? words.state.unhandled(words.state.atLeast("0")) : words.panel.allCalm;
 }
 
 function Counters({ heat, words }: Props) {
