@@ -17,7 +17,7 @@ describe("acknowledging", only, () => {
     await dialog().locator(".about li").nth(1).waitFor();
     assert.match(
       await dialog()
-        .locator(".ends label", { has: page.locator("input:checked") })
+        .locator("label", { has: page.locator("[name=end]:checked") })
         .textContent(),
       /end of the shift, .*\d\d:\d\d/,
     );
@@ -58,8 +58,8 @@ describe("acknowledging", only, () => {
     const { made } = rackOf(1);
     await visit(`/?event=${encodeURIComponent(made[0].key)}`);
     await page.locator(".do button", { hasText: "Acknowledge" }).click();
-    await dialog().locator(".ends").waitFor();
-    assert.equal(await dialog().locator(".ends label").count(), 3);
+    await dialog().locator("[name=end]").first().waitFor();
+    assert.equal(await dialog().locator("[name=end]").count(), 3);
     assert.ok(await dialog().getByLabel("1 hour").isChecked());
   });
 

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { acknowledge, commentOnMany, why, withdraw } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
+import { Choice } from "./choice.tsx";
 import { moment } from "./format.ts";
 import { Close, closeAround, Modal, Trouble, useFocus } from "./modal.tsx";
 import { aboutOf, closeDialog, pickNothing, serverNow, type State, thaw, zoneOf } from "./state.ts";
@@ -44,17 +45,14 @@ export function Ends({ offered, end, heat, words, onPick }: EndsProps) {
           : words.act.days(one / 24)
         : words.act[one];
   return (
-    <fieldset class="ends">
-      <legend>{words.act.until}</legend>
-      {offered
-        .filter((one) => one !== "shift" || shift)
-        .map((one) => (
-          <label key={one} class="check">
-            <input type="radio" name="end" checked={one === end} onChange={() => onPick(one)} />
-            {said(one)}
-          </label>
-        ))}
-    </fieldset>
+    <Choice
+      name="end"
+      label={words.act.until}
+      of={offered.filter((one) => one !== "shift" || shift)}
+      chosen={end}
+      said={said}
+      onChoose={onPick}
+    />
   );
 }
 

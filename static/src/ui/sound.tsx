@@ -43,7 +43,11 @@ export function SoundDialog({ heat, words }: Props) {
         label={said.what}
         of={SOUNDS}
         chosen={taste.sound}
-        said={(one) => (one === "off" ? said.never : said.atLeast(words.severity[Number(one)] ?? ""))}
+        said={(one) => {
+          const name = words.severity[Number(one)] ?? "";
+          // Nothing is worse than the worst.
+          return one === "off" ? said.never : one === "5" ? name : said.atLeast(name);
+        }}
         onChoose={(one) => {
           openSpeaker();
           prefer({ sound: one });

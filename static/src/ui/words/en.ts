@@ -101,7 +101,7 @@ export const en = {
     fetched: "Last complete answer",
     never: "none since the start",
     gone: "The picture has no such source.",
-    status: "Last reading",
+    status: "State",
     error: "Why it failed",
     counts: "Problems, as it counts them",
     staleMeaning: "What it last said is still shown. What has changed since is not known.",
@@ -232,7 +232,7 @@ export const en = {
   past: {
     title: "Earlier, in 30 days",
     none: "Nothing in 30 days.",
-    still: "burns still",
+    still: "still active",
     more: "More",
   },
   changes: {
@@ -378,7 +378,7 @@ export const en = {
     noTracker: "No tracker is configured.",
     noTrackerHint:
       "Set HEAT_TRACKER for heat-updater: startrek or webhook to open tickets from here, link to open them by hand.",
-    notReady: t("Not to be had: {0}"),
+    notReady: t("Not available: {0}"),
     notDone: t("Not done: {0}"),
     trackerError: t("The tracker does not take tickets now: {0}. Yours is sent as soon as it does."),
     covers: t("covers {0} of these already."),
