@@ -324,6 +324,36 @@ describe("going around", only, () => {
     await page.waitForURL((url) => !url.search.includes("rack=1"));
   });
 
+  test("by pointer on a 4K screen too, where all of the page is larger", async () => {
+    const { device, rack } = quietPlace();
+    site.events.length = 0;
+    aProblem(device);
+    mock.push(fresh());
+    await visit("/", { width: 3840, height: 2160 });
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    let place = "";
+    for (let frames = 0; frames < 200 && place === ""; frames++) {
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+      place = await page.evaluate(ringOf, HIGH);
+    }
+    const [x, y] = await page.evaluate((first) => {
+      const canvas = document.querySelector("canvas");
+      const box = canvas.getBoundingClientRect();
+      const [left, top] = [first % canvas.width, Math.floor(first / canvas.width)];
+      return [
+        box.left + ((left + 3) * box.width) / canvas.width,
+        box.top + ((top + 3) * box.height) / canvas.height,
+      ];
+    }, Number(place));
+    await page.mouse.click(x, y);
+    await page.waitForURL(`**sel=rack:${rack.id}`);
+    const sharp = await page.evaluate(() => {
+      const canvas = document.querySelector("canvas");
+      return Math.abs(canvas.width - canvas.getBoundingClientRect().width);
+    });
+    assert.ok(sharp <= 1, "a pixel of the canvas is one of the screen");
+  });
+
   test("by search: `/`, a name, Enter jumps to the device in its rack", async () => {
     await visit();
     await mapOf(page);
