@@ -37,6 +37,7 @@ describe("the wall never lies", only, () => {
     assert.ok((await pixelsOf(page, HIGH)) > 30);
     assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
     assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
+    assert.equal(await page.title(), "(≥ 1) Heat");
   });
 
   test("a late source turns its chip, nothing else", async () => {

@@ -33,6 +33,11 @@ describe("a kiosk", only, () => {
     }
     assert.equal(await page.locator(".kiosk").evaluate((one) => getComputedStyle(one).cursor), "none");
     assert.match(page.url(), /kiosk=1&dc=sas&rotate=sas,vla&every=30/);
+    // Nobody stands before it to let go of what is held.
+    await page.keyboard.press(" ");
+    site.makeEvent(960_001, quietPlace().device, ["Only now", 4], Date.now());
+    mock.push(fresh());
+    await cell(page, /High, 1 to act on, new/).waitFor({ state: "attached" });
   });
 
   test("goes round by itself, and `k` or Escape leave it", async () => {
