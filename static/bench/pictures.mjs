@@ -186,6 +186,28 @@ function lived({ state }, site) {
   };
 }
 
+/** The rack of which README tells: the fullest of a row. */
+const dark = ({ inventory, rackOf }) => {
+  const row = inventory.rows.find(({ name }) => name === "SAS-D");
+  const standing = (rack) => [...rackOf.values()].filter((id) => id === rack.id).length;
+  return inventory.racks
+    .filter(({ row_id }) => row_id === row.id)
+    .sort((one, other) => standing(other) - standing(one))[0];
+};
+
+/** What README shows: a large site, a rack without power, a few new problems, and a note on the row. */
+function shown(_, site) {
+  const { incident } = site.fell(dark(site), Date.now() - 70_000);
+  const quiet = site.watched.filter((_, i) => i % 900 === 400);
+  quiet.forEach((device, i) =>
+    site.makeEvent(960_000 + i, device, ["Power supply 1 has failed", 4], Date.now() - 20_000 * (i + 1)),
+  );
+  const note = { id: 1, place: `row:${dark(site).row_id}`, author: "a.petrova", at: ago(40 * 60_000) };
+  const text = "Feed B is being replaced, electricians are on site";
+  return { incidents: [incident], notes: [{ ...note, until: ago(-HOUR), text }] };
+}
+
+const README = { racks: 640, devices: 9000, events: 120, lived: shown };
 const TELEPHONE = { width: 390, height: 844, lived };
 const press = (key) => (page) => page.keyboard.press(key);
 const click = (selector) => (page) => page.locator(selector).first().click();
@@ -273,6 +295,11 @@ const STATES = [
   ["changes", { lived }, () => "/?changes=1"],
   ["storm", { racks: 2000, devices: 50_000, events: 20_000 }, () => "/"],
   ["calm", { events: 0 }, () => "/"],
+  ["readme-map", README, () => "/"],
+  ["readme-dc", README, () => "/?dc=sas&list=drawer"],
+  ["readme-rack", README, (site) => `/?rack=${dark(site).id}&sel=rack:${dark(site).id}`],
+  ["readme-ticket", README, (site) => `/?sel=rack:${dark(site).id}`, press("t")],
+  ["readme-wall", { ...README, width: 1920, height: 1080 }, () => "/?kiosk=1&dc=sas"],
   ["no-sources", { snapshot: (s) => ({ ...s, sources: s.sources.slice(0, 2), events: [] }) }, () => "/"],
   ["no-inventory", { bare: true }, () => "/"],
   ["telephone", TELEPHONE, () => "/"],
