@@ -87,7 +87,15 @@ const upstream = process.env.HEAT_URL ?? "http://127.0.0.1:8080";
 export default defineConfig({
   plugins: [words(), sharedWorker(), ship()],
   // A data: URL would be refused by the content security policy, so nothing is inlined.
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // Page and worker share most of what needs no document: all of it in one file compresses best.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: "shared", test: /\/src\/(core|api\/(?!worker))/ }] } },
+    },
+  },
   worker: { format: "es" },
   server: {
     proxy: {

@@ -137,7 +137,7 @@ describe("everybody", only, () => {
         kiosk: "/?kiosk=1&dc=sas",
         "zoom 2": `/?rack=${rack.id}&sel=rack:${rack.id}`,
         "an event": `/?event=${encodeURIComponent(event.key)}`,
-        "the tray": "/?sel=tray&sev=4,5",
+        "the tray": "/?sel=tray&filter=sev>=high",
         "a wrong filter": "/?filter=hots:x",
         "a source": "/?sel=source:zabbix",
       };

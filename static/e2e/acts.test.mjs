@@ -17,7 +17,7 @@ describe("acknowledging", only, () => {
     await dialog().locator(".about li").nth(1).waitFor();
     assert.match(
       await dialog()
-        .locator(".ends label", { has: page.locator("input:checked") })
+        .locator("label", { has: page.locator("[name=end]:checked") })
         .textContent(),
       /end of the shift, .*\d\d:\d\d/,
     );
@@ -58,8 +58,8 @@ describe("acknowledging", only, () => {
     const { made } = rackOf(1);
     await visit(`/?event=${encodeURIComponent(made[0].key)}`);
     await page.locator(".do button", { hasText: "Acknowledge" }).click();
-    await dialog().locator(".ends").waitFor();
-    assert.equal(await dialog().locator(".ends label").count(), 3);
+    await dialog().locator("[name=end]").first().waitFor();
+    assert.equal(await dialog().locator("[name=end]").count(), 3);
     assert.ok(await dialog().getByLabel("1 hour").isChecked());
   });
 
@@ -129,6 +129,31 @@ describe("picking", only, () => {
     await page.locator(".picked-bar").waitFor();
     await page.keyboard.press("Escape");
     await page.locator(".picked-bar").waitFor({ state: "detached" });
+  });
+
+  test("is in the address: whoever opens the link has picked the same, and Back goes elsewhere with it", async () => {
+    const { made } = rackOf(3);
+    await visit("/?list=drawer&filter=name:fan&sort=name");
+    await page.getByLabel(`Pick ${made[0].name}`).check();
+    await page.getByLabel(`Pick ${made[2].name}`).check();
+    await page.waitForURL((url) => url.searchParams.getAll("pick").length === 2);
+    const link = page.url();
+    await page.locator(".rows tbody tr", { hasText: made[1].name }).click();
+    await page.locator(".panel h2", { hasText: made[1].name }).waitFor();
+    await page.getByLabel(`Pick ${made[1].name}`).check();
+    await page.goBack();
+    await page.locator(".picked-bar", { hasText: "3 picked" }).waitFor();
+    assert.equal(new URL(page.url()).searchParams.getAll("pick").length, 3);
+    await page.goto(link);
+    await page.locator(".picked-bar", { hasText: "2 picked" }).waitFor();
+    await cell(page, "picked").waitFor({ state: "attached" });
+    await page.keyboard.press("a");
+    await dialog().locator(".about li").nth(1).waitFor();
+    await dialog().locator("button.primary").click();
+    await closed();
+    const [{ ids }] = written("POST /events/acknowledge");
+    assert.deepEqual([...ids].sort(), [made[0].id, made[2].id].sort());
+    await page.waitForURL((url) => !url.searchParams.has("pick"));
   });
 
   test("one comment on all that was picked", async () => {

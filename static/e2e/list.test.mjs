@@ -92,7 +92,7 @@ describe("the list", only, () => {
     await page.waitForURL("**sort=name*");
     await until(page, "sorted", () => {
       const texts = [...document.querySelectorAll("[data-at] td:nth-child(6)")].map((cell) =>
-        cell.firstChild.textContent.toLowerCase(),
+        cell.lastChild.textContent.toLowerCase(),
       );
       return texts.length > 1 && texts.every((text, i) => i === 0 || texts[i - 1] <= text);
     });

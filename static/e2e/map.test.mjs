@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
-import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
+import { HIGH, only, mock, site, page, rackOf, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
 /** As the palette has it. */
@@ -257,6 +257,42 @@ describe("going around", only, () => {
     }
   });
 
+  test("`p` pins the panel; else it comes over the map when something is opened, and goes when that is left", async () => {
+    const { made } = rackOf(1);
+    await visit(`/?event=${encodeURIComponent(made[0].key)}`);
+    await mapOf(page);
+    const panel = page.locator(".panel");
+    const sizes = () =>
+      page.evaluate(() => {
+        const { width, height } = document.querySelector(".stage").getBoundingClientRect();
+        return [width, height, document.querySelector(".stage canvas").width];
+      });
+    const beside = await sizes();
+    await page.keyboard.press("p");
+    await page.waitForURL("**/*panel=0");
+    await page.keyboard.press("Escape");
+    await panel.waitFor({ state: "detached" });
+    await until(
+      page,
+      "the map has the whole width",
+      (narrow) => document.querySelector(".stage canvas").width > narrow,
+      beside[2],
+    );
+    const alone = await sizes();
+    await cell(page, "High, 1 to act on").first().focus();
+    await page.keyboard.press("Enter");
+    await panel.locator("small", { hasText: "Rack" }).waitFor();
+    assert.deepEqual((await sizes()).slice(0, 2), alone.slice(0, 2), "the map does not move");
+    await page.getByRole("button", { name: "Back", exact: true }).click();
+    await panel.waitFor({ state: "detached" });
+    await page.keyboard.press("p");
+    await panel.waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => url.search === "");
+    await panel.waitFor();
+  });
+
   test("by keys as quick as they come, without losing one", async () => {
     await visit();
     await mapOf(page);
@@ -286,6 +322,36 @@ describe("going around", only, () => {
     await page.waitForURL("**/?rack=*");
     await page.mouse.wheel(0, 240);
     await page.waitForURL((url) => !url.search.includes("rack=1"));
+  });
+
+  test("by pointer on a 4K screen too, where all of the page is larger", async () => {
+    const { device, rack } = quietPlace();
+    site.events.length = 0;
+    aProblem(device);
+    mock.push(fresh());
+    await visit("/", { width: 3840, height: 2160 });
+    await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
+    let place = "";
+    for (let frames = 0; frames < 200 && place === ""; frames++) {
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+      place = await page.evaluate(ringOf, HIGH);
+    }
+    const [x, y] = await page.evaluate((first) => {
+      const canvas = document.querySelector("canvas");
+      const box = canvas.getBoundingClientRect();
+      const [left, top] = [first % canvas.width, Math.floor(first / canvas.width)];
+      return [
+        box.left + ((left + 3) * box.width) / canvas.width,
+        box.top + ((top + 3) * box.height) / canvas.height,
+      ];
+    }, Number(place));
+    await page.mouse.click(x, y);
+    await page.waitForURL(`**sel=rack:${rack.id}`);
+    const sharp = await page.evaluate(() => {
+      const canvas = document.querySelector("canvas");
+      return Math.abs(canvas.width - canvas.getBoundingClientRect().width);
+    });
+    assert.ok(sharp <= 1, "a pixel of the canvas is one of the screen");
   });
 
   test("by search: `/`, a name, Enter jumps to the device in its rack", async () => {
@@ -359,6 +425,7 @@ describe("the Unplaced tray", only, () => {
     assert.equal(reasons.length, 3);
     assert.match(reasons.join(), /no such host.*not said yet.*not in the inventory/);
     assert.equal(await page.locator("#tray b").textContent(), "3");
+    assert.equal(await page.locator("#tray").getAttribute("title"), "Without a rack: 3 to act on, 3 in all");
   });
 
   test("holds the events of racks that a newer inventory brings, until it is here", async () => {

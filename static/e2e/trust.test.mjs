@@ -37,6 +37,7 @@ describe("the wall never lies", only, () => {
     assert.ok((await pixelsOf(page, HIGH)) > 30);
     assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
     assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
+    assert.equal(await page.title(), "(≥ 1) Heat");
   });
 
   test("a late source turns its chip, nothing else", async () => {
@@ -130,7 +131,8 @@ describe("an empty page says what to do", only, () => {
     await visit();
     await page.locator("[data-state=noInventory]").waitFor();
     assert.match(await page.locator(".empty").textContent(), /HEAT_INVENTORY_URL/);
-    assert.equal(Number(await page.locator("#tray b").textContent()), site.events.length);
+    const problems = new Set(site.events.map(({ id, severity }) => `${id.split(":")[1]} ${severity}`));
+    assert.match(await page.locator("#tray").getAttribute("title"), new RegExp(` ${problems.size} in all$`));
   });
 
   test("without monitoring", async () => {
@@ -138,5 +140,6 @@ describe("an empty page says what to do", only, () => {
     await visit();
     await page.locator("[data-state=noSources]").waitFor();
     assert.match(await page.locator(".empty").textContent(), /HEAT_ZABBIX_URL/);
+    await page.locator(".panel .lead", { hasText: "No monitoring is configured" }).waitFor();
   });
 });

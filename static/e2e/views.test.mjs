@@ -278,6 +278,7 @@ describe("the past", only, () => {
     await page.locator(".past summary").click();
     await page.locator(".past li", { hasText: "swapped it, time 2" }).waitFor();
     assert.match(await page.locator(".past li").first().textContent(), /90 min.*NOC-70/s);
+    assert.equal(await page.locator(".past li button").count(), 0, "all of them are openings of this event");
     await page.goto(`${mock.url}/?sel=rack:${rack.id}`);
     await page.locator(".panel .event i", { hasText: "opened 4 times" }).waitFor();
     await page.locator(".past summary").click();

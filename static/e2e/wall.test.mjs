@@ -33,6 +33,11 @@ describe("a kiosk", only, () => {
     }
     assert.equal(await page.locator(".kiosk").evaluate((one) => getComputedStyle(one).cursor), "none");
     assert.match(page.url(), /kiosk=1&dc=sas&rotate=sas,vla&every=30/);
+    // Nobody stands before it to let go of what is held.
+    await page.keyboard.press(" ");
+    site.makeEvent(960_001, quietPlace().device, ["Only now", 4], Date.now());
+    mock.push(fresh());
+    await cell(page, /High, 1 to act on, new/).waitFor({ state: "attached" });
   });
 
   test("goes round by itself, and `k` or Escape leave it", async () => {
@@ -62,12 +67,19 @@ describe("a kiosk", only, () => {
         unplaced: "unknown_host",
       });
     }
+    site.makeEvent(970_001, device, ["Somebody is at it", 5], Date.now() - 60_000, {
+      rack_id: undefined,
+      device_id: undefined,
+      unplaced: "unknown_host",
+      handled: "acknowledged",
+    });
     mock.push(fresh());
     await visit("/?kiosk=1");
     await page.locator(".kiosk-count", { hasText: /^2 to act on$/ }).waitFor();
     const unplaced = page.locator(".kiosk-unplaced", { hasText: "Unplaced 1" });
     await unplaced.locator("[title=Disaster]").waitFor();
     await page.keyboard.press("Escape");
+    await page.locator("#tray", { hasText: /^.?Unplaced1\/ 2$/ }).waitFor();
     await page.locator(".tab b").first().filter({ hasText: /^2$/ }).waitFor();
     const open = await page.locator(".counter[data-severity] b").allTextContents();
     assert.equal(
@@ -166,9 +178,24 @@ describe("a kiosk", only, () => {
     await visit("/?kiosk=1");
     await page.locator(".kiosk-bar .chip.stale", { hasText: "zabbix" }).waitFor();
     assert.match(await page.locator(".kiosk-count").textContent(), /^≥ \d+ to act on$/);
+    // Nor is it calm, as far as anybody knows.
+    site.events.length = 0;
+    const empty = fresh({ sources: stale.sources });
+    mock.push(empty);
+    await page.locator(".kiosk-count", { hasText: /^≥ 0 to act on$/ }).waitFor();
     mock.state.clock = 300_000;
     await page.reload();
     await page.locator(".kiosk-bar .band b", { hasText: "NOT LIVE" }).waitFor();
+  });
+
+  test("does not say that all is calm before it has a picture", async () => {
+    const first = mock.state.snapshot;
+    mock.state.snapshot = undefined;
+    await visit("/?kiosk=1");
+    await page.locator(".kiosk-count", { hasText: "Waiting for the first picture" }).waitFor();
+    site.events.length = 0;
+    mock.push({ ...fresh(), revision: first.revision + 1 });
+    await page.locator(".kiosk-count", { hasText: "Nothing to act on" }).waitFor();
   });
 
   test("takes a newer page by itself", async () => {

@@ -4,7 +4,7 @@
  */
 import type { Cleared, HeatEvent, Incident, Me, Mount, Note, Source, TrayReason } from "../core/model.ts";
 import type { Plan } from "../core/plan.ts";
-import type { Bars, Cells, Counter, TabSummary } from "../core/rollup.ts";
+import type { Bars, Cells, Counter, TabSummary, Unplaced } from "../core/rollup.ts";
 import type { Found } from "../core/search.ts";
 import type { Selection } from "../core/url.ts";
 
@@ -147,7 +147,7 @@ export interface Frame {
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
   /** What stands on no rack, and all of the site, as in `Rollup`. */
-  readonly unplaced: TabSummary;
+  readonly unplaced: Unplaced;
   readonly whole: TabSummary;
   readonly counters: readonly Counter[];
   /** Unhandled incidents and problems outside them that pass the filter, by severity. */

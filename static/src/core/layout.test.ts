@@ -125,3 +125,14 @@ test("a wall shows a data centre larger than a desk does", () => {
   const wall = { width: 3800, height: 2000 };
   expect(layOut(plan, 0, wall, ACROSS).cell[0]).toBeGreaterThan(layOut(plan, 0, wall).cell[0]);
 });
+
+test("a wall of four times the pixels is read from as far: all on it is twice as large", () => {
+  const usual = layOut(plan, undefined, { width: 1900, height: 1000 }, ACROSS);
+  const large = layOut(plan, undefined, { width: 3800, height: 2000 }, ACROSS);
+  expect(large.headings[0]?.height).toBe(2 * (usual.headings[0]?.height ?? 0));
+  expect(large.labels[0]?.width).toBeGreaterThan(1.9 * (usual.labels[0]?.width ?? 0));
+  expect(large.cell[0]).toBeGreaterThan(1.9 * usual.cell[0]);
+  expect([usual.scale, large.scale]).toEqual([1, 2]);
+  // Before a screen one sits as near as before, and sees more.
+  expect(layOut(plan, undefined, { width: 3800, height: 2000 }).scale).toBe(1);
+});

@@ -26,6 +26,8 @@ export interface Layout {
   readonly pitch: readonly [number, number];
   /** Width and height of what is drawn of it. */
   readonly cell: readonly [number, number];
+  /** How much larger than on a screen of 1920×1080 its words are: a wall of more pixels is no closer. */
+  readonly scale: number;
   readonly width: number;
   readonly height: number;
   readonly headings: readonly Label[];
@@ -66,6 +68,9 @@ const CUT_COST = 0.6;
 /** Pieces shorter than this no longer read as a row. */
 const SHORTEST_PIECE = 10;
 
+/** What a wall of 1920×1080 leaves to the map. */
+const USUAL = { width: 1900, height: 1000 };
+
 /** Room for a character of a label, in CSS pixels. */
 const CHARACTER = 7.4;
 
@@ -80,6 +85,8 @@ interface Block {
   readonly text: string;
   readonly slots: readonly number[];
   readonly first: boolean;
+  /** Of a heading. */
+  readonly height: number;
 }
 
 interface Packing {
@@ -92,6 +99,8 @@ interface Packing {
 interface Scope {
   readonly tabs: readonly number[];
   readonly row: number | undefined;
+  /** How tall headings are. */
+  readonly heading: number;
 }
 
 function rowsOf(plan: Plan, tab: number, { row }: Scope): readonly number[] {
@@ -110,7 +119,14 @@ function blocksOf(plan: Plan, scope: Scope, capacity: number): Block[] {
       const heading = [name, place].filter((part) => part !== "").join(" / ");
       // A site without locations needs no heading; elsewhere rows without one stand under an empty heading.
       if (heading !== under && (heading !== "" || plan.tabs.length > 1)) {
-        blocks.push({ kind: "heading", index: tab, text: heading, slots: [], first: true });
+        blocks.push({
+          kind: "heading",
+          index: tab,
+          text: heading,
+          slots: [],
+          first: true,
+          height: scope.heading,
+        });
         under = heading;
       }
       for (let from = 0; from < Math.max(1, slots.length); from += capacity) {
@@ -121,6 +137,7 @@ function blocksOf(plan: Plan, scope: Scope, capacity: number): Block[] {
           text,
           slots: slots.slice(from, from + capacity),
           first: from === 0,
+          height: 0,
         });
       }
     }
@@ -140,7 +157,7 @@ function flow(
   let heading: Block | undefined;
   for (const [i, block] of blocks.entries()) {
     if (block.kind === "heading") heading = block;
-    const own = block.kind === "heading" ? HEADING : strip;
+    const own = block.height || strip;
     // A heading never stands alone at the foot of a column.
     const wanted = block.kind === "heading" && blocks[i + 1] ? own + strip : own;
     if (used + wanted > height && used > 0) {
@@ -148,7 +165,7 @@ function flow(
       // What goes on in the next column is named there again.
       const again = block.kind === "strip" && heading ? [heading] : [];
       filled.push([...again]);
-      used = again.length * HEADING;
+      used = again[0]?.height ?? 0;
     }
     filled.at(-1)?.push(block);
     used += own;
@@ -217,15 +234,18 @@ export function layOut(
   row?: number,
 ): Layout {
   const only = row === undefined ? tab : plan.rows[row]?.tab;
-  const scope: Scope = { tabs: only === undefined ? plan.tabs.map((_, i) => i) : [only], row };
+  const scale =
+    grain === ACROSS ? Math.max(1, Math.min(area.width / USUAL.width, area.height / USUAL.height)) : 1;
+  const heading = Math.round(HEADING * scale);
+  const scope: Scope = { tabs: only === undefined ? plan.tabs.map((_, i) => i) : [only], row, heading };
   const names = scope.tabs
     .flatMap((t) => rowsOf(plan, t, scope))
     .map((index) => plan.rows[index]?.name.length ?? 0);
-  const character = grain === ACROSS ? 2 * CHARACTER : CHARACTER;
+  const letters = grain === ACROSS ? 2 * scale : 1;
   const label = Math.round(
-    Math.min(grain === ACROSS ? 260 : 130, Math.max(28, Math.max(0, ...names) * character + 12)),
+    Math.min(130 * letters, Math.max(28, Math.max(0, ...names) * CHARACTER * letters + 12)),
   );
-  const packing = pack(plan, scope, area, label, grain);
+  const packing = pack(plan, scope, area, label, { ...grain, largest: grain.largest * scale });
   const [wide, tall] = packing.pitch;
   const cell = [wide - (wide < 18 ? 1 : 2), tall - Math.max(2, Math.round(tall / 8))] as const;
 
@@ -242,8 +262,8 @@ export function layOut(
     for (const block of blocks) {
       if (block.kind === "heading") {
         const width = packing.columnWidth;
-        headings.push({ x: left, y: top, width, height: HEADING, text: block.text, index: block.index });
-        top += HEADING;
+        headings.push({ x: left, y: top, width, height: heading, text: block.text, index: block.index });
+        top += heading;
         continue;
       }
       if (block.first) {
@@ -267,7 +287,7 @@ export function layOut(
     bottom = Math.max(bottom, top);
   });
   const width = packing.columns.length * (packing.columnWidth + COLUMN_GAP) - COLUMN_GAP;
-  return { pitch: packing.pitch, cell, width, height: bottom, headings, labels, gaps, x, y, strips };
+  return { pitch: packing.pitch, cell, scale, width, height: bottom, headings, labels, gaps, x, y, strips };
 }
 
 /** The rack under a point, or undefined. */

@@ -200,6 +200,22 @@ test("an event whose rack this page does not know stands in the tray until the i
   expect(example.tray).toEqual({ unknown_host: 1, ambiguous: 1, no_rack: 1, host_pending: 1, elsewhere: 0 });
 });
 
+test("what stands on no rack is counted as the counters count: to act on, and in all, each problem once", () => {
+  const nowhere = (id: string, fields: Partial<HeatEvent>) => {
+    const { rack_id: _, ...unplaced } = event({ id, unplaced: "unknown_host", ...fields });
+    return unplaced;
+  };
+  const made = rolled(
+    nowhere("zabbix:1:a", { severity: 4 }),
+    nowhere("zabbix:1:b", { severity: 4 }),
+    nowhere("zabbix:2:a", { severity: 5, handled: "acknowledged" }),
+    nowhere("zabbix:3:a", { severity: 1 }),
+    event({ id: "zabbix:4:a", severity: 5 }),
+  );
+  expect(made.unplaced).toEqual({ worst: 4, count: 1, all: 3 });
+  expect(made.tray.unknown_host).toBe(4);
+});
+
 test("the parts of the site tell what is to act on as the counters do, and what stands on no rack with them", () => {
   const { rack_id: _, ...nowhere } = event({ id: "zabbix:7:x", severity: 5 });
   const made = rolled(
@@ -210,7 +226,7 @@ test("the parts of the site tell what is to act on as the counters do, and what 
     event({ id: "zabbix:4:a", handled: "acknowledged" }),
     nowhere,
   );
-  expect(made.unplaced).toEqual({ worst: 5, count: 1 });
+  expect(made.unplaced).toEqual({ worst: 5, count: 1, all: 1 });
   expect(made.whole).toEqual({ worst: 5, count: 3 });
   expect(made.tabs.filter(({ count }) => count > 0)).toEqual([{ worst: 4, count: 2 }]);
   expect(made.counters.reduce((sum, { open }) => sum + open, 0)).toBe(3);

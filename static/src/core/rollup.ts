@@ -84,6 +84,12 @@ export interface TabSummary {
   readonly count: number;
 }
 
+/** What stands on no rack. */
+export interface Unplaced extends TabSummary {
+  /** Distinct problems, as in `Counter.all`. */
+  readonly all: number;
+}
+
 export interface Rollup {
   /** By event index: the index of its rack, or −1 for the tray. */
   readonly where: Int32Array;
@@ -91,8 +97,7 @@ export interface Rollup {
   readonly passed?: Uint8Array;
   readonly cells: Cells;
   readonly tabs: readonly TabSummary[];
-  /** What stands on no rack. */
-  readonly unplaced: TabSummary;
+  readonly unplaced: Unplaced;
   /** All of it, and no part of it twice. */
   readonly whole: TabSummary;
   readonly counters: readonly Counter[];
@@ -311,7 +316,7 @@ class Watch {
 }
 
 /** What is known of a distinct problem; bits. From `PART` on: one more than the part of the site it was met in first. */
-const [MEANT, OPEN, WAITS, PART] = [1, 2, 4, 3];
+const [MEANT, OPEN, WAITS, UNPLACED, PART] = [1, 2, 4, 8, 4];
 
 /** By severity, three times. */
 type Counts = [number[], number[], number[]];
@@ -390,11 +395,12 @@ export function rollUp(
         elsewhere.add(thing);
       }
     }
-    problems[which] = before | bits;
-    if (rack < 0) {
-      if (passes) tray[trayReason(event)]++;
-      return;
+    if (rack < 0 && passes) {
+      bits |= UNPLACED;
+      tray[trayReason(event)]++;
     }
+    problems[which] = before | bits;
+    if (rack < 0) return;
     if (!add(cells, rack, event, passes, settings, fresh)) return;
     if (event.since >= fresh) {
       const until = freshUntil(event);
@@ -413,10 +419,12 @@ export function rollUp(
   const count = (of: number[], severity: number) => {
     if (severity >= 0) of[severity] = (of[severity] ?? 0) + 1;
   };
+  let unplaced = 0;
   problems.forEach((bits, i) => {
     if (bits & MEANT) count(all, i % STRIDE);
     if (bits & OPEN) count(open, i % STRIDE);
     if (bits & WAITS) count(waiting, i % STRIDE);
+    if (bits & UNPLACED) unplaced++;
   });
   for (const incident of incidents.values()) {
     count(open, incident.open);
@@ -445,7 +453,7 @@ export function rollUp(
     ...(passed ? { passed } : {}),
     cells,
     tabs: parts.slice(0, -1),
-    unplaced: parts.at(-1) ?? { worst: NONE, count: 0 },
+    unplaced: { worst: NONE, count: 0, ...parts.at(-1), all: unplaced },
     whole: wholeOf(waiting, settings.mapSeverity),
     counters: SEVERITIES.map((severity) => ({
       open: open[severity] ?? 0,

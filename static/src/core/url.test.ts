@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { randomOf } from "./arbitrary.ts";
-import { HOME, readView, up, type View, writeView } from "./url.ts";
+import { HOME, readPicked, readView, up, type View, writeView } from "./url.ts";
 
 test("what is written reads back the same", () => {
   const random = randomOf(7);
@@ -26,10 +26,24 @@ test("what is written reads back the same", () => {
       ...some<Partial<View>>([{}, { list: "drawer" }, { list: "page", sort: "-since", all: true }]),
       ...some<Partial<View>>([{}, { row: 12, saved: 3 }, { changes: true }]),
       ...some<Partial<View>>([{}, { kiosk: true, rotate: ["sas", "vla"], every: 30 }]),
-      bare: some([true, false]),
+      pinned: some([true, false]),
     };
     expect(readView(writeView(view))).toEqual(view);
   }
+});
+
+test("what was picked reads back the same, beside the view", () => {
+  const picked = ["zabbix:30117:srv-00001", "juggler:a,b&c=d+e:хост 1?#", "zabbix:30118:srv-00002"];
+  const address = writeView({ ...HOME, dc: "sas" }, picked);
+  expect(readPicked(address)).toEqual(picked);
+  expect(readView(address)).toEqual({ ...HOME, dc: "sas" });
+  expect(readPicked(writeView(HOME))).toEqual([]);
+});
+
+test("more picks than a server takes in an address are left out all together", () => {
+  const picked = Array.from({ length: 1000 }, (_, i) => `zabbix:${30_000 + i}:srv-${i}`);
+  expect(writeView({ ...HOME, dc: "sas" }, picked)).toBe("?dc=sas");
+  expect(readPicked(writeView(HOME, picked.slice(0, 100)))).toEqual(picked.slice(0, 100));
 });
 
 test("the address is one that people can read and type", () => {
@@ -38,7 +52,7 @@ test("the address is one that people can read and type", () => {
     rack: 3,
     selection: { kind: "device", id: 513 },
     filter: "dc:sas sev>=high -ticket",
-    bare: false,
+    pinned: true,
   };
   expect(writeView(view)).toBe("?dc=sas&rack=3&sel=device:513&filter=dc:sas+sev%3E%3Dhigh+-ticket");
   expect(writeView(HOME)).toBe("");
@@ -47,12 +61,6 @@ test("the address is one that people can read and type", () => {
 test("what is not understood is left out", () => {
   expect(readView("?rack=x&sel=what:ever&sev=9,a&dc=&event=&panel=2&new=1")).toEqual(HOME);
   expect(readView("?dc=SAS").dc).toBe("sas");
-});
-
-test("addresses from before there were filters still choose severities", () => {
-  expect(readView("?sev=4,5").filter).toBe("sev:high or sev:disaster");
-  expect(readView("?sev=4&filter=dc:sas").filter).toBe("dc:sas sev:high");
-  expect(readView("?sev=4&filter=dc:").filter).toBe("dc:");
 });
 
 test("one step up at a time leads to the whole site, then away from the filter; the list stays", () => {

@@ -1,8 +1,6 @@
 /**
  * The URL is the state: what is looked at, filtered and selected. Two people with the same address see the same.
  */
-import { chooseSeverities, printFilter, readFilter } from "./filter.ts";
-import { SEVERITIES } from "./model.ts";
 
 export type Selection =
   | { readonly kind: "rack"; readonly id: number }
@@ -34,8 +32,8 @@ export interface View {
   readonly all?: true;
   /** The panel shows what has changed. */
   readonly changes?: true;
-  /** The panel is folded away. */
-  readonly bare: boolean;
+  /** The panel stands beside the map; else it comes over it when something is opened, and goes when that is left. */
+  readonly pinned: boolean;
   /** Nothing but the map. */
   readonly kiosk?: true;
   /** Keys of the tabs that a kiosk shows in turn. */
@@ -45,13 +43,13 @@ export interface View {
 }
 
 /** A view without some of its parts. */
-export function without(view: View, ...parts: readonly Exclude<keyof View, "bare">[]): View {
+export function without(view: View, ...parts: readonly Exclude<keyof View, "pinned">[]): View {
   const rest = { ...view };
   for (const part of parts) delete rest[part];
   return rest;
 }
 
-export const HOME: View = { bare: false };
+export const HOME: View = { pinned: true };
 
 /** What the panel is about: the selection, or the rack that is open. */
 export function subject({ selection, rack }: Pick<View, "selection" | "rack">): Selection | undefined {
@@ -81,17 +79,6 @@ export function kept(view: View): View {
   return without(view, "dc", "row", "rack", "selection", "event");
 }
 
-/** The filter of an address. Older addresses chose severities as `sev=4,5`. */
-function filterOf(params: URLSearchParams): string {
-  const text = params.get("filter")?.trim() ?? "";
-  const old = (params.get("sev") ?? "").split(",");
-  const severities = SEVERITIES.filter((severity) => old.includes(String(severity)));
-  const reading = readFilter(text);
-  if (severities.length === 0 || "mistake" in reading) return text;
-  const bits = severities.reduce<number>((all, severity) => all | (1 << severity), 0);
-  return printFilter(chooseSeverities(reading.filter, bits));
-}
-
 const LIST_FORMS: readonly string[] = ["drawer", "page"] satisfies ListForm[];
 /** By what lists are sorted. */
 export const SORTS = ["severity", "since", "host", "place", "name", "comment", "ticket", "source"] as const;
@@ -103,7 +90,7 @@ export function readView(query: string): View {
   const [row, rack, saved, every] = ["row", "rack", "view", "every"].map((name) => natural(params.get(name)));
   const selection = readSelection(params.get("sel"));
   const event = params.get("event");
-  const filter = filterOf(params);
+  const filter = params.get("filter")?.trim();
   const list = params.get("list") ?? "";
   const sort = params.get("sort") ?? "";
   const rotate = (params.get("rotate") ?? "").toLowerCase().split(",").filter(Boolean);
@@ -120,15 +107,27 @@ export function readView(query: string): View {
     ...((SORTS as readonly string[]).includes(sort.replace(/^-/, "")) ? { sort } : {}),
     ...(on("all") ? { all: true } : {}),
     ...(on("changes") ? { changes: true } : {}),
-    bare: params.get("panel") === "0",
+    pinned: params.get("panel") !== "0",
     ...(on("kiosk") ? { kiosk: true } : {}),
     ...(rotate.length > 0 ? { rotate } : {}),
     ...(every ? { every } : {}),
   };
 }
 
-/** Writes a view as a query, `""` for the whole site. The shortest form that reads back the same. */
-export function writeView(view: View): string {
+/** The openings that an address names as picked, by their ids. */
+export function readPicked(query: string): string[] {
+  return new URLSearchParams(query).getAll("pick");
+}
+
+/** Servers refuse addresses that are much longer: nginx from 8 kB on, and a login puts one into another. */
+const LONGEST = 4000;
+
+/**
+ * Writes a view and what was picked as a query, `""` for the whole site. The shortest form that reads back the same, but
+ * for picks that do not fit: a part of them would be something else than what was picked, so that none is written.
+ */
+export function writeView(view: View, picked: Iterable<string> = []): string {
+  const picks = [...picked].map((id): [string, string] => ["pick", id]);
   const parts: [string, string | number | undefined][] = [
     ["kiosk", view.kiosk && "1"],
     ["dc", view.dc],
@@ -142,9 +141,10 @@ export function writeView(view: View): string {
     ["sort", view.sort],
     ["all", view.all && "1"],
     ["changes", view.changes && "1"],
-    ["panel", view.bare ? "0" : undefined],
+    ["panel", view.pinned ? undefined : "0"],
     ["rotate", view.rotate?.join(",")],
     ["every", view.every],
+    ...picks,
   ];
   // Left as they are where a query allows it, so that people can read and type the address.
   const plain = (text: string) =>
@@ -152,7 +152,8 @@ export function writeView(view: View): string {
   const query = parts.flatMap(([name, value]) =>
     value === undefined || value === "" ? [] : [`${name}=${plain(String(value))}`],
   );
-  return query.length === 0 ? "" : `?${query.join("&")}`;
+  const address = query.length === 0 ? "" : `?${query.join("&")}`;
+  return picks.length > 0 && address.length > LONGEST ? writeView(view) : address;
 }
 
 /** One step out on the map: rack → row → tab → site. */

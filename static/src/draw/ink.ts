@@ -6,12 +6,15 @@ export const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Roboto, 
 
 export type Pen = CanvasRenderingContext2D;
 
+/** Pixels of the screen in a CSS pixel of the canvas. */
+let ratio = 1;
+
 /**
  * Sizes a canvas to its box in device pixels and returns a pen that draws in CSS pixels, and whether what was drawn
- * before is still there.
+ * before is still there. `zoom`: how much larger than elsewhere on the page CSS pixels are there.
  */
-export function penOf(canvas: HTMLCanvasElement, width: number, height: number) {
-  const ratio = window.devicePixelRatio || 1;
+export function penOf(canvas: HTMLCanvasElement, width: number, height: number, zoom: number) {
+  ratio = (window.devicePixelRatio || 1) * zoom;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   const kept = canvas.width === w && canvas.height === h;
   if (!kept) {
@@ -25,7 +28,6 @@ export function penOf(canvas: HTMLCanvasElement, width: number, height: number) 
 
 /** Takes all away that was drawn. */
 export function wipe(pen: Pen): void {
-  const { a: ratio } = pen.getTransform();
   pen.clearRect(0, 0, pen.canvas.width / ratio, pen.canvas.height / ratio);
 }
 
@@ -33,7 +35,6 @@ export function wipe(pen: Pen): void {
 const tiles = new Map<string, CanvasPattern | null>();
 
 function tileOf(pen: Pen, step: number, colour: string): CanvasPattern | null {
-  const ratio = window.devicePixelRatio || 1;
   const size = Math.max(2, Math.round(step * ratio));
   const key = `${size} ${colour} ${ratio}`;
   const known = tiles.get(key);
@@ -43,7 +44,7 @@ function tileOf(pen: Pen, step: number, colour: string): CanvasPattern | null {
   const ink = tile.getContext("2d");
   if (ink) {
     ink.strokeStyle = colour;
-    ink.lineWidth = 1.2 * ratio;
+    ink.lineWidth = Math.max(1.2, step * 0.12) * ratio;
     ink.beginPath();
     // The neighbours' lines reach into the corners.
     for (const offset of [-size, 0, size]) {

@@ -140,7 +140,7 @@ function drawDevice(pen: Pen, view: RackView, box: Box): void {
   const left = box.x + 8 + pen.measureText(written).width + 12;
   if (device.hw && right - left > 50) {
     pen.font = `${Math.max(9, size - 1)}px ${FONT}`;
-    pen.globalAlpha *= 0.6;
+    pen.globalAlpha *= coloured ? 0.85 : 0.6;
     write(fit(pen, device.hw, right - left), left, "left");
   }
   pen.globalAlpha = 1;

@@ -230,7 +230,7 @@ function drawGround(pen: Pen, view: StripsView): void {
   const [only] =
     view.across && new Set(layout.headings.map(({ text }) => text)).size === 1 ? layout.headings : [];
   for (const heading of only ? [] : layout.headings) {
-    pen.font = `600 ${view.across ? 20 : 13}px ${FONT}`;
+    pen.font = `600 ${view.across ? 20 * layout.scale : 13}px ${FONT}`;
     pen.fillStyle = LIGHT_INK;
     pen.textAlign = "left";
     pen.fillText(
@@ -241,7 +241,7 @@ function drawGround(pen: Pen, view: StripsView): void {
   }
   // As large as the rows and the room for names allow.
   const wanted = Math.min(
-    view.across ? 24 : 15,
+    view.across ? 24 * layout.scale : 15,
     height * (view.across ? 0.5 : 0.4),
     11 * roomOf(pen, layout),
   );
@@ -253,7 +253,8 @@ function drawGround(pen: Pen, view: StripsView): void {
   }
   pen.fillStyle = "#20242a";
   for (const [x, y] of layout.gaps) {
-    pen.fillRect(x + width / 2 - 1, y + height / 2 - 1, 2, 2);
+    const dot = 2 * layout.scale;
+    pen.fillRect(x + (width - dot) / 2, y + (height - dot) / 2, dot, dot);
   }
 }
 
@@ -312,7 +313,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
   const h = opened ? Math.round(Math.min(whole * HEAD, w, HEAD_TALLEST)) : whole;
   const size = Math.min(w, h);
   /** Across a room strokes must be thicker, too. */
-  const scale = view.across ? Math.max(1, size / 36) : 1;
+  const scale = view.across ? Math.max(1, size / 28) : 1;
   const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
   const marks = cells.marks[rack] ?? 0;
   const severity = cells.fill[rack] ?? NONE;
@@ -326,8 +327,8 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
   if (opened) drawBars(pen, view, bars, rack, h);
   if (marks & Mark.unwatched && !coloured) {
     pen.strokeStyle = HOLLOW;
-    pen.lineWidth = 1;
-    pen.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+    pen.lineWidth = scale;
+    pen.strokeRect(x + scale / 2, y + scale / 2, w - scale, h - scale);
   } else {
     pen.fillStyle = fill;
     pen.fillRect(x, y, w, h);
@@ -355,7 +356,7 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     const px = Math.min(
       Math.round(size * 0.72),
       Math.floor((w * 1.5) / text.length),
-      view.across ? DIGITS_ACROSS : DIGITS,
+      view.across ? DIGITS_ACROSS * layout.scale : DIGITS,
     );
     const font = `600 ${px}px ${FONT}`;
     if (font !== digitsFont) pen.font = digitsFont = font;
@@ -388,11 +389,13 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.lineWidth = 2;
     pen.strokeRect(x - 1, y - 1, w + 2, whole + 2);
     pen.strokeStyle = opened ? fill : ink;
-    pen.strokeRect(x + 1.5, y + 1.5, w - 3, whole - 3);
+    pen.lineWidth = 2 * scale;
+    pen.strokeRect(x + 0.5 + scale, y + 0.5 + scale, w - 1 - 2 * scale, whole - 1 - 2 * scale);
   } else if (marks & Mark.fresh) {
+    const line = 1.5 * scale;
     pen.strokeStyle = "#ffffff";
-    pen.lineWidth = 1.5;
-    pen.strokeRect(x + 0.75, y + 0.75, w - 1.5, whole - 1.5);
+    pen.lineWidth = line;
+    pen.strokeRect(x + line / 2, y + line / 2, w - line, whole - line);
   }
   if (marks & Mark.picked) {
     // A tick in the corner, on a ground of its own.
@@ -408,24 +411,33 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
     pen.lineTo(x + tick * 0.82, y + tick * 0.26);
     pen.stroke();
   }
-  if (Math.min(w, whole) >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink);
+  if (Math.min(w, whole) >= DETAILED) drawMarks(pen, marks, x, y, w, h, ink, scale);
   pen.globalAlpha = 1;
 }
 
 /** What only a large cell has room for: a dot for comments, a notch for a ticket, a pin for a note. */
-function drawMarks(pen: Pen, marks: number, x: number, y: number, w: number, h: number, ink: string): void {
+function drawMarks(
+  pen: Pen,
+  marks: number,
+  x: number,
+  y: number,
+  w: number,
+  h: number,
+  ink: string,
+  scale: number,
+): void {
   pen.fillStyle = ink;
   if (marks & Mark.commented) {
     pen.beginPath();
-    pen.arc(x + w - 6, y + 6, 2.2, 0, 2 * Math.PI);
+    pen.arc(x + w - 6 * scale, y + 6 * scale, 2.2 * scale, 0, 2 * Math.PI);
     pen.fill();
   }
   if (marks & Mark.ticketed) {
     pen.beginPath();
     pen.moveTo(x + w, y + h);
-    pen.lineTo(x + w - 8, y + h);
-    pen.lineTo(x + w, y + h - 8);
+    pen.lineTo(x + w - 8 * scale, y + h);
+    pen.lineTo(x + w, y + h - 8 * scale);
     pen.fill();
   }
-  if (marks & Mark.noted) pen.fillRect(x + 4, y + 4, 2, 6);
+  if (marks & Mark.noted) pen.fillRect(x + 4 * scale, y + 4 * scale, 2 * scale, 6 * scale);
 }

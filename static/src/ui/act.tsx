@@ -3,8 +3,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { acknowledge, commentOnMany, why, withdraw } from "../api/rest.ts";
 import type { HeatEvent } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
+import { Choice } from "./choice.tsx";
 import { moment } from "./format.ts";
-import { closeAround, Modal, useFocus } from "./modal.tsx";
+import { Close, closeAround, Modal, Trouble, useFocus } from "./modal.tsx";
 import { aboutOf, closeDialog, pickNothing, serverNow, type State, thaw, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import type { Props } from "./top.tsx";
@@ -44,17 +45,14 @@ export function Ends({ offered, end, heat, words, onPick }: EndsProps) {
           : words.act.days(one / 24)
         : words.act[one];
   return (
-    <fieldset class="ends">
-      <legend>{words.act.until}</legend>
-      {offered
-        .filter((one) => one !== "shift" || shift)
-        .map((one) => (
-          <label key={one} class="check">
-            <input type="radio" name="end" checked={one === end} onChange={() => onPick(one)} />
-            {said(one)}
-          </label>
-        ))}
-    </fieldset>
+    <Choice
+      name="end"
+      label={words.act.until}
+      of={offered.filter((one) => one !== "shift" || shift)}
+      chosen={end}
+      said={said}
+      onChoose={onPick}
+    />
   );
 }
 
@@ -70,11 +68,7 @@ interface SendProps {
 export function Send({ words, label, trouble, busy, disabled = false }: SendProps) {
   return (
     <>
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <footer class="actions">
         <small>{words.ticket.sendsKey}</small>
         <button type="submit" class="primary" disabled={busy || disabled}>
@@ -113,7 +107,7 @@ export function useSending(words: Words) {
   return { busy, trouble, send };
 }
 
-/** Ctrl+Enter sends the form around it. */
+/** Ctrl+Enter sends the form. */
 export function sendByKey(event: KeyboardEvent): void {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
@@ -145,9 +139,7 @@ export function ActDialog({
         <>
           {events ? <p class="lead">{words.act.nothing}</p> : null}
           <footer class="actions">
-            <button type="button" class="second" onClick={closeAround}>
-              {words.ticket.close}
-            </button>
+            <Close words={words} />
           </footer>
         </>
       )}
@@ -317,9 +309,7 @@ function Copy({ events, heat, words }: Props & AboutProps) {
         <button type="button" class="primary" onClick={copy}>
           {words.act.copy}
         </button>
-        <button type="button" class="second" onClick={closeAround}>
-          {words.ticket.close}
-        </button>
+        <Close words={words} />
       </footer>
     </>
   );

@@ -77,9 +77,11 @@ export function useAlarm(heat: State): void {
       for (const touch of touched) removeEventListener(touch, openSpeaker);
     };
   }, [wanted]);
+  // There may be more than a source that is silent has told.
+  const title = open > 0 ? `(${frame?.atLeast ? "≥ " : ""}${open}) Heat` : "Heat";
   useEffect(() => {
-    document.title = open > 0 ? `(${open}) Heat` : "Heat";
-  }, [open]);
+    document.title = title;
+  }, [title]);
   useEffect(() => {
     paintIcon(taste.palette, worst);
   }, [worst, taste.palette]);

@@ -46,7 +46,7 @@ function isTextInput(target: HTMLElement): boolean {
 const KEYS: Readonly<Record<string, () => void>> = {
   "/": () => document.getElementById("search")?.focus(),
   "?": () => openDialog({ kind: "help" }),
-  p: () => turn({ bare: !current().view.bare }),
+  p: () => turn({ pinned: !current().view.pinned }),
   t: () => mayAct(current()) && openDialog({ kind: "ticket" }),
   a: () => mayAct(current()) && openDialog({ kind: "acknowledge" }),
   c: () => {
@@ -147,14 +147,16 @@ export function App() {
   useSavedView(heat);
   if (view.kiosk) return <Kiosk heat={heat} words={words} />;
   return (
-    <div class={view.bare ? "page bare" : "page"}>
+    <div class={view.pinned ? "page" : "page unpinned"}>
       <Top heat={heat} words={words} />
       <main class="body">
         <div class="middle">
           {view.list === "page" ? null : <MapArea heat={heat} words={words} />}
           {view.list ? <EventList heat={heat} words={words} /> : null}
         </div>
-        {view.bare ? null : <Panel heat={heat} words={words} />}
+        {view.pinned || view.selection || view.event !== undefined || view.changes ? (
+          <Panel heat={heat} words={words} />
+        ) : null}
       </main>
       <Over heat={heat} words={words} />
     </div>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { acknowledge, Refusal, why } from "../api/rest.ts";
 import { mayAct } from "./state.ts";
 import type { Props } from "./top.tsx";
+import { Trouble } from "./modal.tsx";
 
 /** So many old ones are a backlog; fewer are taken on one by one. */
 const MANY = 20;
@@ -35,11 +36,7 @@ export function Backlog({ heat, words }: Props) {
     <section class="backlog">
       <p>{words.backlog.hint(words.events(old))}</p>
       {sure ? <p class="lead">{words.backlog.meaning}</p> : null}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <div class="actions">
         <button
           type="button"

@@ -1,7 +1,7 @@
 /** One of a few, as radio buttons. */
 import type { ComponentChildren } from "preact";
 
-interface ChoiceProps<T extends string> {
+interface ChoiceProps<T extends string | number> {
   readonly name: string;
   readonly label: string;
   readonly of: readonly T[];
@@ -10,13 +10,20 @@ interface ChoiceProps<T extends string> {
   readonly onChoose: (one: T) => void;
 }
 
-export function Choice<T extends string>({ name, label, of, chosen, said, onChoose }: ChoiceProps<T>) {
+export function Choice<T extends string | number>({
+  name,
+  label,
+  of,
+  chosen,
+  said,
+  onChoose,
+}: ChoiceProps<T>) {
   return (
     <fieldset>
       <legend>{label}</legend>
       <div>
         {of.map((one) => (
-          <label key={one}>
+          <label key={one} class="check">
             <input type="radio" name={name} checked={chosen === one} onChange={() => onChoose(one)} />
             {said(one)}
           </label>

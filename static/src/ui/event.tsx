@@ -74,9 +74,10 @@ export function HandledFlag({ event, words }: { readonly event: HeatEvent; reado
   // The ticket itself is shown below.
   if (event.handled === undefined || event.handled === "ticketed") return null;
   const glyph = { suppressed: "🔧︎", dependent: "⛓︎", acknowledged: "✓", note: "✉︎" }[event.handled];
+  const word = words.event.handled[event.handled];
   return (
-    <i>
-      {glyph} {words.event.handled[event.handled]}
+    <i title={word}>
+      {glyph} <span>{word}</span>
     </i>
   );
 }

@@ -24,27 +24,29 @@ export function Help({ heat, words }: Props) {
             </div>
           ))}
         </dl>
-        <dl>
-          {words.help.signs.map(([sign, meaning]) => (
-            <div key={sign}>
-              <dt>{sign}</dt>
-              <dd>{meaning}</dd>
-            </div>
-          ))}
-        </dl>
+        <div>
+          <dl>
+            {words.help.signs.map(([sign, meaning]) => (
+              <div key={sign}>
+                <dt>{sign}</dt>
+                <dd>{meaning}</dd>
+              </div>
+            ))}
+          </dl>
+          <h3>{words.help.filterTitle}</h3>
+          <p>{words.help.filterHow}</p>
+          <dl class="grammar">
+            {words.help.filters.map(([filter, meaning]) => (
+              <div key={filter}>
+                <dt>
+                  <code>{filter}</code>
+                </dt>
+                <dd>{meaning}</dd>
+              </div>
+            ))}
+          </dl>
+        </div>
       </div>
-      <h3>{words.help.filterTitle}</h3>
-      <p>{words.help.filterHow}</p>
-      <dl class="grammar">
-        {words.help.filters.map(([filter, meaning]) => (
-          <div key={filter}>
-            <dt>
-              <code>{filter}</code>
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
       <Choice
         name="palette"
         label={words.help.paletteLabel}

@@ -10,7 +10,7 @@ import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
-import { atLeast, type Props, Sources } from "./top.tsx";
+import { atLeast, calmOf, type Props, Sources } from "./top.tsx";
 
 const DEFAULT_EVERY_S = 30;
 /** From this severity on the wall jumps. */
@@ -120,7 +120,7 @@ export function Kiosk({ heat, words }: Props) {
         <b class="kiosk-count">
           {count > 0
             ? words.state.unhandled(atLeast(words, frame?.atLeast, words.number(count)))
-            : words.panel.allCalm}
+            : calmOf(heat, words)}
         </b>
         {unplaced && unplaced.count > 0 ? (
           <span class="kiosk-unplaced">

@@ -250,9 +250,9 @@ function ListRow({ item, at, focusable, picked, here, onFocus, heat, words }: Ro
         {rack >= 0 && heat.plan ? pathOf(heat.plan, rack).join(" / ") : reason ? words.reason[reason] : ""}
       </td>
       <td>
+        {/* Before the name, which may be cut. */}
+        {clearedAt ? <small>{words.list.cleared} </small> : <HandledFlag event={event} words={words} />}
         {clearedAt ? <s>{event.name}</s> : event.name}
-        {clearedAt ? <small> {words.list.cleared}</small> : null}
-        <HandledFlag event={event} words={words} />
       </td>
       <td title={said?.text}>{said ? `${said.author}: ${said.text}` : ""}</td>
       <td>{event.ticket ? <TicketChip ticket={event.ticket} heat={heat} words={words} /> : null}</td>

@@ -31,16 +31,23 @@ import type { Props } from "./top.tsx";
 interface Size {
   readonly width: number;
   readonly height: number;
+  /** Of the style sheet: how large a CSS pixel of the element is. */
+  readonly zoom: number;
 }
 
 /** Width and height of an element, followed. */
 function useSize(): [{ current: HTMLDivElement | null }, Size] {
   const ref = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
+  const [size, setSize] = useState<Size>({ width: 0, height: 0, zoom: 1 });
   useLayoutEffect(() => {
     const box = ref.current;
     if (!box) return;
-    const measure = () => setSize({ width: box.clientWidth, height: box.clientHeight });
+    const measure = () =>
+      setSize({
+        width: box.clientWidth,
+        height: box.clientHeight,
+        zoom: box.getBoundingClientRect().width / box.offsetWidth || 1,
+      });
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(box);
@@ -163,7 +170,7 @@ export function MapArea({ heat, words }: Props) {
       const width = Math.max(size.width, layout?.width ?? 0);
       const height = Math.max(size.height, layout?.height ?? 0, elevation?.height ?? 0);
       if (!canvas.current || size.width === 0) return;
-      const { pen, kept } = penOf(canvas.current, width, height);
+      const { pen, kept } = penOf(canvas.current, width, height, size.zoom);
       if (!pen) return;
       const before = kept ? drawn.current : undefined;
       drawn.current = undefined;
@@ -232,7 +239,7 @@ export function MapArea({ heat, words }: Props) {
   const pointed = (event: MouseEvent): number | undefined => {
     const box = canvas.current?.getBoundingClientRect();
     if (!box) return undefined;
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const [x, y] = [(event.clientX - box.left) / size.zoom, (event.clientY - box.top) / size.zoom];
     if (zoomed) return elevation && deviceAt(elevation, x, y);
     return layout && rackAt(layout, x, y);
   };

@@ -1,6 +1,7 @@
 /** A dialog over the page. The browser keeps the focus inside, Escape closes it, and the focus returns. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Words } from "./words/index.ts";
 
 export interface ModalProps {
   readonly class: string;
@@ -31,4 +32,21 @@ export function useFocus<T extends HTMLElement>(): { current: T | null } {
 /** Closes the dialog around a button, as Escape does. */
 export function closeAround(event: Event): void {
   (event.currentTarget as HTMLElement | null)?.closest("dialog")?.close();
+}
+
+export function Close({ words }: { readonly words: Words }) {
+  return (
+    <button type="button" class="second" onClick={closeAround}>
+      {words.ticket.close}
+    </button>
+  );
+}
+
+/** Why something failed, read aloud when it does. */
+export function Trouble({ why }: { readonly why: string | undefined }) {
+  return why ? (
+    <p class="why" role="alert">
+      {why}
+    </p>
+  ) : null;
 }

@@ -81,7 +81,13 @@ export function NoteDialog({ heat, words, places, note }: NoteProps) {
         )}
         <label class="field">
           <span>{words.note.text}</span>
-          <textarea rows={4} maxLength={4000} value={text} onInput={(e) => setText(e.currentTarget.value)} />
+          <textarea
+            autofocus
+            rows={4}
+            maxLength={4000}
+            value={text}
+            onInput={(e) => setText(e.currentTarget.value)}
+          />
         </label>
         <Ends
           offered={["shift", 24, 168, "never"]}

@@ -17,7 +17,7 @@ import { PlaceFacts } from "./place.tsx";
 import { Problems } from "./problems.tsx";
 import { Notes } from "./notes.tsx";
 import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
-import { type Props, sourceName, sourceState } from "./top.tsx";
+import { calmOf, type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
 /**
@@ -79,13 +79,15 @@ interface Heading {
   readonly place?: string;
 }
 
-function headingOf({ view, plan, detail }: State, words: Words): Heading {
+function headingOf({ view, plan, detail, frame }: State, words: Words): Heading {
   const selection = subject(view);
   switch (selection?.kind) {
     case "tray":
       return { kind: "", title: words.panel.tray };
-    case "source":
-      return { kind: words.event.source, title: selection.name };
+    case "source": {
+      const source = frame?.sources.find(({ name }) => name === selection.name);
+      return { kind: words.event.source, title: source ? sourceName(source, words) : selection.name };
+    }
     case "rack": {
       const index = plan?.racks.findIndex((rack) => rack.id === selection.id) ?? -1;
       const path = plan && index >= 0 ? pathOf(plan, index) : [];
@@ -127,6 +129,8 @@ function Selection({ heat, words }: Props) {
     selection?.kind === "rack" && plan?.racks.some(({ id }) => id === selection.id)
       ? selection.id
       : undefined;
+  const source =
+    selection?.kind === "source" ? frame?.sources.find(({ name }) => name === selection.name) : undefined;
   /** The address names what the inventory does not have. */
   const gone = selection?.kind === "rack" && plan !== undefined && rackOfSelection === undefined;
 
@@ -200,8 +204,14 @@ function Selection({ heat, words }: Props) {
       {selection?.kind === "tray" && frame && total > 0 ? (
         <p class="lead">{words.panel.trayMeaning}</p>
       ) : null}
-      {current && !gone && shown.length === 0 && background.length === 0 ? (
-        <p class="lead">{nothing(selection?.kind, words)}</p>
+      {current && !gone && shown.length === 0 && background.length === 0 && (!source || isMonitor(source)) ? (
+        <p class="lead">
+          {selection === undefined
+            ? calmOf(heat, words)
+            : selection.kind === "tray"
+              ? words.panel.trayEmpty
+              : words.panel.noEvents}
+        </p>
       ) : null}
       {selection?.kind === "tray" ? (
         TRAY_REASONS.map((reason) => {
@@ -230,9 +240,7 @@ function Selection({ heat, words }: Props) {
       {selection === undefined && me && me.settings.map_severity > 0 ? (
         <p class="lead">{words.panel.below(words.severity[me.settings.map_severity] ?? "")}</p>
       ) : null}
-      {selection?.kind === "source" && isInventory(frame, selection.name) ? (
-        <Problems heat={heat} words={words} />
-      ) : null}
+      {source?.kind === "inventory" ? <Problems heat={heat} words={words} /> : null}
       {rackOfSelection !== undefined ? (
         <History key={rackOfSelection} heat={heat} words={words} path={`/racks/${rackOfSelection}`} />
       ) : null}
@@ -253,15 +261,6 @@ function Selection({ heat, words }: Props) {
       ) : null}
     </>
   );
-}
-
-function isInventory(frame: State["frame"], name: string): boolean {
-  return frame?.sources.some((source) => source.name === name && source.kind === "inventory") ?? false;
-}
-
-function nothing(kind: string | undefined, words: Words): string {
-  if (kind === "tray") return words.panel.trayEmpty;
-  return kind === undefined ? words.panel.allCalm : words.panel.noEvents;
 }
 
 /** So many lines of a new list are made at once, and so many more each time; the first fill a screen. */
@@ -298,9 +297,7 @@ function SourceFacts({ heat, words, name }: Props & { readonly name: string }) {
     <div class="source-facts">
       <dl>
         <dt>{words.source.status}</dt>
-        <dd>
-          {sourceName(source, words)}: {source.status === "ok" ? text : words.source[source.status]}
-        </dd>
+        <dd>{source.status === "ok" ? text : words.source[source.status]}</dd>
         <dt>{words.source.fetched}</dt>
         <dd>
           {source.fetched_at

@@ -1,7 +1,7 @@
 /** What is sounded, how loud, and whether it is repeated. */
 import { isMuffled, openSpeaker, sound } from "./alarm.ts";
 import { Choice } from "./choice.tsx";
-import { closeAround, Modal } from "./modal.tsx";
+import { Close, Modal } from "./modal.tsx";
 import { closeDialog, openDialog, prefer, SOUNDS, type State, VOLUMES, YES_NO } from "./state.ts";
 import type { Props } from "./top.tsx";
 
@@ -43,7 +43,11 @@ export function SoundDialog({ heat, words }: Props) {
         label={said.what}
         of={SOUNDS}
         chosen={taste.sound}
-        said={(one) => (one === "off" ? said.never : said.atLeast(words.severity[Number(one)] ?? ""))}
+        said={(one) => {
+          const name = words.severity[Number(one)] ?? "";
+          // Nothing is worse than the worst.
+          return one === "off" ? said.never : one === "5" ? name : said.atLeast(name);
+        }}
         onChoose={(one) => {
           openSpeaker();
           prefer({ sound: one });
@@ -79,9 +83,7 @@ export function SoundDialog({ heat, words }: Props) {
         />
       ) : null}
       <footer class="actions">
-        <button type="button" class="second" onClick={closeAround}>
-          {words.ticket.close}
-        </button>
+        <Close words={words} />
       </footer>
     </Modal>
   );

@@ -21,7 +21,7 @@ import type { Me, Note, Templates } from "../core/model.ts";
 import { PALETTES, type PaletteName } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { WORST_FIRST } from "../core/list.ts";
-import { readView, type View, without, writeView } from "../core/url.ts";
+import { readPicked, readView, type View, without, writeView } from "../core/url.ts";
 import { LANGUAGES, load, preferred, type Words } from "./words/index.ts";
 
 /** Dark unless somebody asks for light: a screen at night must not shine because of an office's desktop setting. */
@@ -167,12 +167,17 @@ function watch(): void {
   tell({ type: "watch", watched: watchedOf(state) });
 }
 
+/** Lets the address say what is looked at and what was picked. */
+function follow(how: "pushState" | "replaceState"): void {
+  const address = location.pathname + writeView(state.view, state.picked);
+  if (address !== location.pathname + location.search) history[how](null, "", address);
+}
+
 /** Goes to another view. The address follows, so that Back returns. */
 export function go(view: View): void {
-  const address = location.pathname + writeView(view);
-  if (address !== location.pathname + location.search) history.pushState(null, "", address);
   // Devices are counted anew in each rack.
   change({ view, ...(view.rack === state.view.rack ? {} : { cursor: undefined }) });
+  follow("pushState");
   watch();
 }
 
@@ -232,12 +237,17 @@ export function pick(ids: readonly string[]): void {
     if (drops) picked.delete(id);
     else if (picked.size < MOST_PICKED) picked.add(id);
   }
-  change({ picked });
-  watch();
+  choose(picked);
 }
 
 export function pickNothing(): void {
-  change({ picked: new Set() });
+  choose(new Set());
+}
+
+/** Back leads to another place, with what was picked on the way: it is no step. */
+function choose(picked: ReadonlySet<string>): void {
+  change({ picked });
+  follow("replaceState");
   watch();
 }
 
@@ -328,7 +338,7 @@ export async function start(): Promise<void> {
     tick: { now: undefined, line: "connecting" },
     tickedAt: performance.now(),
     beat: performance.now(),
-    picked: new Set(),
+    picked: new Set(readPicked(location.search)),
     window: { from: 0, count: 0 },
   };
   const hear = (data: FromWorker) => {
@@ -378,6 +388,7 @@ export async function start(): Promise<void> {
   addEventListener("popstate", () => {
     // What a dialog is about is left behind.
     change({ view: readView(location.search), dialog: undefined });
+    follow("replaceState");
     watch();
   });
   addEventListener("online", reconnect);

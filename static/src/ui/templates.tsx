@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { listTemplates, renderTemplate, why } from "../api/rest.ts";
 import type { Rendered, Templates } from "../core/model.ts";
 import { moment, since } from "./format.ts";
-import { closeAround, Modal } from "./modal.tsx";
+import { Close, Modal } from "./modal.tsx";
 import { aboutOf, change, closeDialog, mayAct, openDialog, serverNow, type State, zoneOf } from "./state.ts";
 import type { Props } from "./top.tsx";
 import type { Words } from "./words/index.ts";
@@ -94,9 +94,7 @@ export function TemplatesDialog({ heat, words }: Props) {
         </>
       ) : null}
       <footer class="actions">
-        <button type="button" class="second" onClick={closeAround}>
-          {words.ticket.close}
-        </button>
+        <Close words={words} />
       </footer>
     </Modal>
   );

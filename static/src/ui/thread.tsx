@@ -2,9 +2,11 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { createComment, deleteComment, editComment, listComments, why } from "../api/rest.ts";
 import type { Comment, TicketRef } from "../core/model.ts";
+import { sendByKey } from "./act.tsx";
 import { moment, since } from "./format.ts";
 import { serverNow, zoneOf } from "./state.ts";
 import type { Props } from "./top.tsx";
+import { Trouble } from "./modal.tsx";
 
 const LONGEST = 4000;
 /** The remaining characters are counted aloud from here on. */
@@ -71,11 +73,7 @@ export function Thread({ heat, words, eventKey, said, ticket }: ThreadProps) {
           }}
         />
       ) : null}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       {loaded && comments.length === 0 && !trouble ? <p class="lead">{words.comments.none}</p> : null}
       <ol>
         {comments.map((comment) => (
@@ -122,6 +120,7 @@ function Write({ words, eventKey, ticket, onSaved }: WriteProps) {
   };
   return (
     <form
+      onKeyDown={sendByKey}
       onSubmit={(event) => {
         event.preventDefault();
         void send();
@@ -135,9 +134,6 @@ function Write({ words, eventKey, ticket, onSaved }: WriteProps) {
         aria-label={words.comments.write}
         placeholder={words.comments.write}
         onInput={(event) => type(event.currentTarget.value)}
-        onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
-        }}
       />
       {ticket ? (
         <label class="check">
@@ -149,11 +145,7 @@ function Write({ words, eventKey, ticket, onSaved }: WriteProps) {
           {words.comments.onTicket(ticket.key ?? words.ticket.unnamed)}
         </label>
       ) : null}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <div class="actions">
         <small>
           {LONGEST - text.length <= COUNT_FROM
@@ -209,11 +201,7 @@ function Said({ comment, heat, words, onChanged }: SaidProps) {
       ) : (
         <p class="words">{comment.text}</p>
       )}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       {comment.own ? (
         <div class="actions">
           {mode === "read" ? (

@@ -42,8 +42,9 @@ import {
   type Writable,
 } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
+import { sendByKey } from "./act.tsx";
 import { moment } from "./format.ts";
-import { closeAround, Modal } from "./modal.tsx";
+import { Close, Modal, Trouble } from "./modal.tsx";
 import { aboutOf, closeDialog, pickNothing, serverNow, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketKey } from "./ticket.tsx";
@@ -95,9 +96,7 @@ function Foot({ words, children }: { readonly words: Words; readonly children?: 
   return (
     <footer class="actions">
       {children}
-      <button type="button" class="second" onClick={closeAround}>
-        {words.ticket.close}
-      </button>
+      <Close words={words} />
     </footer>
   );
 }
@@ -137,11 +136,7 @@ function Gather({ heat, words, onSent }: AskProps) {
           <p class="lead">{words.ticket.noTrackerHint}</p>
         </div>
       ) : null}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <Foot words={words}>
         {trouble ? (
           <button type="button" class="primary" onClick={() => setAttempt(attempt + 1)}>
@@ -270,11 +265,7 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
         event.preventDefault();
         void send();
       }}
-      onKeyDown={(event) => {
-        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-        event.preventDefault();
-        void send();
-      }}
+      onKeyDown={sendByKey}
     >
       <h2>{words.ticket.title}</h2>
       <div class="halves">
@@ -329,11 +320,7 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
           onPick={(without) => fill({ without })}
         />
       </div>
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <Foot words={words}>
         <small>{ids.length > 0 ? words.ticket.sendsKey : words.ticket.nothingChosen}</small>
         <button type="submit" class="primary" disabled={busy || !(ready || unanswered)}>
@@ -504,11 +491,7 @@ function Warnings({ preview }: { readonly preview: { rendered?: Rendered; troubl
           {warning}
         </p>
       ))}
-      {preview.trouble ? (
-        <p class="why" role="alert">
-          {preview.trouble}
-        </p>
-      ) : null}
+      <Trouble why={preview.trouble} />
     </>
   );
 }
@@ -664,11 +647,7 @@ function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
         <Fate ticket={ticket} sent={sent} heat={heat} words={words} />
       </div>
       {mendable ? <Fields draft={ticket.draft} typed={typed} words={words} onType={setTyped} /> : null}
-      {trouble ? (
-        <p class="why" role="alert">
-          {trouble}
-        </p>
-      ) : null}
+      <Trouble why={trouble} />
       <Foot words={words}>
         {ticket?.state === "failed" || (mendable && edited) ? (
           <button type="submit" class="primary" disabled={busy}>

@@ -1,7 +1,7 @@
 /** The strip on top: where to look, how bad it is, and whether the picture can be trusted. */
-import { freshness, judgedAt } from "../core/clock.ts";
+import { freshness, isMonitor, judgedAt } from "../core/clock.ts";
 import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
-import { NONE, SEVERITIES, type Source, TRAY_REASONS } from "../core/model.ts";
+import { NONE, SEVERITIES, type Source } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { kept, without } from "../core/url.ts";
 import { age, since } from "./format.ts";
@@ -120,6 +120,27 @@ export function atLeast(words: Words, lowerBound: boolean | undefined, count: st
   return lowerBound ? words.state.atLeast(count) : count;
 }
 
+/** How much there is to act on, and how much in all. */
+function told({ frame }: State, words: Words, ...counts: [number, number]): [string, string] {
+  return counts.map((count) => atLeast(words, frame?.atLeast, words.number(count))) as [string, string];
+}
+
+function Tally({ open, all }: { readonly open: string; readonly all: string }) {
+  return (
+    <>
+      <b>{open}</b>
+      {open === all ? null : <small>/ {all}</small>}
+    </>
+  );
+}
+
+/** That there is nothing to act on, as far as anybody can know. */
+export function calmOf({ frame }: State, words: Words): string {
+  if (!frame) return words.empty.waiting;
+  if (!frame.sources.some(isMonitor)) return words.empty.noSources;
+  return frame.atLeast ? words.state.unhandled(words.state.atLeast("0")) : words.panel.allCalm;
+}
+
 function Counters({ heat, words }: Props) {
   const { frame, view } = heat;
   const palette = PALETTES[heat.taste.palette];
@@ -132,8 +153,7 @@ function Counters({ heat, words }: Props) {
         const counter = frame?.counters[severity] ?? { open: 0, all: 0 };
         const bit = 1 << severity;
         const name = words.severity[severity] ?? "";
-        const open = atLeast(words, frame?.atLeast, words.number(counter.open));
-        const all = atLeast(words, frame?.atLeast, words.number(counter.all));
+        const [open, all] = told(heat, words, counter.open, counter.all);
         return (
           <button
             type="button"
@@ -146,8 +166,7 @@ function Counters({ heat, words }: Props) {
           >
             <Swatch palette={palette} severity={severity} />
             <span class="name">{name}</span>
-            <b>{open}</b>
-            {counter.all === counter.open ? null : <small>/ {words.number(counter.all)}</small>}
+            <Tally open={open} all={all} />
           </button>
         );
       })}
@@ -157,27 +176,25 @@ function Counters({ heat, words }: Props) {
 
 function TrayButton({ heat, words }: Props) {
   const { frame, view } = heat;
-  const count = frame ? TRAY_REASONS.reduce((sum, reason) => sum + frame.tray[reason], 0) : 0;
+  const { worst, count, all } = frame?.unplaced ?? { worst: NONE, count: 0, all: 0 };
+  const [open, whole] = told(heat, words, count, all);
   return (
     <button
       type="button"
-      class={count === 0 ? "counter tray none" : "counter tray"}
+      class={all === 0 ? "counter tray none" : "counter tray"}
       id="tray"
       aria-pressed={view.selection?.kind === "tray"}
+      title={words.top.tray(open, whole)}
       onClick={() => {
         if (view.selection?.kind === "tray") drop("selection", "event");
         else go({ ...without(view, "event"), selection: { kind: "tray" } });
       }}
     >
-      {frame && frame.unplaced.worst !== NONE ? (
-        <Swatch
-          palette={PALETTES[heat.taste.palette]}
-          severity={frame.unplaced.worst}
-          title={words.severity[frame.unplaced.worst] ?? ""}
-        />
-      ) : null}
+      {worst === NONE ? null : (
+        <Swatch palette={PALETTES[heat.taste.palette]} severity={worst} title={words.severity[worst] ?? ""} />
+      )}
       <span class="name">{words.top.unplaced}</span>
-      <b>{words.number(count)}</b>
+      <Tally open={open} all={whole} />
     </button>
   );
 }

@@ -5,7 +5,7 @@ import { spotAt } from "../core/spot.ts";
 import type { SavedView, ViewMembers, ViewPage } from "../core/model.ts";
 import { Send, sendByKey, useSending } from "./act.tsx";
 import { usePages } from "./answer.ts";
-import { closeAround, Modal } from "./modal.tsx";
+import { Close, Modal } from "./modal.tsx";
 import { change, closeDialog, current, drop, limitTo, mayAct, openDialog, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
 
@@ -124,9 +124,7 @@ export function ViewsDialog({ heat, words }: Props) {
                 {words.view.create}
               </button>
             ) : null}
-            <button type="button" class="second" onClick={closeAround}>
-              {words.ticket.close}
-            </button>
+            <Close words={words} />
           </footer>
         </>
       )}

@@ -26,6 +26,7 @@ export const en = {
     counter: t("{0}: {1} to act on, {2} in all. Click to filter."),
     sources: "Sources",
     unplaced: "Unplaced",
+    tray: t("Without a rack: {0} to act on, {1} in all"),
     search: "Rack, device or filter",
     searchLabel: "Find a rack or a device by name, asset number or serial, or filter the events",
     help: "Keys and signs",
@@ -100,7 +101,7 @@ export const en = {
     fetched: "Last complete answer",
     never: "none since the start",
     gone: "The picture has no such source.",
-    status: "Last reading",
+    status: "State",
     error: "Why it failed",
     counts: "Problems, as it counts them",
     staleMeaning: "What it last said is still shown. What has changed since is not known.",
@@ -231,7 +232,7 @@ export const en = {
   past: {
     title: "Earlier, in 30 days",
     none: "Nothing in 30 days.",
-    still: "burns still",
+    still: "still active",
     more: "More",
   },
   changes: {
@@ -377,7 +378,7 @@ export const en = {
     noTracker: "No tracker is configured.",
     noTrackerHint:
       "Set HEAT_TRACKER for heat-updater: startrek or webhook to open tickets from here, link to open them by hand.",
-    notReady: t("Not to be had: {0}"),
+    notReady: t("Not available: {0}"),
     notDone: t("Not done: {0}"),
     trackerError: t("The tracker does not take tickets now: {0}. Yours is sent as soon as it does."),
     covers: t("covers {0} of these already."),
@@ -481,7 +482,7 @@ export const en = {
       ["m", "sound on or off"],
       ["k", "kiosk, for a wall; Esc leaves it"],
       ["Space", "hold the picture, up to five minutes"],
-      ["p", "show or hide the details"],
+      ["p", "pin the details beside the map, or have them come when asked"],
       ["?", "this page"],
     ],
     signs: [
