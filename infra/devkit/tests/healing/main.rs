@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
 
+mod clock;
 mod nginx;
 mod postgres;
 mod redis;

@@ -21,7 +21,7 @@ async fn a_source_that_is_slow_or_answers_garbage_keeps_its_events_and_holds_up_
 }
 
 /// A new event of Juggler is on the screen, where all of Zabbix' last ones still are.
-async fn another_goes_on(stand: &Stand, screen: &Screen, service: &str) -> anyhow::Result<()> {
+pub(crate) async fn another_goes_on(stand: &Stand, screen: &Screen, service: &str) -> anyhow::Result<()> {
     let simulation = stand.stack.simulation.as_ref().expect("simulated");
     let host = simulation.world().hosts().next().expect("a host").host;
     simulation.juggler().set(RawEvent::new(&host, service, "CRIT"));
