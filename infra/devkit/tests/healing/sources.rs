@@ -44,7 +44,9 @@ async fn garbage(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::Result<
         screen.shows("that it is well", |picture| picture.source("zabbix")["status"] == "ok").await?;
     }
     zabbix.inject(Rule::new(Fault::Html));
-    screen.shows("that the source fails", |picture| picture.source("zabbix")["status"] != "ok").await?;
+    let failing = |picture: &Picture| picture.source("zabbix")["status"] != "ok";
+    let failing = screen.shows("that the source fails", failing).await?;
+    assert!(failing.source("zabbix")["error"].is_string(), "{}", failing.source("zabbix"));
     let repair = Repair::begins("a source fails or answers nonsense")?;
     zabbix.clear_faults();
     stand.is_well(kept, screen).await?;
