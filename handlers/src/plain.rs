@@ -132,17 +132,12 @@ fn rendered(
 /// What one must know before believing the table.
 pub(crate) fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut bands = Vec::new();
-    let generated_at = picture.0.generated_at.0;
-    let age = now.since(generated_at);
-    if age > STALE_PICTURE {
-        bands.push((
-            "bad",
-            format!("NOT LIVE: this picture is {} old; look at the status page.", page::age(age)),
-        ));
+    if let Some(age) = not_live(picture, now) {
+        bands.push(("bad", format!("NOT LIVE: this picture {age}; look at the status page.")));
     }
     for source in picture.0.sources.iter().filter(|source| source.status != Status::Ok) {
         let since = source.fetched_at.0.map_or_else(
-            || "it has never been read".to_owned(),
+            || "nobody knows how old its last complete answer is".to_owned(),
             |at| format!("its last complete answer is {} old", page::age(now.since(at))),
         );
         let error = source.error.as_deref().unwrap_or("no reason given");
@@ -152,7 +147,17 @@ pub(crate) fn bands(picture: &Picture, now: Timestamp) -> Vec<(&'static str, Str
 }
 
 /// Three beats of the publisher.
-pub(crate) const STALE_PICTURE: Duration = Duration::from_mins(1);
+const STALE_PICTURE: Duration = Duration::from_mins(1);
+
+/// Of a picture that cannot be taken for that of now: how old it is. One that is to come was made before a clock went back.
+pub(crate) fn not_live(picture: &Picture, now: Timestamp) -> Option<String> {
+    let made_at = picture.0.generated_at.0;
+    let (age, ahead) = (now.since(made_at), made_at.since(now));
+    if ahead > STALE_PICTURE {
+        return Some(format!("is of a time {} from now, and of any age", page::age(ahead)));
+    }
+    (age > STALE_PICTURE).then(|| format!("is {} old", page::age(age)))
+}
 
 fn levels(picture: &Picture, from: Severity) -> Vec<Level> {
     let count = |severity| picture.0.events.iter().filter(|event| event.severity >= severity).count();
@@ -257,6 +262,17 @@ mod tests {
         let worst = page(Severity::Disaster);
         assert!(!worst.contains("class=\"severity s4"));
         assert!(worst.contains("aria-current=\"true\">Disaster"));
+    }
+
+    #[test]
+    fn a_picture_of_a_minute_ago_or_to_come_is_not_live() {
+        let picture = Picture(heat::snapshot::Snapshot::default());
+        let made_at = picture.0.generated_at.0;
+        let minute = Duration::from_mins(1);
+        assert_eq!(not_live(&picture, made_at + minute), None);
+        assert_eq!(not_live(&picture, made_at - minute), None);
+        assert!(not_live(&picture, made_at + 2 * minute).unwrap().ends_with("old"));
+        assert!(not_live(&picture, made_at - 2 * minute).unwrap().contains("of any age"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::kept::Picture;
 use crate::machine::Stores;
 use crate::page::{self, STYLE};
-use crate::plain::STALE_PICTURE;
+use crate::plain::not_live;
 use crate::problem::Problem;
 use crate::reply::Reply;
 
@@ -161,9 +161,8 @@ fn bands(
     match picture {
         None => bands.push(("bad", "There is no snapshot that can be read.".to_owned())),
         Some(picture) => {
-            let age = now.since(picture.0.generated_at.0);
-            if age > STALE_PICTURE {
-                bands.push(("bad", format!("NOT LIVE: the picture is {} old.", page::age(age))));
+            if let Some(age) = not_live(picture, now) {
+                bands.push(("bad", format!("NOT LIVE: the picture {age}.")));
             }
         }
     }

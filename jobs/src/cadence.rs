@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, SubsecRound as _, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use heat::config::ConfigError;
@@ -41,7 +41,12 @@ impl Schedule {
 
     /// When it ticks next; absent if never again.
     pub fn next(&self) -> Option<Timestamp> {
-        self.cron.find_next_occurrence(&Utc::now(), false).ok().map(Into::into)
+        self.after(Utc::now()).map(Into::into)
+    }
+
+    /// When it ticks next after a moment, to the second; absent if never again.
+    pub fn after(&self, moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.cron.find_next_occurrence(&moment, false).ok().map(|tick| tick.trunc_subsecs(0))
     }
 
     /// The longest time between two of the next runs.

@@ -320,7 +320,7 @@ impl Publisher {
                 name: name.as_str().into(),
                 kind: state.health.kind.as_str().into(),
                 status: state.health.status,
-                fetched_at: NotNews(state.health.fetched_at),
+                fetched_at: NotNews(known(state.health.fetched_at, state.health.late_after_s, now)),
                 late_after_s: NotNews(state.health.late_after_s),
                 stale_after_s: NotNews(state.health.stale_after_s),
                 error: state.health.error.as_deref().map(Into::into),
@@ -340,7 +340,7 @@ impl Publisher {
                     name: INVENTORY.into(),
                     kind: INVENTORY.into(),
                     status: inventory.status(),
-                    fetched_at: NotNews(inventory.fetched_at),
+                    fetched_at: NotNews(known(inventory.fetched_at, inventory.late_after_s, now)),
                     late_after_s: NotNews(inventory.late_after_s),
                     stale_after_s: NotNews(inventory.stale_after_s),
                     error: inventory.error.as_deref().map(Into::into),
@@ -366,6 +366,12 @@ impl Publisher {
     }
 }
 
+/// When something was read, unless that is to come: then the clock went back since, or it was another machine's, and nobody
+/// knows how old the reading is. Nothing is shown as fresh for that.
+fn known(fetched_at: Option<Timestamp>, late_after_s: u64, now: Timestamp) -> Option<Timestamp> {
+    fetched_at.filter(|at| *at <= now + Duration::from_secs(late_after_s))
+}
+
 /// A deposed publisher must stop, where everything else is tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("another updater has taken over")]
@@ -388,4 +394,22 @@ fn unix_milliseconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_at_a_time_that_is_to_come_has_no_known_age() {
+        let now = Timestamp::from_unix(1_795_468_075);
+        let shown = |fetched_at| known(Some(fetched_at), 15, now);
+        let before = now - Duration::from_hours(1);
+        assert_eq!(shown(before), Some(before));
+        assert_eq!(shown(now), Some(now));
+        let little = now + Duration::from_secs(15);
+        assert_eq!(shown(little), Some(little), "two machines' clocks may differ a little");
+        assert_eq!(shown(now + Duration::from_secs(16)), None);
+        assert_eq!(known(None, 15, now), None);
+    }
 }

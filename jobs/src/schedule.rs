@@ -1,21 +1,26 @@
 //! The schedule: jobs run by cron expression, never two runs of one job at once, and what becomes of each run is kept.
 //!
-//! tokio-cron-scheduler gives the ticks. It has no guard against overlap, swallows panics and does not wait for runs at
-//! its end, so those three are here.
+//! tokio-cron-scheduler gives the ticks. It has no guard against overlap, swallows panics, does not wait for runs at its end
+//! and stands still while the clock is behind where it was, so those four are here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use heat::cache::{Cache, Fence, JobRecord};
 use heat::time::Timestamp;
 use tokio::sync::Mutex;
+use tokio_cron_scheduler::job::JobId;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cadence::Schedule;
 use crate::metrics::{JobLabels, JobMetrics, JobOutcome, Outcome};
+
+/// How often is looked whether the clock went back.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a job did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +100,17 @@ impl Running {
             let guarded = Arc::clone(&tick);
             Box::pin(async move { guarded.begin() })
         })?;
-        self.scheduler.add(job).await?;
+        let id = self.scheduler.add(job).await?;
+        let clock =
+            Clock { name: name.to_owned(), schedule: schedule.clone(), scheduler: self.scheduler.clone() };
+        let stop = self.env.stop.clone();
+        self.env.runs.spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+                if let Err(error) = clock.follow(id).await {
+                    tracing::warn!(job = %clock.name, %error, "when it runs next is not known");
+                }
+            }
+        });
         guarded.begin();
         Ok(Wake(Box::new(move || guarded.begin())))
     }
@@ -109,6 +124,36 @@ impl Running {
         self.env.runs.close();
         self.env.runs.wait().await;
     }
+}
+
+/// The clock by which a job runs: the machine's, which may be set back.
+struct Clock {
+    name: String,
+    schedule: Schedule,
+    scheduler: JobScheduler,
+}
+
+impl Clock {
+    /// Has a job tick sooner if by the clock as it is now it waits too long.
+    async fn follow(&self, id: JobId) -> Result<(), JobSchedulerError> {
+        let due = self.scheduler.clone().next_tick_for_job(id).await?;
+        let Some(tick) = due.and_then(|due| earlier(&self.schedule, due, Utc::now())) else { return Ok(()) };
+        tracing::warn!(job = %self.name, %tick, "the clock went back: the next run is set anew");
+        // Without a last tick, for a job of which that is later than the next does not run.
+        self.scheduler
+            .context()
+            .metadata_storage
+            .write()
+            .await
+            .set_next_and_last_tick(id, Some(tick), None)
+            .await
+    }
+}
+
+/// When a job ticks next by the clock of `now`, if that is before the moment for which it waits. As long as the clock goes
+/// forward it never is: what comes next after a moment does not come before what came next after an earlier one.
+fn earlier(schedule: &Schedule, due: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    schedule.after(now).filter(|tick| *tick < due)
 }
 
 /// A job with its guard.
@@ -177,5 +222,27 @@ impl<W: Work> Guarded<W> {
         if let Err(error) = self.env.cache.write_job(self.env.fence, &record).await {
             tracing::debug!(%error, job = %self.name, "its record was not written");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_waits_no_longer_than_its_expression_says_by_the_clock_as_it_is() {
+        let schedule = Schedule::parse("HEAT_EVENTS_CRON", "*/5 * * * * *").unwrap();
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let due = at("2026-11-23T21:00:05Z");
+        for now in [
+            "2026-11-23T21:00:00.1Z",
+            "2026-11-23T21:00:04.9Z",
+            "2026-11-23T21:00:07Z",
+            "2026-11-23T22:00:00Z",
+        ] {
+            assert_eq!(earlier(&schedule, due, at(now)), None, "{now}");
+        }
+        assert_eq!(earlier(&schedule, due, at("2026-11-23T20:00:02Z")), Some(at("2026-11-23T20:00:05Z")));
+        assert_eq!(earlier(&schedule, due, at("2026-11-23T20:59:59.9Z")), Some(at("2026-11-23T21:00:00Z")));
     }
 }

@@ -19,6 +19,15 @@ describe("the wall never lies", only, () => {
     await page.locator(".band").waitFor({ state: "detached" });
   });
 
+  test("NOT LIVE where the picture is of a time that is still to come: it could be of any age", async () => {
+    mock.state.clock = -90_000;
+    await visit();
+    await mapOf(page);
+    await page.locator(".band", { hasText: "Nobody knows how old this picture is" }).waitFor();
+    mock.push(fresh());
+    await page.locator(".band").waitFor({ state: "detached" });
+  });
+
   test("a stale source hatches what it watches, keeps the colours and makes counts lower bounds", async () => {
     site.events.length = 0;
     aProblem(quietPlace().device);

@@ -15,6 +15,7 @@
 //! - [`eventually`]: waiting for a condition instead of sleeping.
 
 pub mod backends;
+pub mod clock;
 pub mod faults;
 pub mod git;
 pub mod manual;

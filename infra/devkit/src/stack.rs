@@ -16,9 +16,11 @@ use tokio::try_join;
 
 use crate::{
     backends::{MariaDb, Nginx, Postgres, Redis, Site},
+    clock::Clock,
     eventually,
     git::Repository,
     process::{Process, Program, can_enter, free_port, is_free, is_root, reserve_again},
+    proxy::Proxy,
     racktables,
     sim::{JugglerOptions, Simulation, SimulationOptions, StartrekOptions, ZabbixOptions},
     world::World,
@@ -66,6 +68,12 @@ pub struct Options {
     /// Sources are asked every second: for tests that wait for what they say
     #[arg(long, hide = true)]
     pub eager: bool,
+    /// What Heat's own programs take for the machine's clock
+    #[arg(skip)]
+    pub clock: Option<Clock>,
+    /// Heat's own programs reach Postgres over [`Stack::wire`]
+    #[arg(skip)]
+    pub wired: bool,
 }
 
 impl Options {
@@ -89,6 +97,8 @@ impl Options {
             replicas,
             still: true,
             eager: false,
+            clock: None,
+            wired: false,
         })
     }
 }
@@ -191,6 +201,8 @@ pub struct Stack {
     pub redis: Redis,
     /// Heat's database.
     pub postgres: Postgres,
+    /// The way to it from Heat's own programs, where it is not the short one.
+    pub wire: Option<Proxy>,
     dir: PathBuf,
     _lock: fs::File,
 }
@@ -265,14 +277,24 @@ impl Stack {
         let Ground { redis, postgres, mariadb, simulation, upstreams } =
             Ground::lay(&dir, &mut ports, &url, options.still, report).await?;
 
+        let (mut database_url, mut wire) = (postgres.url("heat"), None);
+        if options.wired {
+            let proxy = Proxy::start(format!("127.0.0.1:{}", postgres.port()?)).await?;
+            let mut wired = url::Url::parse(&database_url)?;
+            wired.set_port(Some(proxy.addr().port())).ok().context("a URL without a host")?;
+            (database_url, wire) = (wired.into(), Some(proxy));
+        }
         let logs = dir.join("logs");
         fs::create_dir_all(&logs)?;
         let heat = |name: &str, program: &str, role: &str| {
             let log = logs.join(format!("{name}.log"));
             // A log tells of this run; the one before is kept beside it.
             let _ = fs::rename(&log, logs.join(format!("{name}.before.log")));
-            let database = Postgres::url_as(&postgres.url("heat"), role)?;
-            let program = Program::new(name, bin.join(program)).log(log);
+            let database = Postgres::url_as(&database_url, role)?;
+            let mut program = Program::new(name, bin.join(program)).log(log);
+            for (name, value) in options.clock.iter().flat_map(Clock::environment) {
+                program = program.env(name, value);
+            }
             let redis = redis_url.unwrap_or_else(|| redis.url());
             anyhow::Ok(program.env("HEAT_REDIS_URL", redis).env("HEAT_DATABASE_URL", database))
         };
@@ -313,7 +335,7 @@ impl Stack {
         };
         let nginx = Nginx::start_in(&dir.join("nginx"), options.port, &site).await?;
         let mut stack =
-            Self { nginx, replicas, updater, simulation, mariadb, redis, postgres, dir, _lock: lock };
+            Self { nginx, replicas, updater, simulation, mariadb, redis, postgres, wire, dir, _lock: lock };
         stack.show_a_snapshot().await?;
         report(&format!("heat-updater and {} replicas of heat-api behind nginx", stack.replicas.len()));
         Ok(stack)

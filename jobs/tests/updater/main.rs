@@ -321,6 +321,7 @@ async fn a_damaged_inventory_file_and_an_empty_one_leave_the_last_good_inventory
         stage.write_inventory(bad);
         let failing = stage.snapshot_where(|s| source(s, "inventory").status == Status::Failed).await;
         assert_eq!(failing.inventory_version, good.inventory_version);
+        assert!(source(&failing, "inventory").error.is_some());
         assert_eq!(event(&failing, "srv-1").unwrap().rack_id, Some(1));
         let repair = Repair::begins("the inventory is damaged or empty").unwrap();
         stage.write_inventory(stage::INVENTORY);
@@ -357,6 +358,7 @@ async fn a_storm_of_twenty_thousand_is_in_the_snapshot_whole_and_in_history_once
     let storm = stage.snapshot_where(|s| s.events.len() >= 20_000).await;
     let ids: BTreeSet<_> = storm.events.iter().map(|e| e.id.as_ref()).collect();
     assert_eq!(ids.len(), storm.events.len());
+    assert!(storm.events.iter().all(|e| e.rack_id.is_some() != e.unplaced.is_some()));
     stage.open_where(|open| open.len() == ids.len()).await;
     repair.done().unwrap();
 }

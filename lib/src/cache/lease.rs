@@ -29,9 +29,13 @@ impl Fence {
     }
 }
 
-/// `TIME` keeps the fence growing even when Redis comes back empty.
+/// `TIME` keeps the fence growing even when Redis comes back empty. A lease that lasts longer than any was taken for is one
+/// from before Redis' clock went back: it is cut to what it was, and whoever lives renews it.
 const TAKE: &str = r"
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+    if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+    return 0
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stored = tonumber(redis.call('GET', KEYS[2]) or '0') or 0

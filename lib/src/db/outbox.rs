@@ -26,6 +26,9 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 /// The least time between two searches.
 const BETWEEN_SEARCHES: Duration = Duration::from_millis(500);
 
+/// The few calls under way at once have reserved no moment that is further off.
+const RESERVED_WITHIN: Duration = Duration::from_mins(1);
+
 /// How often the state of a ticket is asked for.
 const REFRESH_EVERY: Duration = Duration::from_mins(1);
 
@@ -348,12 +351,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Reserves the next moment at which the tracker may be called; how long until then.
+    /// Reserves the next moment at which the tracker may be called; how long until then. What was reserved before the clock
+    /// went back is not waited for.
     pub async fn pace(&mut self, search: bool) -> Result<Duration, DbError> {
         let wait: Wait = diesel::sql_query(
             "with at as (
-                 select greatest(now(), next_call_at, case when $1 then next_search_at end) as at from tracker_pace
-                 for update
+                 select greatest(
+                     now(), case when next_call_at < now() + make_interval(secs => $4) then next_call_at end,
+                     case when $1 and next_search_at < now() + make_interval(secs => $4) then next_search_at end
+                 ) as at from tracker_pace for update
              )
              update tracker_pace
              set next_call_at = at.at + make_interval(secs => $2),
@@ -364,6 +370,7 @@ impl Outbox {
         .bind::<Bool, _>(search)
         .bind::<Double, _>(BETWEEN_CALLS.as_secs_f64())
         .bind::<Double, _>(BETWEEN_SEARCHES.as_secs_f64())
+        .bind::<Double, _>(RESERVED_WITHIN.as_secs_f64())
         .get_result(&mut self.connection)
         .await?;
         Ok(wait.duration().unwrap_or_default())
@@ -543,8 +550,17 @@ impl Outbox {
             .await
     }
 
-    /// How long until something in the outbox is due; nothing if it is empty.
+    /// How long until something in the outbox is due; nothing if it is empty. A pause that began before the clock went back
+    /// begins anew: it would last longer by as much, and cut short it might send what has just arrived.
     pub async fn next_due(&mut self) -> Result<Option<Duration>, DbError> {
+        for table in ["tickets", "ticket_posts"] {
+            diesel::sql_query(format!(
+                "update {table} set next_attempt_at = now() + (next_attempt_at - attempted_at), attempted_at = now()
+                 where state = 'pending' and not sending and attempted_at > now()"
+            ))
+            .execute(&mut self.connection)
+            .await?;
+        }
         let wait: Wait = diesel::sql_query(
             "select extract(epoch from least(
                  (select min(next_attempt_at) from tickets where state = 'pending' and not sending),

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use heat::cache::{Cache, CacheError, CachedSnapshot, Hint, Notifications, SourceHealth, TemplatesRecord};
+use heat::cache::{
+    Cache, CacheError, CachedSnapshot, Hint, LEASE_FOR, Notifications, SourceHealth, TemplatesRecord,
+};
 use heat::config::Secret;
 use heat::coverage::Watched;
 use heat::event::Event;
@@ -40,6 +42,20 @@ async fn of_two_updaters_one_gets_the_lease_and_the_deposed_one_can_write_nothin
     assert_eq!(cache.snapshot().await.unwrap().unwrap(), snapshot(1), "nothing was written");
     cache.write_snapshot(second, NOW, &snapshot(3)).await.unwrap();
     assert_eq!(cache.revision().await.unwrap(), Some(3));
+}
+
+#[tokio::test]
+async fn a_lease_from_before_redis_clock_went_back_lasts_no_longer_than_any() {
+    let redis = Redis::start().await.unwrap();
+    let cache = cache(&redis);
+    let first = cache.take_lease("one").await.unwrap().unwrap();
+    let lease = cache.keys().lease();
+    redis.command(&format!("PEXPIRE {lease} 3600000")).await.unwrap();
+    assert_eq!(cache.take_lease("two").await.unwrap(), None, "its holder may live");
+    let answer = redis.command(&format!("PTTL {lease}")).await.unwrap();
+    let left: u128 = answer.lines().next().unwrap().trim_start_matches(':').parse().unwrap();
+    assert!(left <= LEASE_FOR.as_millis(), "{left} ms");
+    assert!(cache.renew_lease("one", first).await.unwrap(), "who lives goes on");
 }
 
 #[tokio::test]

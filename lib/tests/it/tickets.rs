@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection as _;
 use heat::cache::Fence;
 use heat::db::audit;
 use heat::db::openings::Opening;
@@ -426,6 +427,26 @@ async fn calls_are_spaced_however_many_processes_there_were() {
         waits.push(outbox.pace(true).await.unwrap());
     }
     assert!(waits[9] > Duration::from_secs(3), "ten searches take at least 4.5 s: {waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_of_postgres_that_goes_back_holds_up_no_call_and_lengthens_no_pause() {
+    let desk = Desk::open().await;
+    desk.ask("ann", &new("r1", &["e1"])).await;
+    let mut outbox = desk.outbox().await;
+    let due = outbox.claim_ticket().await.unwrap().unwrap();
+    outbox.again(Item::ticket(due.id), Duration::from_secs(40), "no answer", false).await.unwrap();
+    // What stands in the database after an hour back is what would, had all of it been written an hour later.
+    let hour = "interval '1 hour'";
+    let sql = format!(
+        "update tickets set attempted_at = attempted_at + {hour}, next_attempt_at = next_attempt_at + {hour};
+         update tracker_pace set next_call_at = next_call_at + {hour}, next_search_at = next_search_at + {hour}"
+    );
+    desk.db.connection().await.unwrap().batch_execute(&sql).await.unwrap();
+    assert!(outbox.pace(true).await.unwrap() < Duration::from_secs(1), "the tracker is called at once");
+    let wait = outbox.next_due().await.unwrap().unwrap();
+    assert!(wait <= Duration::from_secs(41), "the pause is as long as it was: {wait:?}");
+    assert!(wait > Duration::from_secs(30), "and no shorter, for what was sent may still arrive: {wait:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 /**
  * The worker: owns the socket and the documents, parses and rolls up, and hands the page what it draws.
  */
-import { ServerClock } from "../core/clock.ts";
+import { at, LIVE_FOR_S, ServerClock } from "../core/clock.ts";
 import type { Coverage, Inventory, Me, Snapshot } from "../core/model.ts";
 import { Reader } from "../core/reader.ts";
 import { keepLine, type Polled, type Socket } from "./live.ts";
@@ -83,6 +83,10 @@ function deliver(text: string): void {
   }
   const parsed = sinceEpoch();
   if (!picture.take(snapshot)) return;
+  // What has just come should be of now. If it is not, the server's clock may have been set: by the old one the page would
+  // say for minutes that the picture is old, or count as fresh what is not.
+  const off = Math.abs(now() - at(snapshot.generated_at)) / 1000;
+  if (off > LIVE_FOR_S && performance.now() - lastMe > LIVE_FOR_S * 1000) void askMe();
   const rings = picture.rings(now());
   publish({ arrived, parsed });
   if (rings.length > 0) scope.postMessage({ type: "rang", rings });

@@ -16,8 +16,9 @@ const CLOCK_PATIENCE_MS = 10_000;
 export function isLive(heat: State): boolean {
   if (!heat.frame) return true;
   const old = pictureAge(heat);
-  // Without the server's clock a picture is not live until proven; at the start that takes a moment.
-  return old === undefined ? heat.beat < CLOCK_PATIENCE_MS : old <= LIVE_FOR_S * 1000;
+  // Without the server's clock a picture is not live until proven; at the start that takes a moment. One that is to come was
+  // made before a clock went back, and could be of any age.
+  return old === undefined ? heat.beat < CLOCK_PATIENCE_MS : Math.abs(old) <= LIVE_FOR_S * 1000;
 }
 
 /** The picture is held; a press goes on. */
@@ -44,7 +45,9 @@ export function Band({ heat, words }: Props) {
       {live ? null : (
         <>
           <b>{words.band.notLive}</b>
-          <span>{old === undefined ? words.band.clockUnknown : words.band.lastPicture(age(words, old))}</span>
+          <span>
+            {old === undefined || old < 0 ? words.band.clockUnknown : words.band.lastPicture(age(words, old))}
+          </span>
         </>
       )}
       {heat.tick.trouble ? <span class="why">{heat.tick.trouble}</span> : null}

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper of tests fails as a test does")]
 
+mod clock;
 mod nginx;
 mod postgres;
 mod redis;
@@ -18,7 +19,7 @@ mod tickets;
 use heat_devkit::eventually;
 use heat_devkit::faults::Repair;
 use reqwest::StatusCode;
-use stand::{PATIENCE, Stand};
+use stand::{PATIENCE, Stand, TRIGGER};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replica_is_hardly_noticed() -> anyhow::Result<()> {
@@ -58,23 +59,36 @@ async fn a_killed_replica_is_hardly_noticed() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_updater_leaves_the_last_picture_and_its_successor_goes_on() -> anyhow::Result<()> {
     let mut stand = Stand::start().await?;
-    let screen = stand.screen();
-    let before = screen.shows("a first picture", |picture| picture.live).await?;
+    let (kept, screen) = stand.screen_that_keeps().await?;
+    let lasting = stand.let_something_fall();
+    screen.shows("a problem that lasts", |picture| picture.burning(&lasting).is_some()).await?;
+    eventually("its beginning in history", PATIENCE, async || {
+        (stand.entered(&lasting).await.ok()? == (1, 0)).then_some(())
+    })
+    .await?;
 
     stand.stack.updater.process.kill9()?;
+    let before = screen.now();
     stand.let_fall();
     // The replicas go on with what there is: the old picture, whose time tells its age.
     let late = stand.screen();
     let meanwhile =
         late.shows("the last picture, on a page opened meanwhile", |picture| picture.live).await?;
     assert!(meanwhile.fallen().is_none());
+    assert_eq!(meanwhile.made_at(), before.made_at(), "nothing makes it look younger");
     assert!(screen.now().live, "the sockets stand");
 
     let repair = Repair::begins("the working updater is killed")?;
     stand.stack.updater.start_again()?;
     let after = screen.shows("the problem that nobody polled", |picture| picture.fallen().is_some()).await?;
+    stand.is_well(&kept, &screen).await?;
     repair.done()?;
     assert!(after.revision() > before.revision());
+    eventually("what nobody polled in history", PATIENCE, async || {
+        (stand.entered(TRIGGER).await.ok()? == (1, 0)).then_some(())
+    })
+    .await?;
+    assert_eq!(stand.entered(&lasting).await?, (1, 0), "what lasts has begun once, and not ended");
     Ok(())
 }
 
@@ -95,7 +109,7 @@ async fn a_redis_that_comes_back_empty_is_filled_and_nothing_is_forgotten() -> a
     let late = stand.screen();
     let meanwhile =
         late.shows("the last picture, on a page opened meanwhile", |picture| picture.live).await?;
-    assert_eq!(meanwhile.revision(), before.revision());
+    assert_eq!((meanwhile.revision(), meanwhile.made_at()), (before.revision(), before.made_at()));
 
     let repair = Repair::begins("Redis dies, and comes back empty")?;
     stand.stack.redis.start_again_empty().await?;
@@ -111,10 +125,8 @@ async fn a_redis_that_comes_back_empty_is_filled_and_nothing_is_forgotten() -> a
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_events_go_on_and_comments_are_refused_whole() -> anyhow::Result<()> {
     let mut stand = Stand::start().await?;
-    let screen = stand.screen();
-    let first =
-        screen.shows("a first picture", |picture| picture.live && !picture.events().is_empty()).await?;
-    let key = first.events()[0]["key"].as_str().expect("a key").to_owned();
+    let (kept, screen) = stand.screen_that_keeps().await?;
+    let key = kept.key.clone();
     assert_eq!(stand.comment(&key, "said before").await?.status(), StatusCode::CREATED);
     screen.shows("the comment", |picture| picture.says(&key, "said before")).await?;
 
@@ -139,5 +151,7 @@ async fn without_postgres_events_go_on_and_comments_are_refused_whole() -> anyho
     let after = screen.shows("the comment", |picture| picture.says(&key, "said after")).await?;
     assert!(!after.says(&key, "said meanwhile"));
     screen.shows("that comments are current", |picture| picture.source("comments")["status"] == "ok").await?;
+    // What is acknowledged stayed so in every picture.
+    screen.kept()?;
     repair.done()
 }

@@ -1,21 +1,31 @@
 //! Postgres is there, and cannot do what it is asked.
 
+use std::time::Duration;
+
 use heat_devkit::eventually;
 use heat_devkit::faults::Repair;
 use reqwest::StatusCode;
 
 use crate::stand::{Kept, PATIENCE, Screen, Stand};
 
+/// How long each way takes to a Postgres that is far too slow.
+const SLOW: Duration = Duration::from_secs(3);
+
 const ROLES: &str = "('heat_api', 'heat_updater')";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_postgres_cannot_do_is_refused_whole_and_nothing_handled_changes() -> anyhow::Result<()> {
-    let mut stand = Stand::start().await?;
+    let mut stand = Stand::with(|options| {
+        options.wired = true;
+        Ok(())
+    })
+    .await?;
     let (kept, screen) = stand.screen_that_keeps().await?;
     restarted(&mut stand, &kept, &screen).await?;
     read_only(&stand, &kept, &screen).await?;
     without_connections(&stand, &kept, &screen).await?;
     hanging(&stand, &kept, &screen).await?;
+    slow(&stand, &kept, &screen).await?;
     // Whatever befell it, each opening is in history once.
     let fallen: i64 = stand
         .database()
@@ -114,7 +124,20 @@ async fn hanging(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::Result<
     let lock = other.transaction().await?;
     lock.batch_execute("lock table comments, acknowledgements, openings in access exclusive mode").await?;
     goes_on_without_writes(stand, kept, screen).await?;
-    let repair = Repair::begins("Postgres hangs on a lock, or is far too slow")?;
+    let repair = Repair::begins("Postgres hangs on a lock")?;
     lock.rollback().await?;
+    heals(stand, kept, screen, repair).await
+}
+
+/// Each question takes seconds, and each write several.
+async fn slow(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::Result<()> {
+    let wire = stand.stack.wire.as_ref().expect("it was chosen");
+    wire.delay(SLOW);
+    goes_on_without_writes(stand, kept, screen).await?;
+    screen
+        .shows("that comments are not current", |picture| picture.source("comments")["status"] != "ok")
+        .await?;
+    let repair = Repair::begins("Postgres is far too slow: each question takes six seconds")?;
+    wire.delay(Duration::ZERO);
     heals(stand, kept, screen, repair).await
 }

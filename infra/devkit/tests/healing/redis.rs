@@ -1,5 +1,6 @@
 //! Redis works, and not as Heat needs it.
 
+use chrono::Utc;
 use heat_devkit::eventually;
 use heat_devkit::faults::Repair;
 use reqwest::StatusCode;
@@ -18,6 +19,7 @@ async fn a_redis_without_memory_or_notifications_or_config_loses_nothing() -> an
 async fn without_memory(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::Result<()> {
     let redis = &stand.stack.redis;
     redis.command("CONFIG SET maxmemory 1").await?;
+    let full_at = Utc::now();
     let fallen = stand.let_something_fall();
     let said = "said while Redis took nothing";
     assert_eq!(stand.comment(&kept.key, said).await?.status(), StatusCode::CREATED);
@@ -30,6 +32,7 @@ async fn without_memory(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::
     let late = stand.screen();
     let meanwhile = late.shows("the last picture", |picture| picture.live).await?;
     assert!(meanwhile.burning(&fallen).is_none() && screen.now().live);
+    assert!(meanwhile.made_at().is_some_and(|at| at <= full_at), "nothing makes it look younger");
 
     let repair = Repair::begins("Redis is out of memory")?;
     redis.command("CONFIG SET maxmemory 0").await?;
@@ -72,5 +75,7 @@ async fn without_config(stand: &mut Stand, kept: &Kept, screen: &Screen) -> anyh
     repair.done()?;
     let polls = |log: String| log.contains("polling each second");
     assert!(polls(stand.stack.replicas[0].process.log_tail(400)));
+    let status = stand.get("/status").await?.text().await?;
+    assert!(status.contains("polled each second"), "{status}");
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::Utc;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use heat_devkit::eventually;
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::stand::{PATIENCE, Stand, number};
+use crate::stand::{PATIENCE, Screen, Stand, number};
 
 /// So many problems make a snapshot that does not fit into what the kernel keeps for a client that does not read.
 const PROBLEMS: usize = 1_000;
@@ -44,6 +45,7 @@ async fn a_frozen_replica_that_thaws_catches_up_and_shows_nothing_old() -> anyho
         screen.shows("a first picture", |picture| picture.live).await?;
     }
     stand.stack.replicas[0].process.freeze()?;
+    let frozen_at = Utc::now();
     let fallen = stand.let_something_fall();
     // Some of these are sent to the frozen replica too.
     let opened = [stand.screen(), stand.screen(), stand.screen(), stand.screen()];
@@ -54,9 +56,11 @@ async fn a_frozen_replica_that_thaws_catches_up_and_shows_nothing_old() -> anyho
             })
             .await?;
     }
+    let mut still = screens.iter().map(Screen::now).filter(|picture| picture.burning(&fallen).is_none());
+    let still = still.next().context("the sockets of the frozen replica stand still")?;
     assert!(
-        screens.iter().any(|screen| screen.now().burning(&fallen).is_none()),
-        "the sockets of the frozen replica stand still"
+        still.made_at().is_some_and(|at| at <= frozen_at),
+        "and nothing makes their picture look younger"
     );
     let newest = opened.iter().map(|screen| screen.now().revision()).max().unwrap_or(0);
 

@@ -3,7 +3,7 @@
 //! Few browsers each time; `HEAT_TEST_BROWSERS=1000` for the large form.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,10 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 type Seen = Arc<Mutex<Vec<(Instant, u64)>>>;
 
 /// A browser, as far as this matters: it takes each picture and connects again when the socket ends.
-async fn browse(url: String, seen: Seen) {
+async fn browse(url: String, seen: Seen, connected: Arc<AtomicUsize>) {
     loop {
         if let Ok((mut socket, _)) = connect_async(&url).await {
+            connected.fetch_add(1, Ordering::Relaxed);
             while let Some(Ok(message)) = socket.next().await {
                 let Message::Text(text) = message else { continue };
                 let revision = text.split_once("\"revision\":").map(|(_, rest)| {
@@ -88,8 +89,9 @@ async fn a_rolling_restart_loses_no_write_and_no_screen() -> anyhow::Result<()> 
     let url = format!("{}/api/v1/live", stand.stack.url().replacen("http", "ws", 1));
     let seen: Vec<Seen> = (0..browsers).map(|_| Seen::default()).collect();
     let mut browsing = JoinSet::new();
-    for one in &seen {
-        browsing.spawn(browse(url.clone(), Arc::clone(one)));
+    let connected: Vec<Arc<AtomicUsize>> = seen.iter().map(|_| Arc::default()).collect();
+    for (one, connected) in seen.iter().zip(&connected) {
+        browsing.spawn(browse(url.clone(), Arc::clone(one), Arc::clone(connected)));
     }
     let have = |revision: u64| {
         let has = |one: &Seen| {
@@ -141,6 +143,8 @@ async fn a_rolling_restart_loses_no_write_and_no_screen() -> anyhow::Result<()> 
     eventually("every browser to have the newest picture", PATIENCE, async || have(newest)).await?;
     repair.done()?;
 
+    let most = connected.iter().map(|count| count.load(Ordering::Relaxed)).max().unwrap_or(0);
+    assert!(most <= 1 + stand.stack.replicas.len(), "a browser connected {most} times");
     let delays = delays(&seen, Instant::now());
     let at = |share: usize| delays.get(delays.len() * share / 1000).copied().unwrap_or_default();
     println!(

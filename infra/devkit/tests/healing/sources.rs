@@ -21,7 +21,7 @@ async fn a_source_that_is_slow_or_answers_garbage_keeps_its_events_and_holds_up_
 }
 
 /// A new event of Juggler is on the screen, where all of Zabbix' last ones still are.
-async fn another_goes_on(stand: &Stand, screen: &Screen, service: &str) -> anyhow::Result<()> {
+pub(crate) async fn another_goes_on(stand: &Stand, screen: &Screen, service: &str) -> anyhow::Result<()> {
     let simulation = stand.stack.simulation.as_ref().expect("simulated");
     let host = simulation.world().hosts().next().expect("a host").host;
     simulation.juggler().set(RawEvent::new(&host, service, "CRIT"));
@@ -44,7 +44,9 @@ async fn garbage(stand: &Stand, kept: &Kept, screen: &Screen) -> anyhow::Result<
         screen.shows("that it is well", |picture| picture.source("zabbix")["status"] == "ok").await?;
     }
     zabbix.inject(Rule::new(Fault::Html));
-    screen.shows("that the source fails", |picture| picture.source("zabbix")["status"] != "ok").await?;
+    let failing = |picture: &Picture| picture.source("zabbix")["status"] != "ok";
+    let failing = screen.shows("that the source fails", failing).await?;
+    assert!(failing.source("zabbix")["error"].is_string(), "{}", failing.source("zabbix"));
     let repair = Repair::begins("a source fails or answers nonsense")?;
     zabbix.clear_faults();
     stand.is_well(kept, screen).await?;

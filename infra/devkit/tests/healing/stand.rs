@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use heat_devkit::eventually;
 use heat_devkit::stack::{Options, Stack};
@@ -71,21 +72,33 @@ impl Stand {
     }
 
     pub(crate) async fn with_replicas(replicas: u16) -> anyhow::Result<Self> {
-        Self::begin(replicas, None).await
+        Self::begin(replicas, None, |_| Ok(())).await
+    }
+
+    /// With what else a stack can have.
+    pub(crate) async fn with(
+        choose: impl FnOnce(&mut Options) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        Self::begin(2, None, choose).await
     }
 
     /// On a Redis of the test's own.
     pub(crate) async fn on_redis(url: &str) -> anyhow::Result<Self> {
-        Self::begin(2, Some(url)).await
+        Self::begin(2, Some(url), |_| Ok(())).await
     }
 
-    async fn begin(replicas: u16, redis_url: Option<&str>) -> anyhow::Result<Self> {
+    async fn begin(
+        replicas: u16,
+        redis_url: Option<&str>,
+        choose: impl FnOnce(&mut Options) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
         let mut options = Options { eager: true, ..Options::in_folder(dir.path(), replicas)? };
         if let Some(programs) = std::env::var_os("HEAT_TEST_PROGRAMS") {
             // Those of an earlier version, on the schema of this one.
             options.schema = options.bin.replace(programs.into());
         }
+        choose(&mut options)?;
         let stack = Stack::up_on(redis_url, &options, &|_| ()).await?;
         let host = stack.simulation.as_ref().expect("simulated").world().hosts().next().expect("a host").host;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
@@ -102,6 +115,11 @@ impl Stand {
         let name = format!("{TRIGGER}, {}", self.falls.fetch_add(1, Ordering::Relaxed));
         self.stack.simulation.as_ref().expect("simulated").zabbix().fire(&self.host, &name, 4);
         name
+    }
+
+    /// A problem of this name is over, as Zabbix sees it.
+    pub(crate) fn let_it_end(&self, name: &str) {
+        self.stack.simulation.as_ref().expect("simulated").zabbix().resolve(&self.host, name);
     }
 
     /// A screen on which an event is handled and spoken of, from its first picture to its last.
@@ -150,6 +168,13 @@ impl Stand {
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
+    }
+
+    /// How often an event of this name began, by history, and how often it ended.
+    pub(crate) async fn entered(&self, name: &str) -> anyhow::Result<(i64, i64)> {
+        let sql = "select count(*), count(closed_at) from openings where name = $1";
+        let row = self.database().await?.query_one(sql, &[&name]).await?;
+        Ok((row.get(0), row.get(1)))
     }
 
     /// How often these words are in the database.
@@ -217,6 +242,11 @@ impl Picture {
     /// The event of this name.
     pub(crate) fn burning(&self, name: &str) -> Option<&Value> {
         self.events().iter().find(|event| event["name"] == name)
+    }
+
+    /// When it was made, by the clock of who made it.
+    pub(crate) fn made_at(&self) -> Option<DateTime<Utc>> {
+        self.snapshot["generated_at"].as_str()?.parse().ok()
     }
 
     pub(crate) fn source(&self, name: &str) -> &Value {

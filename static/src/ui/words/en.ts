@@ -82,7 +82,8 @@ export const en = {
   band: {
     notLive: "NOT LIVE",
     lastPicture: t("The last picture is {0} old. What is drawn may have changed."),
-    clockUnknown: "The server does not say what time it is, so nobody knows how old this picture is.",
+    clockUnknown:
+      "Nobody knows how old this picture is: the server does not say what time it is, or says a time before it.",
     frozen: t("frozen {0}, {1} newer"),
     reconnect: "Try again now",
     refused: "You are logged out.",
