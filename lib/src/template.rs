@@ -512,9 +512,10 @@ fn cut(text: &str, longest: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// The text with line ends as `\n`, as editors elsewhere do not write it.
+/// The text with line ends as `\n`, as editors elsewhere do not write it. To YAML and to most editors a `\r` alone ends a line
+/// too: what is found must be told by the lines that they count.
 fn unix(text: &str) -> String {
-    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn extension(path: &str) -> Option<&str> {
