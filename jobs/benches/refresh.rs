@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::LazyLock;
 
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use heat::acknowledgement::Acknowledgements;
@@ -30,8 +30,12 @@ use serde_json::{Value, json};
 
 const DEVICES: u64 = 50_000;
 const UNITS: u64 = 40;
-const SIZES: [usize; 2] = [20_000, 50_000];
+const SIZES: [usize; 3] = [20_000, 50_000, 100_000];
 const NOW: Timestamp = Timestamp::from_unix(1_795_468_075);
+
+/// Beside the times stand how much is allocated, how often, and the most that is held at once.
+#[global_allocator]
+static ALLOCATED: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
