@@ -117,7 +117,7 @@ async fn dispatch(
         app.pace.write(&caller.name)?;
     }
     let asked = Asked { caller, request_id: request_id.to_owned(), peer, request };
-    // What is asked most often does not carry about the room that the others need.
+    // What is asked most often is spared the room that the others need.
     if route == Route::Snapshot {
         picture::snapshot(app, asked.headers()).await
     } else {

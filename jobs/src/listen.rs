@@ -5,9 +5,9 @@
 //!
 //! Reading all that was said of 20,000 events takes a second or two. So what people say now is found in the feed of changes
 //! and read at once, for its keys alone ([`Listener::listen`]); everything is read whole behind that, which brings what
-//! the feed does not tell (edits, deletions, notes), and at every beat, with the history, which people do not write.
-//! What nobody waits for is read in portions, with as much time between them as they took: whoever says something meanwhile
-//! finds a processor free.
+//! the feed does not tell (edits, deletions, notes), and at every beat. History, which people do not write, comes with it
+//! now and then. What nobody waits for is read in portions, with as much time between them as they took: whoever says
+//! something meanwhile finds a processor free.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,8 +41,11 @@ const SLOW: Duration = Duration::from_secs(5);
 /// What is told then.
 const TOO_SLOW: &str = "Postgres is slow; comments shown are those read last";
 
-/// Of so many keys everything is read at once; of more, gently.
-const AT_ONCE: usize = 1_000;
+/// So many keys are a portion of what nobody waits for.
+const PORTION: usize = 1_000;
+
+/// History is read again when it is older: at each beat, and as often while people write all the time.
+const HISTORY_AGE: Duration = Duration::from_secs(15);
 
 /// So many changes by people are read at once; where there are more, everything is.
 const SAID_AT_ONCE: usize = 1_000;
@@ -108,6 +111,8 @@ pub struct Listener {
     unkept: bool,
     /// People wrote something since that one began.
     again: bool,
+    /// When history was last read whole.
+    history: Option<Instant>,
     finished: Arc<Notify>,
 }
 
@@ -137,6 +142,7 @@ impl Listener {
             newer: Vec::new(),
             unkept: false,
             again: false,
+            history: None,
             finished: Arc::new(Notify::new()),
         })
     }
@@ -261,7 +267,7 @@ impl Listener {
             (false, false) => (BEAT_WAITS, true),
             _ => (WAIT, false),
         };
-        let pasts = first || !operators;
+        let pasts = self.history.is_none_or(|read| read.elapsed() > HISTORY_AGE);
         let wish = Wish { keys: wanted, pasts, gently };
         let mut task = tokio::spawn(read(self.cache.clone(), self.db.clone(), wish, progress, now));
         if let Ok(ended) = timeout(patience, &mut task).await {
@@ -305,16 +311,18 @@ impl Listener {
         self.read_at = Some(heard.at);
         self.counter = Some(counter);
         self.asked = heard.keys.into_iter().collect();
-        let mut before = std::mem::replace(&mut self.said, heard.said);
-        if !heard.pasts {
-            self.said.pasts.clone_from(&before.pasts);
-            self.said.pasts.retain(|key, _| self.asked.contains(key));
-            before.pasts.retain(|key, _| self.asked.contains(key));
+        let pasts = (!heard.pasts).then(|| std::mem::take(&mut self.said.pasts));
+        self.unkept |= self.said != heard.said;
+        self.said = heard.said;
+        if let Some(mut pasts) = pasts {
+            pasts.retain(|key, _| self.asked.contains(key));
+            self.said.pasts = pasts;
+        } else {
+            self.history = Some(Instant::now());
         }
         for (keys, said) in std::mem::take(&mut self.newer) {
             self.replace(keys, said);
         }
-        self.unkept |= self.said != before;
     }
 
     /// Keeps what is new, for an outage of Postgres that the next updater may begin in. It is some megabytes, which no snapshot
@@ -370,7 +378,7 @@ async fn read(
         let place = db.latest_change().await?;
         let notes = db.notes(None, None, usize::MAX).await?.into_iter().map(Into::into).collect();
         let mut all = Said { notes, ..Said::default() };
-        for keys in keys.chunks(if wish.gently { AT_ONCE } else { usize::MAX }) {
+        for keys in keys.chunks(if wish.gently { PORTION } else { usize::MAX }) {
             let began = Instant::now();
             let some = said(&db, keys, wish.pasts).await?;
             all.threads.extend(some.threads);
@@ -418,7 +426,10 @@ mod tests {
     use super::*;
     use heat::comment::Thread;
     use heat::config::Secret;
-    use heat_devkit::backends::Redis;
+    use heat::db::openings::Opening;
+    use heat::severity::Severity;
+    use heat_devkit::backends::{Postgres, Redis};
+    use heat_devkit::eventually;
 
     fn heard(count: u32, whole: Option<u64>) -> Heard {
         let thread = Thread { count, ..Thread::default() };
@@ -434,10 +445,56 @@ mod tests {
     }
 
     async fn listener(redis: &Redis) -> Listener {
+        let db = Db::new(&Secret::new("postgres://nobody@127.0.0.1:1/heat"), 1).unwrap();
+        listener_on(redis, db).await
+    }
+
+    async fn listener_on(redis: &Redis, db: Db) -> Listener {
         let cache = Cache::new(&Secret::new(redis.url()), redis.prefix()).unwrap();
         let fence = cache.take_lease("test").await.unwrap().unwrap();
-        let db = Db::new(&Secret::new("postgres://nobody@127.0.0.1:1/heat"), 1).unwrap();
         Listener::new(cache, db, fence).await.unwrap()
+    }
+
+    /// Reads everything, as after somebody wrote what the feed does not tell.
+    async fn hear_everything(listener: &mut Listener) {
+        let counter = listener.counter;
+        listener.cache.tell_changed().await.unwrap();
+        eventually("the whole reading", Duration::from_secs(20), async || {
+            listener.listen(["z:1:a"].into_iter(), true, true, Timestamp::now()).await;
+            (listener.counter > counter && listener.reading.is_none()).then_some(())
+        })
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn history_is_read_now_and_then_however_often_people_write() {
+        let (redis, postgres) = (Redis::shared().await.unwrap(), Postgres::shared().await.unwrap());
+        let db = Db::new(&Secret::new(postgres.fresh_database().await.unwrap()), 4).unwrap();
+        db.migrate().await.unwrap();
+        let mut listener = listener_on(&redis, db.clone()).await;
+        hear_everything(&mut listener).await;
+        let opening = Opening {
+            id: "z:1".into(),
+            key: "z:1:a".into(),
+            source: "z".into(),
+            host: "a".into(),
+            name: "down".into(),
+            device_id: None,
+            rack_id: None,
+            severity: Severity::Average,
+            since: Timestamp::now(),
+        };
+        let fence = Fence::from_number(1);
+        db.record_openings(fence, &[opening], &[], Timestamp::now()).await.unwrap();
+        db.record_openings(fence, &[], &["z:1"], Timestamp::now()).await.unwrap();
+        hear_everything(&mut listener).await;
+        assert!(listener.pasts().is_empty(), "it has just been read");
+        listener.history = Instant::now().checked_sub(2 * HISTORY_AGE);
+        hear_everything(&mut listener).await;
+        assert!(listener.pasts().contains_key("z:1:a"));
+        hear_everything(&mut listener).await;
+        assert!(listener.pasts().contains_key("z:1:a"), "what is not read anew stays");
     }
 
     #[tokio::test]

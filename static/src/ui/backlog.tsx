@@ -1,9 +1,9 @@
 /** The first days with Heat: thousands of old problems that nobody will act on now drown what is new. */
 import { useState } from "preact/hooks";
 import { acknowledge, Refusal, why } from "../api/rest.ts";
+import { Trouble } from "./modal.tsx";
 import { mayAct } from "./state.ts";
 import type { Props } from "./top.tsx";
-import { Trouble } from "./modal.tsx";
 
 /** So many old ones are a backlog; fewer are taken on one by one. */
 const MANY = 20;

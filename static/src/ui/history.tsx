@@ -4,7 +4,7 @@ import type { History as Past, PastOpening } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { usePages } from "./answer.ts";
 import { age, moment } from "./format.ts";
-import { current, serverNow, turn, zoneOf } from "./state.ts";
+import { serverNow, turn, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketKey } from "./ticket.tsx";
 import type { Props } from "./top.tsx";
@@ -50,7 +50,7 @@ function Opening({ opening, heat, words }: Props & { readonly opening: PastOpeni
         <Swatch palette={PALETTES[heat.taste.palette]} severity={severity_peak} />{" "}
         <time dateTime={opened_at}>{moment(words, opened_at, zoneOf(heat), now, true)}</time> · {lasted}
       </p>
-      {key && key !== current().view.event ? (
+      {key && key !== heat.view.event ? (
         <p>
           <button type="button" class="link" onClick={() => turn({ event: key })}>
             {host}: {name}

@@ -4,9 +4,9 @@ import { createComment, deleteComment, editComment, listComments, why } from "..
 import type { Comment, TicketRef } from "../core/model.ts";
 import { sendByKey } from "./act.tsx";
 import { moment, since } from "./format.ts";
+import { Trouble } from "./modal.tsx";
 import { serverNow, zoneOf } from "./state.ts";
 import type { Props } from "./top.tsx";
-import { Trouble } from "./modal.tsx";
 
 const LONGEST = 4000;
 /** The remaining characters are counted aloud from here on. */

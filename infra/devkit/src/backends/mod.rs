@@ -109,26 +109,13 @@ impl Home {
     }
 }
 
-/// Starts a server on `port`, or on a free one, choosing again when somebody took it in between.
+/// Starts a server on `port`, or on a free one.
 async fn on_a_port(
     port: Option<u16>,
-    mut start: impl AsyncFnMut(u16) -> anyhow::Result<Process>,
+    start: impl AsyncFnOnce(u16) -> anyhow::Result<Process>,
 ) -> anyhow::Result<(u16, Process)> {
-    if let Some(port) = port {
-        return Ok((port, start(port).await?));
-    }
-    let mut tries = 0;
-    loop {
-        let port = free_port()?;
-        tries += 1;
-        match start(port).await {
-            Ok(process) => return Ok((port, process)),
-            // The message of a lost race differs from server to server. A server that cannot start for another
-            // reason fails as fast the third time.
-            Err(error) if tries < 3 => tracing::debug!("port {port}: {error:#}"),
-            Err(error) => return Err(error),
-        }
-    }
+    let port = port.map_or_else(free_port, Ok)?;
+    Ok((port, start(port).await?))
 }
 
 /// A name no other test uses on a shared server.

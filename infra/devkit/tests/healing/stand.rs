@@ -177,6 +177,15 @@ impl Stand {
         Ok((row.get(0), row.get(1)))
     }
 
+    /// Fails if an event is in history twice, of those that the test let fall.
+    pub(crate) async fn has_each_opening_once(&self) -> anyhow::Result<()> {
+        let sql = "select count(*), count(distinct event_key) from openings where name like 'Fell while%'";
+        let row = self.database().await?.query_one(sql, &[]).await?;
+        let (all, distinct): (i64, i64) = (row.get(0), row.get(1));
+        anyhow::ensure!(all == distinct, "{all} openings of {distinct} events");
+        Ok(())
+    }
+
     /// How often these words are in the database.
     pub(crate) async fn written(&self, text: &str) -> anyhow::Result<i64> {
         let sql = "select count(*) from comments where text = $1";
@@ -279,7 +288,7 @@ async fn fetched(url: &str) -> Option<Value> {
     serde_json::from_str(&answer.text().await.ok()?).ok()
 }
 
-/// As the page does it.
+/// A page in front of it, which connects and fetches as the real one does.
 pub(crate) struct Screen {
     picture: watch::Receiver<Picture>,
     lost: Arc<Mutex<Option<String>>>,
