@@ -1,9 +1,10 @@
 // Measures the page's budgets in this machine's Chromium, on 2,000 racks and 50,000 devices, and prints a table:
 // `npm run build && npm run bench`. It asserts nothing: what a machine is busy with decides, too.
 //
-// message → pixels   from the first byte that leaves the server (deflated, as in production) to the end of drawing;
-//                    with each message one event in a hundred is news, see bench/storm.mjs
-// all news           the same of a message in which no event says what it said before
+// message → map      from the first byte that leaves the server (deflated, as in production) to the end of drawing the
+//                    map; with each message one event in a hundred is news, see bench/storm.mjs
+// → page             the same until counters, tabs and the panel's numbers are rendered in a frame
+// all news           message → map of a message in which no event says what it said before
 // blocked            the longest task on the page's own thread while messages came; 0: none took over 50 ms
 // key → frame        from a key on the map to the next frame
 // heap               of page and worker, after a collection: at 50 snapshots, at 1,000, and by how much it grew
@@ -28,7 +29,7 @@ async function watch(page) {
     window.drawn = [];
     new PerformanceObserver((list) => {
       for (const { detail, startTime, duration } of list.getEntries())
-        window.drawn.push({ ...detail, drawn: performance.timeOrigin + startTime + duration });
+        window.drawn.push({ ...detail, shown: performance.timeOrigin + startTime + duration });
     }).observe({ type: "measure", buffered: true });
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) window.blocked.push(entry.duration);
@@ -49,10 +50,10 @@ async function start(browser, mock) {
 const STEPS = {
   arrived: "send, inflate, decode",
   parsed: "parse",
-  counted: "count, list",
-  heard: "to the page",
-  began: "render, wait for a frame",
+  counted: "count",
   drawn: "draw",
+  heard: "to the page",
+  shown: "render, wait for a frame",
 };
 
 /** Sends a snapshot and waits until it is drawn; when it was sent, and when each step was done. */
@@ -79,10 +80,12 @@ async function speed(browser, events) {
   );
   const atStart = Math.max(0, ...(await page.evaluate(() => window.blocked.splice(0))));
   const took = [];
+  const told = [];
   const split = [];
   for (let round = 0; round < ROUNDS; round++) {
     const times = await draw(page, mock, storm.next());
     took.push(times.drawn - times.sent);
+    told.push(times.shown - times.sent);
     split.push(splitOf(times));
     await page.waitForTimeout(150);
   }
@@ -116,6 +119,7 @@ async function speed(browser, events) {
     events.toLocaleString("en"),
     mb(size),
     `${ms(at(took, 0.5))} (p95 ${ms(at(took, 0.95))})`,
+    `${ms(at(told, 0.5))} (p95 ${ms(at(told, 0.95))})`,
     ms(at(anew, 0.5)),
     ms(blocked),
     `${ms(at(keys, 0.5))} (p95 ${ms(at(keys, 0.95))})`,
@@ -209,7 +213,8 @@ const rows = [
   [
     "events",
     "size",
-    "message → pixels",
+    "message → map",
+    "→ page",
     "all news",
     "blocked",
     "key → frame",

@@ -109,7 +109,7 @@ describe("picking", only, () => {
     await page.evaluate(
       (id) =>
         [...document.querySelectorAll("[role=gridcell]")]
-          .find((one) => one.textContent.includes(id) && /High, 3 to act on/.test(one.textContent))
+          .find((one) => one.ariaLabel.includes(id) && /High, 3 to act on/.test(one.ariaLabel))
           .focus(),
       rack.name,
     );

@@ -34,6 +34,16 @@ export async function open(browser, address, options = {}) {
     reducedMotion: "reduce",
   });
   await context.addInitScript((theme) => localStorage.setItem("heat.theme", theme), scheme);
+  await context.addInitScript(() => {
+    // The canvas is the worker's: what it shows can be read from a copy alone.
+    window.painted = () => {
+      const canvas = document.querySelector("canvas");
+      if (canvas.width === 0 || canvas.height === 0) return new ImageData(1, 1);
+      const pen = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+      pen.drawImage(canvas, 0, 0);
+      return pen.getImageData(0, 0, canvas.width, canvas.height);
+    };
+  });
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error)));
@@ -64,15 +74,14 @@ export async function until(page, what, test, argument) {
 
 /** What the hidden grid says about a rack, by the start of its text. */
 export function cell(page, text) {
-  return page.locator("[role=gridcell]", { hasText: text });
+  return page.getByRole("gridcell", { name: text });
 }
 
 /** How many pixels of the canvas have exactly this colour. */
 export function pixelsOf(page, hex) {
   return page.evaluate(
     (wanted) => {
-      const canvas = document.querySelector("canvas");
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const { data } = window.painted();
       let count = 0;
       for (let i = 0; i < data.length; i += 4) {
         if (data[i] === wanted[0] && data[i + 1] === wanted[1] && data[i + 2] === wanted[2]) count++;

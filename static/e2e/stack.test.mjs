@@ -19,7 +19,7 @@ const visit = (browser, query = "/") => open(browser, stack + query, { timeout: 
 /** Waits until the rack with the most problems shows at least so many of them, or fewer. */
 function untilWorst(page, what, atLeast, below) {
   const worst = ([from, to]) => {
-    const texts = [...document.querySelectorAll("[role=gridcell]")].map((c) => c.textContent);
+    const texts = [...document.querySelectorAll("[role=gridcell]")].map((c) => c.ariaLabel);
     const most = Math.max(0, ...texts.map((text) => Number(/(\d+) to act on/.exec(text)?.[1] ?? 0)));
     return most >= from && most < to;
   };

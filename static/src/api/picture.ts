@@ -18,7 +18,6 @@ import type { Coverage, Device, HeatEvent, Incident, Inventory, Me, Snapshot } f
 import { firstOf, isBackground, type Row, sorted } from "../core/list.ts";
 import { pathOf, type Site, siteOf, tabByKey } from "../core/plan.ts";
 import {
-  type Bars,
   barsOf,
   isPainted,
   type Rollup,
@@ -43,6 +42,7 @@ import type {
   PlaceName,
   RackDetail,
   Ring,
+  Scene,
   Watched,
 } from "./protocol.ts";
 
@@ -91,6 +91,8 @@ export class Picture {
   #frozen: { at: number; newest?: Snapshot; newer: number } | undefined;
   /** What somebody had to act on in the picture before: events outside incidents in their order, incidents by key. */
   #rung: { events: readonly HeatEvent[]; incidents: ReadonlyMap<string, number> } | undefined;
+  /** The rack that is looked at, and what it was made of. */
+  #opened: { of: readonly unknown[]; detail: RackDetail | undefined } | undefined;
   /** The sorted list, and what it was made of. */
   #listed: { of: readonly unknown[]; rows: Row[]; hidden: number } | undefined;
 
@@ -274,13 +276,27 @@ export class Picture {
     return this.#rollup;
   }
 
+  /** What is to be drawn at the server's `now`. */
+  scene(time: number): Scene {
+    const now = this.#frozen?.at ?? time;
+    const { dc, row, rack } = this.#watched;
+    return {
+      plan: this.#site?.plan,
+      dc,
+      row,
+      zoomed: rack !== undefined,
+      rack: this.#rack(now),
+      cells: this.#rolled(now)?.cells,
+      bars: this.#bars(now),
+    };
+  }
+
   /** The map at the server's `now`, undefined before the first snapshot. */
   frame(time: number): Frame | undefined {
     const snapshot = this.#snapshot;
     const frozen = this.#frozen;
     const now = frozen?.at ?? time;
     const rollup = this.#rolled(now);
-    const bars = this.#bars(now);
     if (!snapshot || !rollup) return undefined;
     const wanted = snapshot.inventory_version;
     const here = this.#site !== undefined && this.#site.plan.version === wanted;
@@ -296,8 +312,6 @@ export class Picture {
       counters: rollup.counters,
       waiting: rollup.waiting,
       old: rollup.old,
-      urgent: this.#urgent(),
-      ...(bars ? { bars } : {}),
       ...(frozen ? { frozen: { at: frozen.at, newer: frozen.newer } } : {}),
       newestAt: at((frozen?.newest ?? snapshot).generated_at),
       tray: rollup.tray,
@@ -309,7 +323,7 @@ export class Picture {
   }
 
   /** The devices of the tab or row that is looked at. */
-  #bars(now: number): Bars | undefined {
+  #bars(now: number): Scene["bars"] {
     const racks = this.#scope();
     if (!racks || !this.#site || !this.#snapshot || this.#watched.rack !== undefined) return undefined;
     return barsOf(this.#site, racks, this.#snapshot, this.#settings(now));
@@ -334,7 +348,7 @@ export class Picture {
     const rollup = this.#rolled(now);
     const where = rollup?.where ?? new Int32Array();
     const watched = this.#watched;
-    const rack = watched.rack === undefined ? undefined : this.#rackDetail(watched.rack, now);
+    const rack = this.#rack(now);
     const selection = subject(watched);
     const incident =
       selection?.kind === "rack"
@@ -345,6 +359,7 @@ export class Picture {
     const page = rollup && this.#page(events, rollup, now);
     return {
       watched,
+      urgent: this.#urgent(),
       ...(rack ? { rack } : {}),
       list: this.#list(events, where, rollup?.passed),
       ...(open < 0 ? {} : { event: this.#listedOf(events[open] as HeatEvent, where[open] ?? -1) }),
@@ -696,6 +711,17 @@ export class Picture {
     if (selection?.kind === "rack") return cleared.filter((event) => event.rack_id === selection.id);
     if (selection?.kind === "device") return cleared.filter((event) => event.device_id === selection.id);
     return selection === undefined ? cleared.slice(-20) : [];
+  }
+
+  /** The rack that is looked at. */
+  #rack(now: number): RackDetail | undefined {
+    const { rack } = this.#watched;
+    if (rack === undefined) return undefined;
+    const of = [rack, this.#rolled(now)];
+    if (of.some((part, i) => part !== this.#opened?.of[i])) {
+      this.#opened = { of, detail: this.#rackDetail(rack, now) };
+    }
+    return this.#opened?.detail;
   }
 
   #rackDetail(id: number, now: number): RackDetail | undefined {

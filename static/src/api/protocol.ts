@@ -43,7 +43,29 @@ export interface Limit {
 /** What one may do about events. */
 export type Act = "ticket" | "acknowledge" | "comment";
 
+/** Where and how the map is drawn. */
+export interface Stage {
+  /** Of the map's area, in CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Pixels of the screen in a CSS pixel. */
+  readonly ratio: number;
+  /** Read across a room. */
+  readonly across: boolean;
+  readonly palette: readonly string[];
+  readonly words: {
+    /** Heads the rows that have no location. */
+    readonly nowhere: string;
+    readonly front: string;
+    readonly rear: string;
+    readonly beside: string;
+  };
+}
+
 export type ToWorker =
+  /** The canvas to draw on, for good. */
+  | { readonly type: "canvas"; readonly canvas: OffscreenCanvas }
+  | { readonly type: "stage"; readonly stage: Stage }
   | { readonly type: "watch"; readonly watched: Watched }
   | { readonly type: "find"; readonly text: string }
   /** Which unhandled event or incident comes after the open one, or before it? Answered by `next`. */
@@ -119,6 +141,8 @@ export interface RackDetail {
 /** The details of what is watched. */
 export interface Detail {
   readonly watched: Watched;
+  /** Keys of what somebody must act on anywhere, high or worse. */
+  readonly urgent: readonly string[];
   readonly rack?: RackDetail;
   /** Events of the selection; of the tray; without a selection what somebody must act on, worst first. */
   readonly list: List;
@@ -135,6 +159,20 @@ export interface Detail {
   readonly places: readonly PlaceName[];
   /** The notes on them; of the whole site all. */
   readonly notes: readonly (Note & { readonly where: string })[];
+}
+
+/** What is drawn: the strips of the view, or a rack. */
+export interface Scene {
+  readonly plan: Plan | undefined;
+  readonly dc: string | undefined;
+  readonly row: number | undefined;
+  /** A rack is looked at; `rack`: if there is one of that id. */
+  readonly zoomed: boolean;
+  readonly rack: RackDetail | undefined;
+  /** Absent before the first snapshot. */
+  readonly cells: Cells | undefined;
+  /** The devices of the racks of the tab or row that is looked at. */
+  readonly bars: Bars | undefined;
 }
 
 /** The whole map. Typed arrays: cheap to hand over. */
@@ -154,10 +192,6 @@ export interface Frame {
   readonly waiting: readonly number[];
   /** Unhandled events that are older than a week. */
   readonly old: number;
-  /** Keys of what somebody must act on, high or worse. */
-  readonly urgent: readonly string[];
-  /** The devices of the racks of the tab or row that is looked at. */
-  readonly bars?: Bars;
   /** The picture is held since then (the server's time in milliseconds); so many newer ones came. */
   readonly frozen?: { readonly at: number; readonly newer: number };
   /** When the newest picture was made, held back or not. Milliseconds. */
@@ -176,8 +210,8 @@ export interface Steps {
   /** Its message was here, inflated and decoded. */
   readonly arrived: number;
   readonly parsed: number;
-  /** All that the page is told of it was made. */
   readonly counted: number;
+  readonly drawn: number;
 }
 
 /**
@@ -207,12 +241,12 @@ export interface Answers {
 
 export type FromWorker =
   | { readonly type: "plan"; readonly plan: Plan }
-  /** Both at once, so that the page draws once. */
+  /** Of a message that just came the frame first; of what the page asked for both at once, so that it renders once. */
   | {
       readonly type: "picture";
-      readonly frame: Frame | undefined;
-      readonly detail: Detail;
-      /** Of one that just came. */
+      readonly frame?: Frame | undefined;
+      readonly detail?: Detail;
+      /** Of a message. */
       readonly steps?: Steps;
     }
   | { readonly type: "tick"; readonly tick: Tick }

@@ -4,6 +4,7 @@
 import { at, LIVE_FOR_S, ServerClock } from "../core/clock.ts";
 import type { Coverage, Inventory, Me, Snapshot } from "../core/model.ts";
 import { Reader } from "../core/reader.ts";
+import { MapCanvas } from "../draw/canvas.ts";
 import { keepLine, type Polled, type Socket } from "./live.ts";
 import { Picture } from "./picture.ts";
 import type { FromWorker, Line, Steps, ToWorker } from "./protocol.ts";
@@ -53,10 +54,27 @@ async function askMe(): Promise<void> {
 
 // What the page is told.
 
-function publish(steps?: Pick<Steps, "arrived" | "parsed">): void {
+let canvas: MapCanvas | undefined;
+
+/** Draws what is looked at, and tells the page all else of it. */
+function publish(): void {
   const time = now();
-  const made = { type: "picture" as const, frame: picture.frame(time), detail: picture.detail(time) };
-  scope.postMessage(steps ? { ...made, steps: { ...steps, counted: sinceEpoch() } } : made);
+  canvas?.draw(picture.scene(time));
+  scope.postMessage({ type: "picture", frame: picture.frame(time), detail: picture.detail(time) });
+}
+
+/** The same of a message: first what people see from afar. */
+function publishNews(message: Pick<Steps, "arrived" | "parsed">): void {
+  const time = now();
+  const scene = picture.scene(time);
+  const counted = sinceEpoch();
+  canvas?.draw(scene);
+  const steps = { ...message, counted, drawn: sinceEpoch() };
+  scope.postMessage({ type: "picture", frame: picture.frame(time), steps });
+  const rings = picture.rings(time);
+  // What a wall is held by goes by what rang.
+  scope.postMessage({ type: "picture", detail: picture.detail(time) });
+  if (rings.length > 0) scope.postMessage({ type: "rang", rings });
 }
 
 function sendPlan(): void {
@@ -87,9 +105,7 @@ function deliver(text: string): void {
   // say for minutes that the picture is old, or count as fresh what is not.
   const off = Math.abs(now() - at(snapshot.generated_at)) / 1000;
   if (off > LIVE_FOR_S && performance.now() - lastMe > LIVE_FOR_S * 1000) void askMe();
-  const rings = picture.rings(now());
-  publish({ arrived, parsed });
-  if (rings.length > 0) scope.postMessage({ type: "rang", rings });
+  publishNews({ arrived, parsed });
   reader.prepare();
   void fetchMissing();
 }
@@ -197,6 +213,19 @@ void fetchMissing({ inventory: "", coverage: "" });
 
 scope.onmessage = ({ data }) => {
   switch (data.type) {
+    case "canvas": {
+      const made = new MapCanvas(data.canvas);
+      canvas = made;
+      data.canvas.addEventListener("contextrestored", () => {
+        made.forget();
+        made.draw(picture.scene(now()));
+      });
+      break;
+    }
+    case "stage":
+      canvas?.set(data.stage);
+      canvas?.draw(picture.scene(now()));
+      break;
     case "watch":
       picture.watch(data.watched);
       picture.settle(now());

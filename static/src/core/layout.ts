@@ -2,7 +2,7 @@
  * Zoom 0: where each rack's cell is. Rows are strips, packed into as many columns as give the largest cell, so
  * that the whole site fits the area. A pure function of the plan, the tab and the area: events move nothing.
  */
-import { GAP, type Plan } from "./plan.ts";
+import { GAP, type Plan, tabByKey } from "./plan.ts";
 
 export interface Label {
   readonly x: number;
@@ -223,6 +223,28 @@ function pack(plan: Plan, scope: Scope, area: Area, label: number, grain: Grain)
   let filled = flow(blocks, tall, columns, height);
   while (!filled) filled = flow(blocks, tall, columns, (height += tall));
   return { pitch: [width, tall], columns: filled, columnWidth: label + capacity * width };
+}
+
+/** How large the canvas is: it fills its area, and what is larger scrolls. */
+export function sizeOf(area: Area, drawn: Area | undefined): Area {
+  return {
+    width: Math.max(area.width, drawn?.width ?? 0),
+    height: Math.max(area.height, drawn?.height ?? 0),
+  };
+}
+
+/** Lays out what a view looks at: the site, a tab or a row; `across`: to be read across a room. */
+export function layOutView(
+  plan: Plan,
+  view: { readonly dc?: string | undefined; readonly row?: number | undefined },
+  area: Area,
+  across: boolean,
+): Layout {
+  const tab = tabByKey(plan, view.dc);
+  const index = plan.rows.findIndex(({ id }) => id === view.row);
+  const row = index < 0 ? undefined : index;
+  const overview = tab === undefined && row === undefined;
+  return layOut(plan, tab, area, across ? ACROSS : overview ? COARSE : FINE, row);
 }
 
 /** Lays out one tab or row, or all of them, in an area given in CSS pixels. */

@@ -23,8 +23,6 @@ export const SILENT = "#59626d";
 export const HOLLOW = "#3a414a";
 export const LIGHT_INK = "#e8ebee";
 export const DARK_INK = "#0c0e10";
-/** Ring around what has the keyboard's attention, on a ground of its own; no severity looks like it. */
-export const FOCUS = "#6fe3ff";
 
 function luminance(hex: string): number {
   const channel = (from: number) => (Number.parseInt(hex.slice(from, from + 2), 16) / 255) ** 2.2;

@@ -1,20 +1,21 @@
 /** What both drawings share: the surface, hatches and text that fits. */
-import { DARK_INK, FOCUS, SILENT } from "../core/palette.ts";
+import type { Area } from "../core/layout.ts";
+import { SILENT } from "../core/palette.ts";
 
 /** System fonts only: nothing is fetched, and digits are of one width. */
 export const FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", Roboto, "DejaVu Sans", sans-serif';
 
-export type Pen = CanvasRenderingContext2D;
+export type Pen = OffscreenCanvasRenderingContext2D;
 
 /** Pixels of the screen in a CSS pixel of the canvas. */
 let ratio = 1;
 
 /**
- * Sizes a canvas to its box in device pixels and returns a pen that draws in CSS pixels, and whether what was drawn
- * before is still there. `zoom`: how much larger than elsewhere on the page CSS pixels are there.
+ * Sizes a canvas to its box in pixels of the screen, of which there are `pixels` in a CSS pixel, and returns a pen that
+ * draws in CSS pixels, and whether what was drawn before is still there.
  */
-export function penOf(canvas: HTMLCanvasElement, width: number, height: number, zoom: number) {
-  ratio = (window.devicePixelRatio || 1) * zoom;
+export function penOf(canvas: OffscreenCanvas, { width, height }: Area, pixels: number) {
+  ratio = pixels;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   const kept = canvas.width === w && canvas.height === h;
   if (!kept) {
@@ -39,8 +40,7 @@ function tileOf(pen: Pen, step: number, colour: string): CanvasPattern | null {
   const key = `${size} ${colour} ${ratio}`;
   const known = tiles.get(key);
   if (known !== undefined) return known;
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = size;
+  const tile = new OffscreenCanvas(size, size);
   const ink = tile.getContext("2d");
   if (ink) {
     ink.strokeStyle = colour;
@@ -136,16 +136,4 @@ export function chain(pen: Pen, x: number, y: number, size: number, colour: stri
   pen.roundRect(4.2, 3.4, 5, 3.2, 1.6);
   pen.stroke();
   pen.restore();
-}
-
-/** A ring just outside of what has the keyboard's attention: light on dark, so that it stands out from any colour. */
-export function ring(pen: Pen, x: number, y: number, width: number, height: number): void {
-  for (const [colour, line] of [
-    [DARK_INK, 5],
-    [FOCUS, 2],
-  ] as const) {
-    pen.strokeStyle = colour;
-    pen.lineWidth = line;
-    pen.strokeRect(x - 2, y - 2, width + 4, height + 4);
-  }
 }

@@ -4,17 +4,13 @@ import type { Box, Elevation } from "../core/elevation.ts";
 import { NONE } from "../core/model.ts";
 import { fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import { Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wipe, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, short, silence, wipe, wrench } from "./ink.ts";
 
 export interface RackView {
   readonly detail: RackDetail;
   readonly elevation: Elevation;
   readonly palette: readonly string[];
   readonly words: { readonly front: string; readonly rear: string; readonly beside: string };
-  /** Index of the selected, the focused and the pointed at device. */
-  readonly selected: number | undefined;
-  readonly focus: number | undefined;
-  readonly hovered: number | undefined;
 }
 
 const QUIET_INK = "#8d97a3";
@@ -49,16 +45,6 @@ export function drawRack(pen: Pen, view: RackView): void {
     pen.fillText(words.beside, elevation.side.x, elevation.side.y - 12);
   }
   for (const box of elevation.boxes) drawDevice(pen, view, box);
-  for (const box of elevation.boxes) {
-    const shown = [view.hovered, view.selected].indexOf(box.device);
-    if (shown < 0) continue;
-    pen.strokeStyle = shown === 0 ? "rgba(255,255,255,.5)" : "#ffffff";
-    pen.lineWidth = shown === 0 ? 1 : 2;
-    pen.strokeRect(box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1);
-  }
-  for (const box of elevation.boxes) {
-    if (box.device === view.focus) ring(pen, box.x, box.y, box.width, box.height);
-  }
 }
 
 function drawDevice(pen: Pen, view: RackView, box: Box): void {

@@ -31,9 +31,6 @@ function strokesOf(marks: number, grain: Grain, screens: number): { name: string
     across: grain === ACROSS,
     palette: PALETTES.heat,
     nowhere: "",
-    focus: undefined,
-    selected: undefined,
-    hovered: undefined,
   });
   return strokes;
 }

@@ -4,7 +4,7 @@ import { NONE } from "../core/model.ts";
 import { CALM, DARK_INK, fillOf, HOLLOW, inkOn, LIGHT_INK } from "../core/palette.ts";
 import type { Plan } from "../core/plan.ts";
 import { type Bars, type Cells, Mark } from "../core/rollup.ts";
-import { chain, fit, FONT, hatch, type Pen, ring, short, silence, wipe, wrench } from "./ink.ts";
+import { chain, fit, FONT, hatch, type Pen, short, silence, wipe, wrench } from "./ink.ts";
 
 export interface StripsView {
   readonly plan: Plan;
@@ -17,10 +17,6 @@ export interface StripsView {
   readonly palette: readonly string[];
   /** Heads the rows that have no location. */
   readonly nowhere: string;
-  /** Index of the rack that has the keyboard's attention, of the selected and of the pointed at one. */
-  readonly focus: number | undefined;
-  readonly selected: number | undefined;
-  readonly hovered: number | undefined;
 }
 
 /** What a filter takes away is dimmed to this, never removed. */
@@ -76,7 +72,6 @@ export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): voi
     wipe(pen);
     drawGround(pen, view);
     for (const { racks } of view.layout.strips) for (const rack of racks) drawCell(pen, view, rack);
-    drawRings(pen, view);
     return;
   }
   for (const area of changed) {
@@ -85,8 +80,7 @@ export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): voi
     const { headings, labels } = view.layout;
     const ground =
       headings.some((one) => meet(boxOf(one, 0), area)) || labels.some((one) => meet(boxOf(one, 6), area));
-    const rings = ringsOf(view).some(([rack]) => meet(around(view, rack, RING, RING), area));
-    if (alone !== undefined && met.length === 1 && !ground && !rings) {
+    if (alone !== undefined && met.length === 1 && !ground) {
       // All that is drawn is inside of the area.
       clear(pen, area, false);
       drawCell(pen, view, alone);
@@ -97,7 +91,6 @@ export function drawStrips(pen: Pen, view: StripsView, before?: StripsView): voi
     if (ground) drawGround(pen, view);
     digitsFont = "";
     for (const rack of met) drawCell(pen, view, rack);
-    drawRings(pen, view);
     pen.restore();
     digitsFont = "";
   }
@@ -128,9 +121,6 @@ const boxOf = ({ x, y, width, height }: Label, more: number): Area => [
   x + width,
   y + height + more,
 ];
-
-/** How far a ring reaches beyond its cell, and a pixel more: where an area ends, soft edges come out otherwise. */
-const RING = 6;
 
 /** A rack's cell and so much around it, up to whole pixels of the screen. */
 function around({ layout }: StripsView, rack: number, wide: number, tall: number): Area {
@@ -210,10 +200,6 @@ function changedIn(view: StripsView, before: StripsView): Area[] | undefined {
     }
   }
   if (changed.length > all * MANY) return undefined;
-  const [rings, old] = [ringsOf(view), ringsOf(before)];
-  if (String(rings) !== String(old)) {
-    for (const [rack] of [...rings, ...old]) changed.push(around(view, rack, RING, RING));
-  }
   return changed;
 }
 
@@ -255,34 +241,6 @@ function drawGround(pen: Pen, view: StripsView): void {
   for (const [x, y] of layout.gaps) {
     const dot = 2 * layout.scale;
     pen.fillRect(x + (width - dot) / 2, y + (height - dot) / 2, dot, dot);
-  }
-}
-
-/** The racks that are pointed at, selected and in focus, as far as they are in view, and how each is marked. */
-function ringsOf({
-  layout,
-  hovered,
-  selected,
-  focus,
-}: StripsView): [number, "hovered" | "selected" | "focus"][] {
-  return Object.entries({ hovered, selected, focus }).flatMap(([kind, rack]) =>
-    rack === undefined || Number.isNaN(layout.x[rack] ?? Number.NaN) ? [] : [[rack, kind as "focus"]],
-  );
-}
-
-function drawRings(pen: Pen, view: StripsView): void {
-  const { layout } = view;
-  const [width, height] = layout.cell;
-  for (const [rack, kind] of ringsOf(view)) {
-    const [x, y] = [layout.x[rack] ?? 0, layout.y[rack] ?? 0];
-    if (kind === "focus") {
-      ring(pen, x, y, width, height);
-      continue;
-    }
-    const line = kind === "hovered" ? 1 : 2;
-    pen.strokeStyle = kind === "hovered" ? "rgba(255,255,255,.5)" : "#ffffff";
-    pen.lineWidth = line;
-    pen.strokeRect(x - line / 2 - 0.5, y - line / 2 - 0.5, width + line + 1, height + line + 1);
   }
 }
 

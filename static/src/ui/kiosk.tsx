@@ -26,7 +26,7 @@ interface Hold {
 }
 
 /** What holds the wall, if anything. */
-function useHold({ rings, frame, beat }: State): Hold | undefined {
+function useHold({ rings, detail, beat }: State): Hold | undefined {
   const [hold, setHold] = useState<Hold | undefined>(undefined);
   useEffect(() => {
     const worst = (rings ?? [])
@@ -36,7 +36,7 @@ function useHold({ rings, frame, beat }: State): Hold | undefined {
     const { key, tab, name, host } = worst;
     setHold({ key, tab, name: `${host}: ${name}`, until: performance.now() + HOLDS_MS });
   }, [rings]);
-  const over = hold && (performance.now() > hold.until || !frame?.urgent.includes(hold.key));
+  const over = hold && (performance.now() > hold.until || !detail?.urgent.includes(hold.key));
   useEffect(() => {
     if (over) setHold(undefined);
   }, [over, beat]);

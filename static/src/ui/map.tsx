@@ -1,32 +1,21 @@
 /** The map: the canvas, the keys and the pointer over it, the breadcrumb above and the legend below. */
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { deviceAt, type Elevation, elevate } from "../core/elevation.ts";
-import {
-  ACROSS,
-  COARSE,
-  type Direction,
-  FINE,
-  type Layout,
-  layOut,
-  neighbour,
-  rackAt,
-} from "../core/layout.ts";
+import { type Direction, type Layout, layOutView, neighbour, rackAt, sizeOf } from "../core/layout.ts";
 import { NONE } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
-import { pathOf, type Plan, tabByKey } from "../core/plan.ts";
+import { pathOf, type Plan } from "../core/plan.ts";
 import { emptyCells } from "../core/rollup.ts";
 import { without, zoomOut } from "../core/url.ts";
-import { penOf, wipe } from "../draw/ink.ts";
-import { drawRack } from "../draw/rack.ts";
-import { drawStrips, type StripsView } from "../draw/strips.ts";
 import { isLive } from "./band.tsx";
 import { Crumbs } from "./crumbs.tsx";
 import { describe } from "./describe.ts";
 import { Empty, emptyState } from "./empty.tsx";
 import { Legend } from "./legend.tsx";
 import { Mirror, type MirrorRow } from "./mirror.tsx";
-import { change, current, go, type State } from "./state.ts";
+import { change, current, drawOn, drawSo, go, type State } from "./state.ts";
 import type { Props } from "./top.tsx";
+import type { Words } from "./words/index.ts";
 
 interface Size {
   readonly width: number;
@@ -54,6 +43,35 @@ function useSize(): [{ current: HTMLDivElement | null }, Size] {
     return () => observer.disconnect();
   }, []);
   return [ref, size];
+}
+
+/** The canvas that the worker draws on; it is told where and how. */
+function useCanvas({ width, height, zoom }: Size, across: boolean, palette: readonly string[], words: Words) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    if (canvas.current) drawOn(canvas.current);
+  }, []);
+  const ratio = (window.devicePixelRatio || 1) * zoom;
+  useLayoutEffect(() => {
+    const { front, rear, beside } = words.map;
+    const said = { nowhere: words.top.nowhere, front, rear, beside };
+    if (width > 0) drawSo({ width, height, ratio, across, palette, words: said });
+  }, [width, height, ratio, across, palette, words]);
+  return canvas;
+}
+
+/** Notes when the page shows what a message said, for the bench and for a browser's profiler. */
+function useMeasure(steps: State["steps"]): void {
+  useLayoutEffect(() => {
+    if (!steps) return;
+    const request = requestAnimationFrame(() => {
+      // Of these a browser keeps all, and a wall stays up for months.
+      performance.clearMeasures(MEASURE);
+      const [start, end] = [steps.arrived - performance.timeOrigin, performance.now()];
+      performance.measure(MEASURE, { start, end, detail: steps });
+    });
+    return () => cancelAnimationFrame(request);
+  }, [steps]);
 }
 
 /** Index of the rack that the selection or the open event points at. */
@@ -120,26 +138,14 @@ const SIGHT = 12;
 export function MapArea({ heat, words }: Props) {
   const { plan, frame, detail, steps, view, cursor } = heat;
   const [stage, size] = useSize();
-  const canvas = useRef<HTMLCanvasElement>(null);
-  /** The strips that the canvas shows. */
-  const drawn = useRef<StripsView | undefined>(undefined);
-  useEffect(() => {
-    // The browser may take the memory of a canvas away, and gives it back empty.
-    canvas.current?.addEventListener("contextrestored", () => {
-      drawn.current = undefined;
-    });
-  }, []);
   const [hovered, hover] = useState<number | undefined>(undefined);
-  const palette = PALETTES[heat.taste.palette];
 
   const zoomed = view.rack !== undefined;
-  const tab = plan && tabByKey(plan, view.dc);
-  const rowIndex = plan?.rows.findIndex(({ id }) => id === view.row) ?? -1;
-  const row = rowIndex < 0 ? undefined : rowIndex;
-  const grain = view.kiosk ? ACROSS : tab === undefined && row === undefined ? COARSE : FINE;
+  const { dc, row, kiosk } = view;
   const layout = useMemo<Layout | undefined>(
-    () => (plan && size.width > 0 && !zoomed ? layOut(plan, tab, size, grain, row) : undefined),
-    [plan, tab, row, size, zoomed, grain],
+    () =>
+      plan && size.width > 0 && !zoomed ? layOutView(plan, { dc, row }, size, kiosk ?? false) : undefined,
+    [plan, dc, row, size, zoomed, kiosk],
   );
   const rackDetail =
     detail?.rack && plan?.racks[detail.rack.rack]?.id === view.rack ? detail.rack : undefined;
@@ -163,78 +169,9 @@ export function MapArea({ heat, words }: Props) {
   // What Enter opens is seen, whatever has the focus.
   const focus = view.kiosk ? undefined : cursor;
 
-  // Drawing: once per animation frame, whatever changed.
-  useLayoutEffect(() => {
-    const request = requestAnimationFrame(() => {
-      const began = performance.now();
-      const width = Math.max(size.width, layout?.width ?? 0);
-      const height = Math.max(size.height, layout?.height ?? 0, elevation?.height ?? 0);
-      if (!canvas.current || size.width === 0) return;
-      const { pen, kept } = penOf(canvas.current, width, height, size.zoom);
-      if (!pen) return;
-      const before = kept ? drawn.current : undefined;
-      drawn.current = undefined;
-      // Through the object model, not an attribute: the content security policy refuses the latter.
-      canvas.current.style.width = `${width}px`;
-      canvas.current.style.height = `${height}px`;
-      if (zoomed && rackDetail && elevation) {
-        const side = words.map;
-        const marked = selectedDevice === undefined || selectedDevice < 0 ? undefined : selectedDevice;
-        drawRack(pen, {
-          detail: rackDetail,
-          elevation,
-          palette,
-          words: side,
-          selected: marked,
-          focus,
-          hovered,
-        });
-      } else if (!zoomed && plan && layout) {
-        const nowhere = words.top.nowhere;
-        const strips = {
-          plan,
-          layout,
-          cells: shownCells,
-          bars: cells && !view.kiosk ? frame?.bars : undefined,
-          across: view.kiosk ?? false,
-          palette,
-          nowhere,
-          focus,
-          selected,
-          hovered,
-        };
-        drawStrips(pen, strips, before);
-        drawn.current = strips;
-      } else wipe(pen);
-      if (steps && steps !== lastDrawn) {
-        lastDrawn = steps;
-        // Of these a browser keeps all, and a wall stays up for months.
-        performance.clearMeasures(MEASURE);
-        performance.measure(MEASURE, {
-          start: steps.arrived - performance.timeOrigin,
-          end: performance.now(),
-          detail: { ...steps, began: performance.timeOrigin + began },
-        });
-      }
-    });
-    return () => cancelAnimationFrame(request);
-  }, [
-    size,
-    layout,
-    elevation,
-    rackDetail,
-    shownCells,
-    steps,
-    frame?.bars,
-    view.kiosk,
-    palette,
-    focus,
-    selected,
-    selectedDevice,
-    hovered,
-    words,
-    zoomed,
-  ]);
+  const area = sizeOf(size, elevation ?? layout);
+  const canvas = useCanvas(size, view.kiosk ?? false, PALETTES[heat.taste.palette], words);
+  useMeasure(steps);
 
   const pointed = (event: MouseEvent): number | undefined => {
     const box = canvas.current?.getBoundingClientRect();
@@ -366,7 +303,19 @@ export function MapArea({ heat, words }: Props) {
           else selectRack(plan, under);
         }}
       >
-        <canvas ref={canvas} aria-hidden="true" />
+        <canvas
+          ref={canvas}
+          aria-hidden="true"
+          style={{ width: `${area.width}px`, height: `${area.height}px` }}
+        />
+        <Rings layout={layout} elevation={elevation} kind="hovered" index={hovered} />
+        <Rings
+          layout={layout}
+          elevation={elevation}
+          kind="selected"
+          index={zoomed ? selectedDevice : selected}
+        />
+        <Rings layout={layout} elevation={elevation} kind="focus" index={focus} />
         <Mirror
           label={zoomed ? words.map.rackLabel : words.map.label}
           rows={rows}
@@ -393,7 +342,7 @@ export function MapArea({ heat, words }: Props) {
         {state ? <Empty state={state} words={words} trouble={heat.tick.trouble} /> : null}
         <Tip heat={heat} words={words} layout={layout} hovered={hovered} area={size} />
       </div>
-      {view.kiosk ? null : <Legend palette={palette} words={words} />}
+      {view.kiosk ? null : <Legend palette={PALETTES[heat.taste.palette]} words={words} />}
     </section>
   );
 }
@@ -401,8 +350,40 @@ export function MapArea({ heat, words }: Props) {
 /** What the bench and a browser's profiler see of each message. */
 const MEASURE = "heat: message to pixels";
 
-/** The message that was drawn last: each is measured once. */
-let lastDrawn: State["steps"];
+interface RingsProps {
+  readonly layout: Layout | undefined;
+  readonly elevation: Elevation | undefined;
+  readonly kind: "hovered" | "selected" | "focus";
+  /** Of the rack or device that is marked. */
+  readonly index: number | undefined;
+}
+
+/** Rings around a cell, or around a device as often as it is drawn: what the pointer and the keys do waits for no worker. */
+function Rings({ layout, elevation, kind, index = -1 }: RingsProps) {
+  const [width, height] = layout?.cell ?? [0, 0];
+  const [x, y] = [layout?.x[index] ?? Number.NaN, layout?.y[index] ?? Number.NaN];
+  const boxes = elevation
+    ? elevation.boxes.filter(({ device }) => device === index)
+    : Number.isNaN(x)
+      ? []
+      : [{ x, y, width, height }];
+  return (
+    <>
+      {boxes.map((box, i) => (
+        <i
+          key={i}
+          class={`ring ${kind}`}
+          style={{
+            left: `${box.x}px`,
+            top: `${box.y}px`,
+            width: `${box.width}px`,
+            height: `${box.height}px`,
+          }}
+        />
+      ))}
+    </>
+  );
+}
 
 function sideEnd(elevation: Elevation): number {
   const ends = elevation.boxes.filter((box) => box.x === elevation.side.x).map((box) => box.y + box.height);

@@ -9,6 +9,7 @@ import { current } from "./state.ts";
 export interface MirrorCell {
   /** Rack or device index. */
   readonly index: number;
+  /** Its name for those who listen: letters that nobody sees would have to be laid out. */
   readonly text: string;
 }
 
@@ -40,9 +41,8 @@ function Row({ row, cursor, selected, onFocus, onOpen }: RowProps) {
           aria-selected={index === selected}
           onFocus={() => onFocus(index)}
           onClick={() => onOpen(index)}
-        >
-          {text}
-        </div>
+          aria-label={text}
+        />
       ))}
     </div>
   );

@@ -12,6 +12,7 @@ import type {
   Limit,
   PlaceName,
   Ring,
+  Stage,
   Steps,
   Tick,
   ToWorker,
@@ -134,8 +135,19 @@ export function useHeat(): State {
 
 let worker: Worker | undefined;
 
-function tell(message: ToWorker): void {
-  worker?.postMessage(message);
+function tell(message: ToWorker, transfer: Transferable[] = []): void {
+  worker?.postMessage(message, transfer);
+}
+
+/** Hands a canvas to the worker for good, which draws the map on it. */
+export function drawOn(element: HTMLCanvasElement): void {
+  const canvas = element.transferControlToOffscreen();
+  tell({ type: "canvas", canvas }, [canvas]);
+}
+
+/** Where and how the map is drawn from now on. */
+export function drawSo(stage: Stage): void {
+  tell({ type: "stage", stage });
 }
 
 /** What each dialog wants to know the events of. */
@@ -351,7 +363,7 @@ export async function start(): Promise<void> {
         break;
       case "picture":
         change({
-          detail: data.detail,
+          ...(data.detail ? { detail: data.detail } : {}),
           ...(data.frame ? { frame: data.frame } : {}),
           ...(data.steps
             ? { steps: { ...data.steps, heard: performance.timeOrigin + performance.now() } }
