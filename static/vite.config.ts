@@ -93,7 +93,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Page and worker share most of what needs no document: all of it in one file compresses best.
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: "shared", test: /\/src\/(core|api\/(?!worker))/ }] } },
+      output: { codeSplitting: { groups: [{ name: "shared", test: /\/src\/(core|draw|api\/(?!worker))/ }] } },
     },
   },
   worker: { format: "es" },

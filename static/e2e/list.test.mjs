@@ -1,5 +1,6 @@
 // The list of events: below the map, on a page of its own, and what shares its filter and selection.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { mapOf, open, until } from "./browser.mjs";
 import {
@@ -175,15 +176,57 @@ describe("the list", only, () => {
     }
   });
 
-  test("is saved as CSV: what is shown, in its order", async () => {
-    await visit("/?dc=sas&filter=sev>%3Dhigh&list=drawer&sort=-since");
-    await rows().first().waitFor();
+  test("is saved as CSV: all of what is shown, in its order, also of a saved view and what has just cleared", async () => {
+    site.events.length = 0;
+    const { device } = quietPlace();
+    for (const [n, name, fields] of [
+      [1, "First", { severity: 4 }],
+      [
+        2,
+        'Second, "quoted"',
+        { severity: 4, comments: [{ author: "a", text: "=1+1", at: stamp(Date.now()) }] },
+      ],
+      [3, "Explained", { severity: 4, handled: "suppressed", suppressed: true }],
+      [4, "Not meant", { severity: 1 }],
+    ]) {
+      site.makeEvent(940_000 + n, device, [name, 4], Date.now() - n * 1000, fields);
+    }
+    const { severity: _, ...over } = site.events[0];
+    const cleared = {
+      ...over,
+      severity: 4,
+      id: `${over.id}x`,
+      key: "x",
+      name: "Over",
+      cleared_at: stamp(Date.now()),
+    };
+    const id = mock.state.nextView++;
+    const view = {
+      id,
+      name: "Mine",
+      expression: "",
+      filter: "sev>=high",
+      shared: true,
+      owner: "b",
+      version: 1,
+    };
+    mock.state.views.push({ ...view, updated_at: stamp(Date.now()) });
+    mock.push({ ...fresh(), cleared: [cleared] });
+    await visit(`/?view=${id}&list=drawer&sort=-name`);
+    await page.waitForFunction(() => document.querySelectorAll(".rows tr[data-at]").length === 3);
+    const shown = await rows().evaluateAll((all) => all.map((row) => row.cells[5].innerText));
     const download = page.waitForEvent("download");
     await page.locator(".list header button", { hasText: "CSV" }).click();
-    assert.equal((await download).suggestedFilename(), "heat.csv");
-    const asked = new URLSearchParams(mock.state.requests.find((one) => one.startsWith("CSV")).slice(4));
-    assert.equal(asked.get("filter"), '(sev>=high) dc:"SAS" -suppressed -dependent');
-    assert.equal(asked.get("sort"), "-since");
+    const saved = await download;
+    assert.equal(saved.suggestedFilename(), "heat.csv");
+    const lines = (await readFile(await saved.path(), "utf8")).trimEnd().split("\r\n");
+    assert.match(lines[0], /^severity,since,.*,cleared_at$/);
+    assert.deepEqual(
+      lines.slice(1).map((line) => /First|Second|Over|Explained|Not meant/.exec(line)?.[0]),
+      shown.map((name) => /First|Second|Over|Explained|Not meant/.exec(name)?.[0]),
+    );
+    assert.match(lines.join("\n"), /"Second, ""quoted"""/);
+    assert.match(lines.join("\n"), /,'=1\+1,/);
   });
 });
 

@@ -416,13 +416,6 @@ export async function startMock({ port = 0, site = makeSite(), compress = false 
       });
     }
     if (path.startsWith("/notes")) return notes(request, response, path, json);
-    if (path === "/events" && request.headers.accept === "text/csv") {
-      state.requests.push(`CSV ${url.search}`);
-      response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
-      return response.end(
-        `id,name\r\n${state.snapshot.events.map(({ id, name }) => `${id},${name}`).join("\r\n")}`,
-      );
-    }
     if (path === "/comments" && request.method === "POST") {
       const events = known(json.ids);
       const made = events.map(({ key }) => ({

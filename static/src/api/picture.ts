@@ -11,6 +11,7 @@ import {
   readFilter,
   turnsOf,
 } from "../core/filter.ts";
+import { csvOf } from "../core/csv.ts";
 import { type Floor, floorOf, NOWHERE, placesOf, spotOf } from "../core/floor.ts";
 import { freshUntil } from "../core/fresh.ts";
 import { linkOf } from "../core/link.ts";
@@ -404,6 +405,11 @@ export class Picture {
     const here = (this.#snapshot?.events ?? []).filter((_, i) => where?.[i] === rack);
     const open = here.filter((event) => event.handled === undefined);
     return (open.length > 0 ? open : here.filter((event) => !isBackground(event))).map(({ id }) => id);
+  }
+
+  /** The list as it is shown, all of it. */
+  csv(): string {
+    return csvOf(this.#listed?.rows ?? [], this.#site, this.#snapshot?.sources ?? []);
   }
 
   /** The unhandled event or incident after the open one, or before it: by severity, then age. */

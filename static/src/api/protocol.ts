@@ -72,6 +72,8 @@ export type ToWorker =
   | { readonly type: "next"; readonly back: boolean }
   /** Which openings of this rack (by index) would one act on? Without one: of the list. Answered by `picked`. */
   | { readonly type: "pick"; readonly rack?: number }
+  /** The list, as it is, as CSV. Answered by `saved`. */
+  | { readonly type: "save" }
   /** The saved view in force. */
   | { readonly type: "limit"; readonly limit: Limit | undefined }
   /** Hold the picture, or go on with the newest. */
@@ -254,6 +256,7 @@ export type FromWorker =
   | ({ readonly type: "found" } & Answers)
   | ({ readonly type: "next" } & Next)
   | { readonly type: "picked"; readonly ids: readonly string[] }
+  | { readonly type: "saved"; readonly csv: string }
   /** Somebody must act on these, since the picture before. */
   | { readonly type: "rang"; readonly rings: readonly Ring[] };
 

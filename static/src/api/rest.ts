@@ -175,16 +175,3 @@ export function editNote(id: number, edits: NoteEdits): Promise<void> {
 export function deleteNote(id: number): Promise<void> {
   return ask("DELETE", `/notes/${id}`);
 }
-
-/** The orders that the server knows; the page knows more. */
-const SORTED_THERE = /^-?(severity|since|host|place|name)$/;
-
-export async function eventsAsCsv(filter: string, sort: string): Promise<Blob> {
-  const query = new URLSearchParams({ filter, ...(SORTED_THERE.test(sort) ? { sort } : {}) });
-  const answer = await fetch(`${BASE}/events?${query}`, {
-    cache: "no-store",
-    headers: { Accept: "text/csv" },
-  });
-  if (!answer.ok) throw await refusalOf(answer);
-  return answer.blob();
-}

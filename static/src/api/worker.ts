@@ -244,6 +244,9 @@ scope.onmessage = ({ data }) => {
       if (ids.length > 0) scope.postMessage({ type: "picked", ids });
       break;
     }
+    case "save":
+      scope.postMessage({ type: "saved", csv: picture.csv() });
+      break;
     case "limit":
       picture.limit(data.limit);
       picture.settle(now());

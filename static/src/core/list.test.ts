@@ -1,9 +1,5 @@
 import { expect, test } from "vitest";
-import { EXAMPLE } from "./examples.ts";
-import { exportFilter, isBackground, type Row, sorted } from "./list.ts";
-import { siteOf } from "./plan.ts";
-import { readView } from "./url.ts";
-import { readFilter } from "./filter.ts";
+import { isBackground, type Row, sorted } from "./list.ts";
 
 const row = (id: string, fields: object = {}, rack = 0): Row => ({
   rack,
@@ -35,17 +31,4 @@ test("maintenance and what follows from another problem are background", () => {
   expect(handled.map((one) => isBackground({ ...row("a").event, ...(one ? { handled: one } : {}) }))).toEqual(
     [true, true, false, false, false, false],
   );
-});
-
-test("what the list shows is a filter that the server reads", () => {
-  const { plan } = siteOf(EXAMPLE.inventory);
-  const of = (query: string) => exportFilter(readView(query), plan);
-  expect(of("")).toBe("-suppressed -dependent");
-  expect(of("?all=1")).toBe("");
-  expect(of("?dc=sas&filter=a+or+b")).toBe('(a or b) dc:"SAS" -suppressed -dependent');
-  expect(of("?sel=tray&all=1")).toBe("unplaced");
-  expect(of('?sel=source:my"zabbix*&all=1')).toBe('src:"my\\"zabbix\\*"');
-  for (const query of ["", "?all=1", "?dc=sas&filter=a+or+b", '?sel=source:my"zabbix*']) {
-    expect(readFilter(of(query))).not.toHaveProperty("mistake");
-  }
 });

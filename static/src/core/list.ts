@@ -1,7 +1,5 @@
 /** The list of events: in which order, and in which part of it somebody looks. */
 import type { HeatEvent } from "./model.ts";
-import type { Plan } from "./plan.ts";
-import type { View } from "./url.ts";
 
 export const WORST_FIRST = "-severity";
 
@@ -73,20 +71,4 @@ export function firstOf<T>(items: readonly T[], count: number, order: (a: T, b: 
 /** What maintenance or another problem explains: lists leave it out until asked. */
 export function isBackground({ handled }: HeatEvent): boolean {
   return handled === "suppressed" || handled === "dependent";
-}
-
-const quoted = (text: string) => `"${text.replace(/[\\"*]/g, "\\$&")}"`;
-
-/** The filter by which the server means what the list shows. */
-export function exportFilter(view: View, plan: Plan | undefined): string {
-  const { filter, selection, all } = view;
-  const row = plan?.rows.find(({ id }) => id === view.row)?.name;
-  const tab = plan?.tabs.find(({ key }) => key === view.dc)?.name;
-  const place =
-    selection?.kind === "tray"
-      ? "unplaced"
-      : selection?.kind === "source"
-        ? `src:${quoted(selection.name)}`
-        : [...(tab ? [`dc:${quoted(tab)}`] : []), ...(row ? [`row:${quoted(row)}`] : [])].join(" ");
-  return [filter ? `(${filter})` : "", place, all ? "" : "-suppressed -dependent"].filter(Boolean).join(" ");
 }

@@ -1,14 +1,13 @@
 /** The list of events, below the map or instead of it. Only the rows in sight exist. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
-import { eventsAsCsv, why } from "../api/rest.ts";
-import { exportFilter, WORST_FIRST } from "../core/list.ts";
+import { WORST_FIRST } from "../core/list.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
 import { subject } from "../core/url.ts";
 import { since } from "./format.ts";
 import { HandledFlag } from "./event.tsx";
-import { current, drop, look, pick, pickAll, pickNothing, serverNow, turn } from "./state.ts";
+import { drop, look, pick, pickAll, pickNothing, saveList, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketChip } from "./ticket.tsx";
 import { atLeast, type Props } from "./top.tsx";
@@ -22,14 +21,6 @@ const COLUMNS = ["severity", "since", "host", "place", "name", "comment", "ticke
 /** What is most useful first, the first time a column is chosen. */
 const TURNED: readonly string[] = ["severity", "since", "comment"];
 
-/** Saves what is listed as a file. */
-async function save(csv: Blob): Promise<void> {
-  const address = URL.createObjectURL(csv);
-  const link = Object.assign(document.createElement("a"), { href: address, download: "heat.csv" });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
-
 export function EventList({ heat, words }: Props) {
   const { view, detail, picked, window } = heat;
   const box = useRef<HTMLDivElement>(null);
@@ -40,7 +31,6 @@ export function EventList({ heat, words }: Props) {
     row.current = to;
     setAt(to);
   }, []);
-  const [trouble, setTrouble] = useState<string | undefined>(undefined);
   const sort = view.sort ?? WORST_FIRST;
   const page = detail?.page;
   const total = page?.total ?? 0;
@@ -95,12 +85,6 @@ export function EventList({ heat, words }: Props) {
     if (next === WORST_FIRST) drop("sort");
     else turn({ sort: next });
   };
-  const download = () => {
-    setTrouble(undefined);
-    const { plan } = current();
-    eventsAsCsv(exportFilter(view, plan), sort).then(save, (error: unknown) => setTrouble(why(error)));
-  };
-
   const rows = page?.items ?? [];
   const above = page?.from ?? 0;
   const chosen = subject(view);
@@ -128,14 +112,9 @@ export function EventList({ heat, words }: Props) {
             {words.list.picked(words.number(picked.size))} ×
           </button>
         ) : null}
-        <button type="button" onClick={download}>
+        <button type="button" onClick={saveList}>
           {words.list.csv}
         </button>
-        {trouble ? (
-          <span class="why" role="alert">
-            {trouble}
-          </span>
-        ) : null}
         <span class="rest" />
         <button type="button" onClick={() => turn({ list: view.list === "page" ? "drawer" : "page" })}>
           {view.list === "page" ? words.list.smaller : words.list.larger}

@@ -268,6 +268,17 @@ export function pickAll(rack?: number): void {
   tell({ type: "pick", ...(rack === undefined ? {} : { rack }) });
 }
 
+/** Saves the list, as it is, as a file. */
+export function saveList(): void {
+  tell({ type: "save" });
+}
+
+function save(csv: string): void {
+  const href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
+  Object.assign(document.createElement("a"), { href, download: "heat.csv" }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
 /** Goes to the next unhandled event, or the one before. */
 export function goNext(back: boolean): void {
   tell({ type: "next", back });
@@ -381,6 +392,9 @@ export async function start(): Promise<void> {
         break;
       case "picked":
         pick(data.ids);
+        break;
+      case "saved":
+        save(data.csv);
         break;
       case "next":
         go({
