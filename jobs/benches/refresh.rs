@@ -25,7 +25,8 @@ use heat::placement::Places;
 use heat::snapshot::{NotNews, Parts, Reported, Snapshot, Source, Status, build};
 use heat::ticket::Covers;
 use heat::time::Timestamp;
-use heat_jobs::upstream::zabbix::{digest, event_of, parse_problems};
+use heat_jobs::upstream::digest;
+use heat_jobs::upstream::zabbix::{event_of, parse_problems};
 use serde_json::{Value, json};
 
 const DEVICES: u64 = 50_000;
@@ -267,7 +268,7 @@ fn whole_refresh_with_news(bencher: Bencher, problems: usize) {
     });
 }
 
-/// Zabbix answers as it did before: the answer is known again, and that is all.
+/// A source answers as it did before: the answer is known again, and that is all.
 #[divan::bench(args = SIZES)]
 fn whole_refresh_without_news(bencher: Bencher, problems: usize) {
     let answer = answer(problems);

@@ -185,7 +185,7 @@ async fn templates(repository: &Repository) -> anyhow::Result<Healthy<()>> {
 async fn sweep(source: &SourceConfig) -> anyhow::Result<Healthy<Vec<Event>>> {
     // What comes early comes again in the whole.
     let (early, _) = mpsc::unbounded_channel();
-    let sweep = source.client()?.sweep(&std::collections::HashMap::new(), &early).await?;
+    let sweep = source.client()?.sweep(std::collections::HashMap::new, &early).await?;
     let mut told =
         vec![format!("{}, {} problems, {} events", source.kind(), sweep.problems, sweep.events.len())];
     if !sweep.complete {

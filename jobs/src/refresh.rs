@@ -53,12 +53,20 @@ impl Client {
     /// Reads all active events. `began` tells when the known openings began, by key, for a source that does not itself.
     pub async fn sweep(
         &mut self,
-        began: &HashMap<String, Timestamp>,
+        began: impl FnOnce() -> HashMap<String, Timestamp>,
         early: &Early,
     ) -> Result<Sweep, SweepError> {
         match self {
             Self::Zabbix(client) => client.sweep(early).await,
             Self::Juggler(client) => client.sweep(began).await,
+        }
+    }
+
+    /// Says that the events of the last sweep were kept.
+    fn kept(&mut self) {
+        match self {
+            Self::Zabbix(client) => client.kept(),
+            Self::Juggler(client) => client.kept(),
         }
     }
 }
@@ -177,9 +185,7 @@ impl Refresh {
         };
         let told = Told { events, watched: sweep.watched, silent: sweep.silent };
         self.store(health, told).await?;
-        if let Client::Zabbix(client) = &mut self.client {
-            client.kept();
-        }
+        self.client.kept();
         self.ask_opdata().await
     }
 
@@ -324,9 +330,12 @@ impl Work for Refresh {
                 }
             };
             let mut began = std::mem::take(&mut self.began);
-            began.extend(juggler::openings(&last.events));
+            let began = || {
+                began.extend(juggler::openings(&last.events));
+                began
+            };
             let sweeping = async {
-                let swept = self.client.sweep(&began, &early).await;
+                let swept = self.client.sweep(began, &early).await;
                 drop(early);
                 swept
             };

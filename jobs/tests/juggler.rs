@@ -35,7 +35,7 @@ fn paged(juggler: &Juggler, limit: u64) -> Options {
 }
 
 async fn sweep(options: Options) -> Result<Sweep, SweepError> {
-    Client::new(options).unwrap().sweep(&HashMap::new()).await
+    Client::new(options).unwrap().sweep(HashMap::new).await
 }
 
 fn by_what(events: &[Event]) -> BTreeMap<String, &Event> {
@@ -135,6 +135,146 @@ async fn the_worst_of_several_namespaces_is_one_event() {
 }
 
 #[tokio::test]
+async fn one_of_two_that_differ_in_nothing_that_counts_is_always_the_same_one() {
+    let juggler = juggler().await;
+    juggler.set_all(["a", "A", "a."].map(|host| RawEvent::new(host, "ssh", "CRIT").description(host)));
+    for _ in 0..20 {
+        let sweep = sweep(options(&juggler)).await.unwrap();
+        assert_eq!(sweep.events.iter().map(|event| &*event.text).collect::<Vec<_>>(), ["A"]);
+    }
+}
+
+#[tokio::test]
+async fn what_juggler_says_again_word_by_word_is_not_told_again() {
+    let juggler = juggler().await;
+    juggler.set_all((0..50).map(|number| bad(number).since(1000.0)));
+    let mut client = Client::new(paged(&juggler, 20)).unwrap();
+    let first = client.sweep(HashMap::new).await.unwrap();
+    let unsaid = client.sweep(HashMap::new).await.unwrap();
+    assert!(!unsaid.unchanged, "nobody said that the first was kept");
+    assert_eq!(unsaid.events, first.events);
+    client.kept();
+    juggler.forget_asked();
+    let same = client.sweep(|| panic!("no event is made")).await.unwrap();
+    assert!(same.complete && same.unchanged && same.events.is_empty() && same.remark.is_none());
+    assert_eq!((same.problems, same.watched), (50, Some(Watched::All)));
+    assert_eq!(juggler.asked().len(), 3, "all pages are asked for");
+    client.kept();
+    let again = client.sweep(|| panic!("no event is made")).await.unwrap();
+    assert!(again.unchanged);
+}
+
+#[tokio::test]
+async fn a_change_on_the_last_page_alone_is_told_with_all_that_is_on_those_before() {
+    let juggler = juggler().await;
+    juggler.set_all((0..50).map(bad));
+    let mut client = Client::new(paged(&juggler, 20)).unwrap();
+    let mut events = client.sweep(HashMap::new).await.unwrap().events;
+    for (change, count) in [
+        (bad(49).description("worse"), 50),
+        (RawEvent::new("host-0049", "ssh", "OK"), 49),
+        (RawEvent::new("host-0049", "ssh", "WARN"), 50),
+        (bad(50), 51),
+    ] {
+        client.kept();
+        juggler.set(change);
+        juggler.forget_asked();
+        let changed = client.sweep(|| openings(&events)).await.unwrap();
+        assert!(changed.complete && !changed.unchanged);
+        assert_eq!(juggler.asked().len(), 3, "no page is read twice");
+        assert_eq!((changed.events.len(), changed.problems), (count, count as u64));
+        assert_eq!(changed.events, sweep_knowing(&juggler, &events).await);
+        events = changed.events;
+    }
+}
+
+/// What one who has kept nothing makes of the answers.
+async fn sweep_knowing(juggler: &Juggler, known: &[Event]) -> Vec<Event> {
+    let mut client = Client::new(paged(juggler, 20)).unwrap();
+    client.sweep(|| openings(known)).await.unwrap().events
+}
+
+#[tokio::test]
+async fn what_was_kept_is_what_the_same_answers_would_make_again() {
+    let juggler = juggler().await;
+    juggler.seed(&World::generate(Size::SMALL, 1), 2_000);
+    // Without these an opening begins when Heat first hears of it.
+    let mut options = paged(&juggler, 20);
+    options.profile.fields.status_since = "/nowhere".into();
+    options.profile.fields.received_at = "/nowhere".into();
+    let (mut client, mut other) = (Client::new(options.clone()).unwrap(), Client::new(options).unwrap());
+    let early = sweep_knowing(&juggler, &[]).await;
+    client.sweep(|| openings(&early)).await.unwrap();
+    // The first answers taught it another status to ask for.
+    let kept = client.sweep(|| openings(&early)).await.unwrap().events;
+    client.kept();
+    assert!(client.sweep(|| openings(&kept)).await.unwrap().unchanged);
+    assert_eq!(other.sweep(|| openings(&kept)).await.unwrap().events, kept);
+    assert_eq!(ids(&kept), ids(&early));
+}
+
+#[tokio::test]
+async fn the_same_answer_to_another_question_is_looked_into() {
+    let juggler = juggler().await;
+    juggler.set_all([bad(1), RawEvent::new("a", "ssh", "GONE")]);
+    let mut client = Client::new(options(&juggler)).unwrap();
+    for unchanged in [false, false, true] {
+        let sweep = client.sweep(HashMap::new).await.unwrap();
+        assert_eq!(
+            (sweep.complete, sweep.unchanged),
+            (true, unchanged),
+            "GONE is asked for by name once heard of"
+        );
+        client.kept();
+    }
+}
+
+#[tokio::test]
+async fn after_a_sweep_that_broke_off_the_same_answers_are_looked_into_again() {
+    for fault in [Fault::CutJson, Fault::Status(404), Fault::WrongTypes] {
+        let juggler = juggler().await;
+        juggler.set_all((0..30).map(bad));
+        let mut client = Client::new(paged(&juggler, 10)).unwrap();
+        let events = client.sweep(HashMap::new).await.unwrap().events;
+        client.kept();
+        juggler.inject(Rule::new(fault).after(1));
+        let error = client.sweep(|| openings(&events)).await.unwrap_err();
+        assert_eq!(error.seen.len(), 10, "the first page said what it said before");
+        assert!(error.seen.iter().all(|event| event.partial));
+        // Whoever says so although nothing came is not believed either.
+        client.kept();
+        juggler.clear_faults();
+        let whole = client.sweep(|| openings(&events)).await.unwrap();
+        assert!(whole.complete && !whole.unchanged);
+        assert_eq!(whole.events, events);
+        client.kept();
+        assert!(client.sweep(|| openings(&events)).await.unwrap().unchanged);
+    }
+}
+
+#[tokio::test]
+async fn a_union_of_two_readings_is_never_taken_for_what_was_said() {
+    let juggler = juggler().await;
+    juggler.set_all((0..30).map(bad));
+    let mut client = Client::new(paged(&juggler, 10)).unwrap();
+    juggler.inject(Rule::new(Fault::DriftingTotal).times(3));
+    let calm = client.sweep(HashMap::new).await.unwrap();
+    client.kept();
+    let same = client.sweep(HashMap::new).await.unwrap();
+    assert!(calm.complete && same.unchanged, "the second reading alone made the events");
+    client.kept();
+    juggler.inject(Fault::DriftingTotal);
+    let moving = client.sweep(HashMap::new).await.unwrap();
+    assert!(!moving.complete && !moving.unchanged);
+    assert_eq!(ids(&moving.events), ids(&calm.events));
+    client.kept();
+    juggler.clear_faults();
+    let after = client.sweep(HashMap::new).await.unwrap();
+    assert!(after.complete && !after.unchanged);
+    assert_eq!(after.events, calm.events);
+}
+
+#[tokio::test]
 async fn an_opening_keeps_its_id_through_worsening_and_easing_and_ends_with_ok() {
     let juggler = juggler().await;
     let mut client = Client::new(options(&juggler)).unwrap();
@@ -144,7 +284,7 @@ async fn an_opening_keeps_its_id_through_worsening_and_easing_and_ends_with_ok()
         [("WARN", 1000.0), ("CRIT", 2000.0), ("INFO", 3000.0), ("OK", 4000.0), ("CRIT", 5000.0)]
     {
         juggler.set(RawEvent::new("a", "ssh", status).since(since));
-        let sweep = client.sweep(&known).await.unwrap();
+        let sweep = client.sweep(|| known.clone()).await.unwrap();
         seen.extend(sweep.events.iter().map(|event| (event.id.clone(), event.since.unix())));
         known = openings(&sweep.events);
     }
@@ -224,7 +364,7 @@ async fn every_failure_says_what_to_do_and_the_next_sweep_works_again() {
         }
         let mut client = Client::new(options).unwrap();
         juggler.inject(fault.clone());
-        let error = client.sweep(&HashMap::new()).await.expect_err("no sweep can succeed");
+        let error = client.sweep(HashMap::new).await.expect_err("no sweep can succeed");
         assert!(
             error.reason.starts_with("Juggler ") && error.reason.contains(words),
             "{fault:?}: {}",
@@ -233,7 +373,7 @@ async fn every_failure_says_what_to_do_and_the_next_sweep_works_again() {
         assert!(!error.reason.contains(juggler.token()));
         assert_eq!((error.retry_after, juggler.asked().len()), (retry_after, asked), "{fault:?}");
         juggler.clear_faults();
-        let sweep = client.sweep(&HashMap::new()).await.unwrap();
+        let sweep = client.sweep(HashMap::new).await.unwrap();
         assert_eq!((sweep.complete, sweep.events.len()), (true, 20), "after {fault:?}");
     }
 }
@@ -276,12 +416,12 @@ async fn watched_hosts_are_those_of_all_statuses_and_read_once_in_a_while() {
     let mut options = paged(&juggler, 10);
     options.watches = Watches::Swept;
     let mut client = Client::new(options).unwrap();
-    let first = client.sweep(&HashMap::new()).await.unwrap();
+    let first = client.sweep(HashMap::new).await.unwrap();
     let hosts: BTreeSet<String> = (0..25).map(|number| format!("host-{number:04}")).collect();
     assert_eq!(first.watched, Some(Watched::Hosts(hosts)));
     assert_eq!((first.complete, first.events.len()), (true, 1));
     juggler.forget_asked();
-    assert_eq!(client.sweep(&HashMap::new()).await.unwrap().watched, None);
+    assert_eq!(client.sweep(HashMap::new).await.unwrap().watched, None);
     assert_eq!(juggler.asked().len(), 1);
 }
 
@@ -292,10 +432,18 @@ async fn watched_hosts_that_cannot_be_read_never_cost_the_events() {
     let mut options = options(&juggler);
     options.watches = Watches::Swept;
     juggler.inject(Rule::new(Fault::CutJson).after(1));
-    let sweep = sweep(options).await.unwrap();
+    let mut client = Client::new(options).unwrap();
+    let sweep = client.sweep(HashMap::new).await.unwrap();
+    juggler.clear_faults();
     assert_eq!((sweep.complete, sweep.events.len()), (true, 1));
     assert!(sweep.watched.is_none());
     assert!(sweep.remark.unwrap().contains("watched hosts could not be read"));
+    client.kept();
+    let same = client.sweep(|| openings(&sweep.events)).await.unwrap();
+    assert!(
+        same.unchanged && same.remark.unwrap().contains("watched"),
+        "the remark stays until they are read again"
+    );
 }
 
 #[test]
@@ -321,29 +469,47 @@ fn a_complete_sweep_has_every_event_and_no_sweep_has_others() {
         Just(Fault::RepeatedEvents),
     ];
     let rules = prop::collection::vec((fault, 0_u32..8, prop::option::of(1_u32..4)), 0..3);
+    let is_kept = any::<[bool; 5]>();
+    let strategy = (0_usize..60, 2_u64..25, rules, (0_usize..5, is_kept));
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() });
     runner
-        .run(&(0_usize..60, 2_u64..25, rules), |(count, limit, rules)| {
+        .run(&strategy, |(count, limit, rules, (changed, is_kept))| {
             runtime.block_on(async {
                 let juggler = juggler().await;
                 juggler.set_all((0..count).map(|number| bad(number).since(1000.0)));
                 for (fault, after, times) in rules {
                     juggler.inject(Rule { times, ..Rule::new(fault).after(after) });
                 }
-                let all: Vec<String> = (0..count).map(|n| format!("juggler:ssh@1000:host-{n:04}")).collect();
-                let all: BTreeSet<&str> = all.iter().map(String::as_str).collect();
+                let id = |number: usize| format!("juggler:ssh@1000:host-{number:04}");
+                let mut now: BTreeMap<_, _> = (0..count).map(|number| (id(number), Severity::High)).collect();
+                let mut ever: BTreeSet<_> = now.keys().cloned().collect();
                 let mut client = Client::new(paged(&juggler, limit)).unwrap();
-                for _ in 0..3 {
-                    let (seen, complete) = match client.sweep(&HashMap::new()).await {
+                let mut kept = Vec::new();
+                for (round, is_kept) in is_kept.into_iter().enumerate() {
+                    if round == changed && count > 1 {
+                        juggler.set(RawEvent::new("host-0000", "ssh", "OK"));
+                        juggler.set(RawEvent::new("host-0001", "ssh", "WARN").since(1000.0));
+                        juggler.set(bad(count).since(1000.0));
+                        now.remove(&id(0));
+                        now.extend([(id(1), Severity::Warning), (id(count), Severity::High)]);
+                        ever.insert(id(count));
+                    }
+                    let (seen, complete) = match client.sweep(|| openings(&kept)).await {
+                        Ok(sweep) if sweep.unchanged => (kept.clone(), sweep.complete),
                         Ok(sweep) => (sweep.events, sweep.complete),
                         Err(error) => (error.seen, false),
                     };
-                    let found = ids(&seen);
-                    prop_assert!(found.is_subset(&all));
+                    if complete && is_kept {
+                        client.kept();
+                        kept.clone_from(&seen);
+                    }
+                    let found: BTreeMap<_, _> =
+                        seen.iter().map(|event| (event.id.clone(), event.severity)).collect();
+                    prop_assert!(found.keys().all(|id| ever.contains(id)));
                     prop_assert_eq!(found.len(), seen.len(), "each opening once");
                     prop_assert!(complete || seen.iter().all(|event| event.partial));
-                    prop_assert!(!complete || found == all);
+                    prop_assert!(!complete || found == now);
                 }
                 Ok(())
             })

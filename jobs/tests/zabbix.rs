@@ -598,6 +598,28 @@ async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
 }
 
 #[tokio::test]
+async fn a_host_that_went_while_something_else_came_goes_with_the_next_sweep() {
+    let zabbix = zabbix(Version::V7_0).await;
+    zabbix.fire("a", "down", 4);
+    zabbix.fire("b", "down", 4);
+    let options = Options { trigger_round: Duration::ZERO, ..options(&zabbix) };
+    let mut client = Client::new(options).unwrap();
+    sweep(&mut client).await.unwrap();
+    client.kept();
+    zabbix.enable_host("b", false);
+    zabbix.fire("c", "down", 4);
+    let with_news = sweep(&mut client).await.unwrap();
+    assert!(by_name(&with_news.events).contains_key("c down"));
+    client.kept();
+    let next = sweep(&mut client).await.unwrap();
+    assert!(
+        next.complete && !next.unchanged,
+        "the last events were made before the host was known to be off"
+    );
+    assert_eq!(by_name(&next.events).keys().collect::<Vec<_>>(), ["a down", "c down"]);
+}
+
+#[tokio::test]
 async fn hosts_are_watched_and_those_behind_a_silent_proxy_have_no_data() {
     for version in BOTH {
         let zabbix = zabbix(version).await;

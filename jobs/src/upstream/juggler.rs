@@ -8,6 +8,8 @@
 //! Pages are read until as many distinct events have come as the answer calls its `total`. If `total` moves meanwhile, or
 //! the numbers disagree, everything is read once more; if that pass is no better but `total` moved again, the union of
 //! both is taken: on a busy Juggler it never stands still, and what lasts was in one of them.
+//!
+//! Only a pass that is complete by itself is known again: a union is of two.
 
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -25,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::heard::{Heard, Listening, Words};
 use super::http::{self, BodyError, FetchError, Http};
 use super::{Sweep, SweepError, Watched};
 
@@ -270,6 +273,7 @@ pub struct Client {
     /// Statuses that came and are not configured; asked for from then on, so that their events stay.
     unknown: BTreeSet<String>,
     watching: Watching,
+    heard: Heard<Map<String, Value>, Counts>,
 }
 
 /// How far the watched hosts are read.
@@ -320,17 +324,30 @@ struct Page {
     total: Option<u64>,
 }
 
+/// What decides how to go on behind a page.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    /// Its rows.
+    rows: u64,
+    /// Distinct events until then.
+    read: u64,
+    total: Option<u64>,
+}
+
 /// One reading of all pages.
 #[derive(Debug, Default)]
 struct Pass {
+    listening: Listening<Map<String, Value>, Counts>,
+    /// Of the pages that have been looked into.
     rows: HashMap<Identity, Row>,
+    read: u64,
     total: Option<u64>,
     moved: bool,
 }
 
 impl Pass {
     fn is_consistent(&self) -> bool {
-        !self.moved && self.total.is_none_or(|total| total == self.rows.len() as u64)
+        !self.moved && self.total.is_none_or(|total| total == self.read)
     }
 }
 
@@ -345,7 +362,14 @@ impl Client {
             options.profile.path.trim_start_matches('/')
         );
         endpoint.set_path(&path);
-        Ok(Self { options, http, endpoint, unknown: BTreeSet::new(), watching: Watching::default() })
+        Ok(Self {
+            options,
+            http,
+            endpoint,
+            unknown: BTreeSet::new(),
+            watching: Watching::default(),
+            heard: Heard::default(),
+        })
     }
 
     /// The template of an event's page for people, filled from an event's `ref`.
@@ -354,19 +378,37 @@ impl Client {
         self.options.link.as_deref()
     }
 
+    /// Says that the events of the last sweep were kept: the next one need not make them again if nothing has changed.
+    ///
+    /// Whoever cannot keep them, or is cut off before, says nothing and gets all of them again.
+    pub fn kept(&mut self) {
+        self.heard.kept();
+    }
+
     /// Reads all events that are not OK. `known` tells when the openings began that the last sweeps have left
-    /// ([`openings`]): a change between INFO, WARN and CRIT is the same opening.
-    pub async fn sweep(&mut self, known: &HashMap<String, Timestamp>) -> Result<Sweep, SweepError> {
+    /// ([`openings`]): a change between INFO, WARN and CRIT is the same opening. Where the last sweep's events were
+    /// [`kept`](Self::kept), it must tell of all of them; then the same answers make the same events.
+    pub async fn sweep(
+        &mut self,
+        known: impl FnOnce() -> HashMap<String, Timestamp>,
+    ) -> Result<Sweep, SweepError> {
         let started = Instant::now();
         let mut retries = RETRIES;
-        let (mut first, mut second) = (Pass::default(), Pass::default());
+        let (mut first, mut second) =
+            (Pass { listening: self.heard.begin(), ..Pass::default() }, Pass::default());
         let mut outcome = self.pass(started, &mut retries, &mut first).await;
+        let same = first.listening.same().filter(|_| outcome.is_ok());
+        if same.is_none()
+            && let Err(error) = self.take_apart(&mut first)
+        {
+            outcome = outcome.and(Err(error));
+        }
         let mut complete = outcome.is_ok() && first.is_consistent();
         if outcome.is_ok() && !complete {
             outcome = self.pass(started, &mut retries, &mut second).await;
             if outcome.is_ok() && second.is_consistent() {
                 complete = true;
-                first.rows = second.rows;
+                std::mem::swap(&mut first, &mut second);
             } else {
                 first.rows.extend(second.rows);
                 complete = outcome.is_ok()
@@ -375,7 +417,11 @@ impl Client {
             }
         }
         let listed = first.rows.len();
-        let mut events = self.events(first.rows.into_values(), known);
+        let by_itself = complete && first.is_consistent();
+        let mut events = match same {
+            Some(_) => Vec::new(),
+            None => self.events(first.rows.into_values(), &known()),
+        };
         if !complete {
             for event in &mut events {
                 event.partial = true;
@@ -397,9 +443,13 @@ impl Client {
         }
         let watched = self.watched(&mut retries).await;
         remarks.extend(self.watching.remark.clone());
+        let problems = same.unwrap_or(events.len() as u64);
+        if by_itself {
+            self.heard.complete(first.listening, problems);
+        }
         Ok(Sweep {
-            unchanged: false,
-            problems: events.len() as u64,
+            unchanged: same.is_some(),
+            problems,
             events,
             complete,
             watched,
@@ -422,22 +472,25 @@ impl Client {
                 return Err(ReadError::Overdue(self.options.budget));
             }
             // What has come is what is skipped: events repeated across pages must not push others out.
-            let before = pass.rows.len() as u64;
-            let page = self.page(Some(&statuses), before, number, retries).await?;
-            pass.moved |= number > 1 && page.total != pass.total;
-            pass.total = page.total;
-            let length = page.rows.len() as u64;
-            for row in page.rows {
-                self.notice(&row.status);
-                let identity =
-                    (row.namespace.clone(), row.host.clone(), row.service.clone(), row.instance.clone());
-                pass.rows.insert(identity, row);
-            }
-            let read = pass.rows.len() as u64;
-            let all = pass.total.is_none_or(|total| read >= total);
-            let short = length < self.options.profile.limit;
+            let before = pass.read;
+            let asked = self.request_keys(Some(&statuses), before, number);
+            let answer = self.fetch(&asked, retries).await?;
+            let counts = match pass.listening.hear(asked, answer) {
+                Words::Same(counts) => counts,
+                Words::Other(page, answer) => {
+                    self.take_apart(pass)?;
+                    let counts = self.take(pass, &answer)?;
+                    pass.listening.note(page, counts);
+                    counts
+                }
+            };
+            pass.moved |= number > 1 && counts.total != pass.total;
+            pass.total = counts.total;
+            pass.read = counts.read;
+            let all = pass.total.is_none_or(|total| pass.read >= total);
+            let short = counts.rows < self.options.profile.limit;
             if self.options.profile.pages == PageStyle::None
-                || read == before
+                || pass.read == before
                 || (all && (short || (pass.total.is_some() && !pass.moved)))
                 || (short && pass.moved)
             {
@@ -445,6 +498,27 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Takes the rows of the pages that said the same as before and so have not been looked into.
+    fn take_apart(&mut self, pass: &mut Pass) -> Result<(), ReadError> {
+        for answer in pass.listening.take_held() {
+            self.take(pass, &answer)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a page.
+    fn take(&mut self, pass: &mut Pass, answer: &[u8]) -> Result<Counts, ReadError> {
+        let page = self.parse(answer)?;
+        let rows = page.rows.len() as u64;
+        for row in page.rows {
+            self.notice(&row.status);
+            let (namespace, host, service, instance) = identity(&row);
+            let identity = (namespace.to_owned(), host.to_owned(), service.to_owned(), instance.to_owned());
+            pass.rows.insert(identity, row);
+        }
+        Ok(Counts { rows, read: pass.rows.len() as u64, total: page.total })
     }
 
     /// The watched hosts when all have been read, a slice each sweep. A failure is a remark and never more.
@@ -457,7 +531,9 @@ impl Client {
             return None;
         }
         while started.elapsed() < WATCH_SLICE {
-            let page = match self.page(None, self.watching.received, self.watching.page + 1, retries).await {
+            let asked = self.request_keys(None, self.watching.received, self.watching.page + 1);
+            let answer = self.fetch(&asked, retries).await;
+            let page = match answer.and_then(|answer| self.parse(&answer)) {
                 Ok(page) => page,
                 Err(error) => {
                     let reason = self.explain(&error);
@@ -488,20 +564,13 @@ impl Client {
         None
     }
 
-    async fn page(
-        &self,
-        statuses: Option<&[String]>,
-        skip: u64,
-        number: u64,
-        retries: &mut usize,
-    ) -> Result<Page, ReadError> {
-        let keys = self.request_keys(statuses, skip, number);
+    async fn fetch(&self, asked: &Map<String, Value>, retries: &mut usize) -> Result<Vec<u8>, ReadError> {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(self.options.pause)
             .with_factor(2.0)
             .with_max_times(*retries)
             .with_jitter();
-        let answer = (|| self.http.fetch(self.request(&keys)))
+        let answer = (|| self.http.fetch(self.request(asked)))
             .retry(pauses)
             .when(is_worth_repeating)
             .adjust(|error, pause| {
@@ -512,7 +581,11 @@ impl Client {
             })
             .notify(|_, _| *retries = retries.saturating_sub(1))
             .await?;
-        let body: Value = http::json(&answer.body)?;
+        Ok(answer.body)
+    }
+
+    fn parse(&self, answer: &[u8]) -> Result<Page, ReadError> {
+        let body: Value = http::json(answer)?;
         let list = body.pointer(&self.options.profile.list).and_then(Value::as_array);
         let Some(list) = list else {
             return Err(match said(&body) {
@@ -633,10 +706,9 @@ impl Client {
                 }
                 Entry::Occupied(mut entry) => {
                     let (other, against) = entry.get();
-                    // What is not under a downtime, then the namespace, only so that the choice is always the same.
-                    if (severity, !row.downtime, &against.namespace)
-                        > (*other, !against.downtime, &row.namespace)
-                    {
+                    // What is not under a downtime, then the rest, only so that the choice is always the same.
+                    let (mine, theirs) = (identity(&row), identity(against));
+                    if (severity, !row.downtime, theirs) > (*other, !against.downtime, mine) {
                         entry.insert((severity, row));
                     }
                 }
@@ -724,6 +796,11 @@ fn said(body: &Value) -> Option<String> {
     let error = body.get("error")?;
     let message = error.get("message").unwrap_or(error).as_str()?;
     Some(http::quoted(message.as_bytes()))
+}
+
+/// See [`Identity`].
+fn identity(row: &Row) -> (&str, &str, &str, &str) {
+    (&row.namespace, &row.host, &row.service, &row.instance)
 }
 
 /// The host without a trailing dot, as the inventory's names are compared.

@@ -3,6 +3,7 @@
 //! [`tracker::Issue`].
 
 pub mod git;
+mod heard;
 pub mod http;
 pub mod inventory;
 pub mod inventory_file;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use heat::event::Event;
 use tokio::sync::mpsc;
 
+pub use self::heard::digest;
 pub use heat::coverage::Watched;
 
 /// What one sweep of a source brought.
@@ -28,7 +30,7 @@ pub struct Sweep {
     /// The active events, each opening once.
     pub events: Vec<Event>,
     /// The events are those of the sweep before, to the last letter, and `events` is empty. Only a client that was told
-    /// that those were kept says so: [`zabbix::Client::kept`].
+    /// that those were kept says so: [`zabbix::Client::kept`], [`juggler::Client::kept`].
     pub unchanged: bool,
     /// Everything was read: only then does a missing event mean that it is over.
     pub complete: bool,

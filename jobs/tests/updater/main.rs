@@ -23,7 +23,7 @@ use heat::time::Timestamp;
 use heat_devkit::eventually;
 use heat_devkit::faults::Repair;
 use heat_devkit::git::Entry;
-use heat_devkit::sim::{Fault, Raise, Rule};
+use heat_devkit::sim::{Fault, Raise, RawEvent, Rule};
 use stage::{Stage, event, source};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -64,6 +64,30 @@ async fn without_news_nothing_but_times_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_says_the_same_again_stays_fresh_and_its_next_change_shows() {
+    let stage = Stage::set().await;
+    let says = |status| stage.juggler.set(RawEvent::new("srv-1", "disk", status).since(1000.0));
+    says("CRIT");
+    let _updater = stage.updater_with_juggler();
+    let first = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let fetched = async || stage.cache.source_health("juggler").await.ok()??.fetched_at;
+    let before = fetched().await.unwrap();
+    eventually("several sweeps", PATIENCE, async || {
+        (fetched().await? >= before + Duration::from_secs(3)).then_some(())
+    })
+    .await
+    .unwrap();
+    let later = stage.snapshot().await.unwrap();
+    assert_eq!(later.events, first.events);
+    says("WARN");
+    let eased =
+        stage.snapshot_where(|s| event(s, "srv-1").is_some_and(|e| e.severity == Severity::Warning)).await;
+    assert_eq!(event(&eased, "srv-1").unwrap().id, event(&first, "srv-1").unwrap().id);
+    says("OK");
+    stage.snapshot_where(|s| event(s, "srv-1").is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failing_source_keeps_its_events_and_says_why_and_the_other_one_goes_on() {
     let stage = Stage::set().await;
     stage.zabbix.fire("srv-1", "ICMP", 5);
@@ -74,7 +98,7 @@ async fn a_failing_source_keeps_its_events_and_says_why_and_the_other_one_goes_o
     assert!(event(&failing, "srv-1").is_some(), "the last good events stay");
     let why = source(&failing, "zabbix").error.clone().unwrap();
     assert!(why.len() > 20, "{why}");
-    stage.juggler.set(heat_devkit::sim::RawEvent::new("srv-2", "disk", "CRIT"));
+    stage.juggler.set(RawEvent::new("srv-2", "disk", "CRIT"));
     let both = stage.snapshot_where(|s| event(s, "srv-2").is_some()).await;
     assert!(event(&both, "srv-1").is_some());
     stage.zabbix.clear_faults();

@@ -13,7 +13,6 @@
 
 mod acknowledge;
 mod api;
-mod heard;
 mod hosts;
 mod triggers;
 mod wire;
@@ -31,13 +30,12 @@ use url::Url;
 
 pub use self::acknowledge::{Acknowledger, LONGEST_MESSAGE, NotTold, Step};
 pub use self::api::{Api, CallError};
-pub use self::heard::digest;
 pub use self::wire::{AnswerError, Problem, Tag, parse_problems};
 
 pub(crate) use self::api::Version;
-use self::heard::{Heard, Page};
 use self::hosts::Hosts;
 use self::triggers::{Belongs, Triggers};
+use super::heard::{Heard, Listening, Words};
 use super::http::{Answer, FetchError};
 use super::{Early, Sweep, SweepError, Watched};
 
@@ -160,10 +158,18 @@ pub struct Client {
     active: HashSet<u64>,
     /// When it was last known that the token's user sees any host.
     sighted: Option<Instant>,
-    /// The last sweep, if it was complete and its events were kept.
-    kept: Option<Heard>,
-    /// The last sweep, if it was complete, until it is known what became of its events.
-    heard: Option<Heard>,
+    heard: Heard<Asked, Vec<u64>>,
+    /// [`Triggers::version`] by which the problems of the last sweep got their hosts.
+    made_by: u64,
+}
+
+/// What a page is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    /// From which event id on.
+    from: Option<u64>,
+    /// How many rows at most.
+    size: u32,
 }
 
 /// What ended a sweep.
@@ -189,11 +195,8 @@ struct Found {
     pending: u64,
     /// Why triggers are not asked for any more in this sweep.
     triggers_failed: Option<String>,
-    /// The pages so far.
-    pages: Vec<Page>,
-    /// The answers of all pages so far, as long as each was like the one that was heard before: then none has been taken
-    /// apart.
-    alike: Option<Vec<Vec<u8>>>,
+    /// The pages so far, with the event ids of their rows.
+    listening: Listening<Asked, Vec<u64>>,
 }
 
 impl Client {
@@ -210,8 +213,8 @@ impl Client {
             took: Duration::ZERO,
             active: HashSet::new(),
             sighted: None,
-            kept: None,
-            heard: None,
+            heard: Heard::default(),
+            made_by: 0,
         })
     }
 
@@ -225,7 +228,7 @@ impl Client {
     ///
     /// Whoever cannot keep them, or is cut off before, says nothing and gets all of them again.
     pub fn kept(&mut self) {
-        self.kept = self.heard.take();
+        self.heard.kept();
     }
 
     /// The template of a problem's page for people, filled from an event's `ref`.
@@ -243,11 +246,9 @@ impl Client {
     /// and told through `early`.
     pub async fn sweep(&mut self, early: &Early) -> Result<Sweep, SweepError> {
         let started = Instant::now();
-        let kept = self.kept.take();
-        self.heard = None;
         let (mut worst, mut found) =
-            (Found::default(), Found { alike: kept.as_ref().map(|_| Vec::new()), ..Found::default() });
-        let outcome = self.read(started, &mut worst, &mut found, kept.as_ref(), early).await;
+            (Found::default(), Found { listening: self.heard.begin(), ..Found::default() });
+        let outcome = self.read(started, &mut worst, &mut found, early).await;
         self.took = started.elapsed();
         let mut sweep = match outcome {
             Ok(sweep) => sweep,
@@ -258,16 +259,12 @@ impl Client {
                 return Err(self.stopped(&stop, worst, found));
             }
         };
-        if sweep.complete {
-            let problems = if sweep.unchanged { sweep.problems } else { found.problems };
-            let pages = std::mem::take(&mut found.pages);
-            self.heard = Some(Heard { pages, triggers: self.triggers.version(), problems });
-        }
         if !sweep.unchanged {
             self.flag_dependent(&mut found, sweep.complete);
             sweep.problems = found.problems;
         }
         if sweep.complete {
+            self.heard.complete(found.listening, sweep.problems);
             if !sweep.unchanged {
                 self.active = found.active;
             }
@@ -309,7 +306,6 @@ impl Client {
         started: Instant,
         worst: &mut Found,
         found: &mut Found,
-        kept: Option<&Heard>,
         early: &Early,
     ) -> Result<Sweep, Stop> {
         let all = self.filter(&self.options.severities);
@@ -317,7 +313,7 @@ impl Client {
             && let Some(severities) = self.worst_severities()
         {
             let filter = self.filter(&severities);
-            self.pages(started, &filter, worst, None).await?;
+            self.pages(started, &filter, worst).await?;
             self.flag_dependent(worst, false);
             for event in &mut worst.events {
                 event.partial = true;
@@ -325,10 +321,13 @@ impl Client {
             // Whoever listened may have gone; the sweep's own result still counts.
             let _ = early.send(worst.events.clone());
         }
+        if self.triggers.version() != self.made_by {
+            found.listening = Listening::default();
+        }
         let mut sweep = Sweep::default();
         let mut counted = 0;
         for _ in 0..ROUNDS {
-            self.pages(started, &all, found, kept).await?;
+            self.pages(started, &all, found).await?;
             counted = self.count(&all).await?;
             sweep.complete = counted <= found.rows.len() as u64;
             if sweep.complete {
@@ -345,19 +344,21 @@ impl Client {
         if found.rows.is_empty() {
             self.check_sight().await?;
         }
-        let mut alike =
-            found.alike.is_some() && kept.is_some_and(|kept| kept.pages.len() == found.pages.len());
-        if !alike {
+        let mut same = found.listening.same();
+        if same.is_none() {
             self.take_apart(found)?;
+            // What triggers tell from here on comes too late for these events.
+            self.made_by = self.triggers.version();
         }
         if found.triggers_failed.is_none() {
-            let active = if alike { &self.active } else { &found.active };
+            let active = if same.is_some() { &self.active } else { &found.active };
             let refreshed = self.triggers.refresh(&mut self.api, active).await;
             self.tolerate(found, refreshed)?;
         }
-        if alike && kept.is_some_and(|kept| kept.triggers != self.triggers.version()) {
-            alike = false;
+        if same.is_some() && self.triggers.version() != self.made_by {
+            same = None;
             self.take_apart(found)?;
+            self.made_by = self.triggers.version();
         }
         if found.pending > 0 {
             sweep.complete = false;
@@ -368,9 +369,9 @@ impl Client {
                 pending => format!("the hosts of {pending} problems are not known yet: {reason}"),
             });
         }
-        if alike && sweep.complete {
+        if let Some(problems) = same.filter(|_| sweep.complete) {
             sweep.unchanged = true;
-            sweep.problems = kept.map_or(0, |kept| kept.problems);
+            sweep.problems = problems;
         } else {
             self.take_apart(found)?;
         }
@@ -384,13 +385,7 @@ impl Client {
     }
 
     /// Reads pages from where `found` ends until one is short.
-    async fn pages(
-        &mut self,
-        started: Instant,
-        filter: &Value,
-        found: &mut Found,
-        kept: Option<&Heard>,
-    ) -> Result<(), Stop> {
+    async fn pages(&mut self, started: Instant, filter: &Value, found: &mut Found) -> Result<(), Stop> {
         loop {
             let from = match found.last {
                 None => None,
@@ -399,37 +394,28 @@ impl Client {
             };
             let (answer, size) = self.page(started, filter, from).await?;
             let before = found.rows.len();
-            let mut page = Page::of(from, size, &answer.body);
-            if let (Some(alike), Some(kept)) = (&mut found.alike, kept)
-                && kept.triggers == self.triggers.version()
-                && let Some(like) = kept.pages.get(found.pages.len()).filter(|like| like.is_like(&page))
-            {
-                alike.push(answer.body);
-                found.rows.extend(&like.rows);
-                found.last = found.last.max(like.rows.iter().max().copied());
-                let rows = like.rows.len();
-                found.pages.push(like.clone());
-                if rows < size as usize {
-                    return Ok(());
+            let rows = match found.listening.hear(Asked { from, size }, answer.body) {
+                Words::Same(rows) => {
+                    found.rows.extend(&rows);
+                    found.last = found.last.max(rows.iter().max().copied());
+                    rows.len()
                 }
-                if found.rows.len() == before {
-                    return Err(Stop::Repeats);
+                Words::Other(page, answer) => {
+                    self.take_apart(found)?;
+                    let problems = parsed(&answer)?;
+                    if found.triggers_failed.is_none() {
+                        let triggers = problems.iter().map(|problem| problem.objectid);
+                        let learnt = self.triggers.learn(&mut self.api, triggers).await;
+                        self.tolerate(found, learnt)?;
+                    }
+                    for problem in &problems {
+                        self.take(found, problem);
+                    }
+                    found.listening.note(page, problems.iter().map(|problem| problem.eventid).collect());
+                    problems.len()
                 }
-                continue;
-            }
-            self.take_apart(found)?;
-            let problems = parsed(&answer.body)?;
-            if found.triggers_failed.is_none() {
-                let triggers = problems.iter().map(|problem| problem.objectid);
-                let learnt = self.triggers.learn(&mut self.api, triggers).await;
-                self.tolerate(found, learnt)?;
-            }
-            for problem in &problems {
-                self.take(found, problem);
-            }
-            page.rows = problems.iter().map(|problem| problem.eventid).collect();
-            found.pages.push(page);
-            if problems.len() < size as usize {
+            };
+            if rows < size as usize {
                 return Ok(());
             }
             if found.rows.len() == before {
@@ -440,7 +426,7 @@ impl Client {
 
     /// Makes events of the pages that were like those before and so have not been looked into.
     fn take_apart(&self, found: &mut Found) -> Result<(), Stop> {
-        let answers = found.alike.take().unwrap_or_default();
+        let answers = found.listening.take_held();
         if !answers.is_empty() {
             found.rows.clear();
         }
