@@ -329,7 +329,7 @@ impl Work for Refresh {
                     }
                 }
             };
-            let mut began = std::mem::take(&mut self.began);
+            let mut began = self.began.clone();
             let began = || {
                 began.extend(juggler::openings(&last.events));
                 began
@@ -347,6 +347,8 @@ impl Work for Refresh {
             Ok(sweep) if sweep.complete => {
                 self.not_before = Some(Instant::now() + rest);
                 self.complete(sweep, took).await?;
+                // From now on the events tell it.
+                self.began.clear();
                 Ok(Done::Ran)
             }
             Ok(sweep) => {

@@ -88,6 +88,28 @@ async fn a_source_that_says_the_same_again_stays_fresh_and_its_next_change_shows
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_burned_before_redis_was_lost_is_the_same_opening_even_if_the_first_sweep_after_it_fails() {
+    let mut stage = Stage::set_with_own_stores().await;
+    stage.juggler.set(RawEvent::new("srv-1", "disk", "CRIT").since(1000.0));
+    let updater = stage.updater_with_juggler();
+    let first = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    let id = event(&first, "srv-1").unwrap().id.to_string();
+    stage.open_where(|open| open.contains(&id)).await;
+    drop(updater);
+    stage.redis.kill().unwrap();
+    stage.redis.start_again_empty().await.unwrap();
+
+    stage.juggler.inject(Rule::new(Fault::Html));
+    // Its status is of another time now.
+    stage.juggler.set(RawEvent::new("srv-1", "disk", "WARN").since(2000.0));
+    let _next = stage.updater_with_juggler();
+    stage.snapshot_where(|s| source(s, "juggler").error.is_some()).await;
+    stage.juggler.clear_faults();
+    let back = stage.snapshot_where(|s| event(s, "srv-1").is_some()).await;
+    assert_eq!(event(&back, "srv-1").unwrap().id, *id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failing_source_keeps_its_events_and_says_why_and_the_other_one_goes_on() {
     let stage = Stage::set().await;
     stage.zabbix.fire("srv-1", "ICMP", 5);
