@@ -37,6 +37,8 @@ export const Mark = {
   filteredOut: 1024,
   /** Some of its events were picked. */
   picked: 2048,
+  /** A source that watches it may hide problems: its number is a lower bound. */
+  atLeast: 4096,
 } as const;
 
 /** What all cells show, by rack (or device) index. */
@@ -223,30 +225,12 @@ function add(
   return painted;
 }
 
-/** The sources by their place in the snapshot, as bits, and which of them are silent now. */
-interface Monitors {
-  readonly bit: ReadonlyMap<string, number>;
-  readonly silent: number;
-}
-
-function monitorsOf(snapshot: Snapshot, now: number): Monitors {
-  const bit = new Map<string, number>();
-  let silent = 0;
-  for (const source of (snapshot.sources ?? []).filter(isMonitor)) {
-    const value = 1 << Math.min(bit.size, 30);
-    bit.set(source.name, value);
-    const fresh = freshness(source, now);
-    if (fresh === "stale" || fresh === "unknown") silent |= value;
-  }
-  return { bit, silent };
-}
-
 /** What was last said about the monitoring of all racks: it takes a walk over all devices, and seldom changes. */
 let lastWatch: { readonly of: readonly unknown[]; readonly marks: Uint16Array } | undefined;
 
 function watchOf(site: Site, watching: Watching | undefined, snapshot: Snapshot, now: number): Uint16Array {
   const watch = new Watch(watching, snapshot, now);
-  const of = [site, watching, watch.speaking, String(snapshot.no_data)];
+  const of = [site, watching, watch.speaking, watch.hiding, String(snapshot.no_data)];
   if (!lastWatch || of.some((part, i) => part !== lastWatch?.of[i])) {
     const marks = site.plan.racks.map((_, i) => watch.marks(site.standing[i] ?? [], false));
     lastWatch = { of, marks: Uint16Array.from(marks) };
@@ -279,39 +263,45 @@ export function watchingOf(coverage: Coverage): Watching {
 class Watch {
   readonly #watching: Watching | undefined;
   readonly #noData: ReadonlySet<number>;
-  /** Bits, in the order of the coverage, of the sources that speak. */
-  #speaking = 0;
+  /** Bits, in the order of the coverage: of the sources that speak, and of those that may hide problems. */
+  readonly speaking: number;
+  readonly hiding: number;
 
   constructor(watching: Watching | undefined, snapshot: Snapshot, now: number) {
     this.#watching = watching;
     this.#noData = new Set(snapshot.no_data);
-    const monitors = monitorsOf(snapshot, judgedAt(now, at(snapshot.generated_at)));
+    const judged = judgedAt(now, at(snapshot.generated_at));
+    let [speaking, hiding] = [0, 0];
     watching?.names.forEach((name, i) => {
-      const bit = monitors.bit.get(name);
+      const bit = 1 << Math.min(i, 30);
+      const source = snapshot.sources?.find((one) => one.name === name && isMonitor(one));
+      const fresh = source && freshness(source, judged);
       // A source that the snapshot no longer names says nothing.
-      if (bit !== undefined && !(monitors.silent & bit)) this.#speaking |= 1 << Math.min(i, 30);
+      if (fresh === "fresh" || fresh === "late") speaking |= bit;
+      if (!source || mayHide(source, judged)) hiding |= bit;
     });
-  }
-
-  get speaking(): number {
-    return this.#speaking;
+    this.speaking = speaking;
+    this.hiding = hiding;
   }
 
   /** Marks of a set of devices; `troubled`: an event proves that somebody watches. */
   marks(devices: readonly Device[], troubled: boolean): number {
     // Not knowing who watches must not look like all is fine.
-    if (!this.#watching) return Mark.silent;
+    if (!this.#watching) return Mark.silent | Mark.atLeast;
     let watched = 0;
     let silent = 0;
+    let bound = 0;
     for (const device of devices) {
       const bits = (this.#watching.byDevice.get(device.id) ?? 0) | this.#watching.all;
       if (bits === 0) continue;
       watched++;
-      if (this.#noData.has(device.id) || !(bits & this.#speaking)) silent++;
+      const unheard = this.#noData.has(device.id);
+      if (unheard || !(bits & this.speaking)) silent++;
+      if (unheard || bits & this.hiding) bound = Mark.atLeast;
     }
     if (watched === 0) return troubled ? 0 : Mark.unwatched;
-    if (silent === watched) return Mark.silent;
-    return silent > 0 ? Mark.partlySilent : 0;
+    if (silent === watched) return Mark.silent | bound;
+    return (silent > 0 ? Mark.partlySilent : 0) | bound;
   }
 }
 

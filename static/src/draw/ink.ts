@@ -100,9 +100,9 @@ export function fit(pen: Pen, text: string, width: number): string {
   return low === 0 ? "" : `${text.slice(0, low)}…`;
 }
 
-/** A count in as few characters as a cell has room for. */
-export function short(count: number): string {
-  return count < 1000 ? String(count) : `${Math.floor(count / 1000)}k`;
+/** A count in as few characters as a cell has room for; with the sign of a lower bound where it is one. */
+export function short(count: number, atLeast: boolean): string {
+  return `${atLeast ? "≥" : ""}${count < 1000 ? count : `${Math.floor(count / 1000)}k`}`;
 }
 
 /** A wrench: under maintenance. Drawn in a box of the size given. */

@@ -108,7 +108,7 @@ function drawDevice(pen: Pen, view: RackView, box: Box): void {
   const total = cells.total[i] ?? 0;
   pen.font = `600 ${size}px ${FONT}`;
   if (count > 0) {
-    const text = short(count);
+    const text = short(count, Boolean(marks & Mark.atLeast));
     write(text, right, "right");
     right -= pen.measureText(text).width + 10;
   } else if (total > 0) {

@@ -26,6 +26,8 @@ const [BAY, CALM_DEVICE] = ["#1a1e23", "#343b44"];
 /** From this edge on a cell shows comments, tickets and notes. */
 const DETAILED = 34;
 const QUIET_INK = "#aab3bd";
+/** Smaller digits are hard to read, in CSS pixels. */
+const LEGIBLE = 10;
 /** The largest digits, before the screen and across a room, in CSS pixels. */
 const [DIGITS, DIGITS_ACROSS] = [22, 60];
 /** A cell must be this wide and tall to show its devices. */
@@ -136,8 +138,10 @@ function around({ layout }: StripsView, rack: number, wide: number, tall: number
 
 /** Where a cell is drawn: the frame of an incident and long numbers reach beyond its edges, by a pixel less than this. */
 function areaOf(view: StripsView, rack: number): Area {
-  const framed = (view.cells.marks[rack] ?? 0) & Mark.incident ? 3 : 0;
-  return around(view, rack, (view.cells.count[rack] ?? 0) > 9 ? 3 : framed, framed);
+  const marks = view.cells.marks[rack] ?? 0;
+  const framed = marks & Mark.incident ? 3 : 0;
+  const long = (view.cells.count[rack] ?? 0) > (marks & Mark.atLeast ? 0 : 9);
+  return around(view, rack, long ? 3 : framed, framed);
 }
 
 /** The racks of which something is drawn in an area, in the order in which they are drawn. */
@@ -310,12 +314,14 @@ function drawCell(pen: Pen, view: StripsView, rack: number): void {
 
   const count = cells.count[rack] ?? 0;
   if (count > 0 && size >= 9) {
-    const text = short(count);
-    const px = Math.min(
-      Math.round(size * 0.72),
-      Math.floor((w * 1.5) / text.length),
-      view.across ? DIGITS_ACROSS * layout.scale : DIGITS,
-    );
+    const most = Math.min(Math.round(size * 0.72), view.across ? DIGITS_ACROSS * layout.scale : DIGITS);
+    const bare = short(count, false);
+    const sized = (letters: number) => Math.min(most, Math.floor((w * 1.5) / letters));
+    // The sign is wider than a digit. Where there is no room, a number that can be read is worth more than it.
+    const signed = sized(bare.length + 1.5);
+    const bound = (marks & Mark.atLeast) > 0 && signed >= LEGIBLE;
+    const text = bound ? short(count, true) : bare;
+    const px = bound ? signed : sized(bare.length);
     const font = `600 ${px}px ${FONT}`;
     if (font !== digitsFont) pen.font = digitsFont = font;
     pen.textAlign = "center";

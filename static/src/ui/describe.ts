@@ -3,13 +3,14 @@ import { NONE } from "../core/model.ts";
 import { type Cells, Mark } from "../core/rollup.ts";
 import type { Words } from "./words/index.ts";
 
-export function describe(words: Words, cells: Cells, i: number, atLeast: boolean): string[] {
+export function describe(words: Words, cells: Cells, i: number): string[] {
   const marks = cells.marks[i] ?? 0;
   const severity = cells.fill[i] ?? NONE;
   const handled = cells.hatch[i] ?? NONE;
   const count = cells.count[i] ?? 0;
   const total = cells.total[i] ?? 0;
-  const number = (n: number) => (atLeast ? words.state.atLeast(words.number(n)) : words.number(n));
+  const number = (n: number) =>
+    marks & Mark.atLeast ? words.state.atLeast(words.number(n)) : words.number(n);
   const said: string[] = [];
   if (severity !== NONE) said.push(words.severity[severity] ?? "", words.state.unhandled(number(count)));
   if (total > count) said.push(words.state.total(number(total)));

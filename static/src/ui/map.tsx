@@ -262,9 +262,7 @@ export function MapArea({ heat, words }: Props) {
         cells: [
           {
             index,
-            text: [device.name, ...describe(words, rackDetail.cells, index, frame?.atLeast ?? false)].join(
-              ", ",
-            ),
+            text: [device.name, ...describe(words, rackDetail.cells, index)].join(", "),
           },
         ],
       }));
@@ -275,13 +273,10 @@ export function MapArea({ heat, words }: Props) {
       name: words.map.row(plan.rows[strip.row]?.name ?? ""),
       cells: strip.racks.map((index) => ({
         index,
-        text: [
-          plan.racks[index]?.name ?? "",
-          ...describe(words, shownCells, index, frame?.atLeast ?? false),
-        ].join(", "),
+        text: [plan.racks[index]?.name ?? "", ...describe(words, shownCells, index)].join(", "),
       })),
     }));
-  }, [plan, layout, zoomed, rackDetail, shownCells, words, frame?.atLeast]);
+  }, [plan, layout, zoomed, rackDetail, shownCells, words]);
 
   return (
     <section class={isLive(heat) ? "map" : "map dead"} aria-label={words.map.site}>
@@ -403,7 +398,7 @@ function Tip({ heat, words, layout, hovered, area }: TipProps) {
   if (!layout || !plan || !frame || hovered === undefined) return null;
   const [x, y] = [layout.x[hovered] ?? Number.NaN, layout.y[hovered] ?? Number.NaN];
   if (Number.isNaN(x) || frame.cells.fill.length !== plan.racks.length) return null;
-  const said = describe(words, frame.cells, hovered, frame.atLeast);
+  const said = describe(words, frame.cells, hovered);
   const left = Math.max(0, Math.min(x, area.width - TIP_WIDTH));
   const below = y + layout.pitch[1] + 8;
   const above = below > area.height - 90;
