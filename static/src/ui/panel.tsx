@@ -17,7 +17,7 @@ import { PlaceFacts } from "./place.tsx";
 import { Problems } from "./problems.tsx";
 import { Notes } from "./notes.tsx";
 import { drop, filterBy, pickNothing, serverNow, type State, turn, zoneOf } from "./state.ts";
-import { calmOf, type Props, sourceName, sourceState } from "./top.tsx";
+import { atLeast, calmOf, type Props, sourceName, sourceState } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
 /**
@@ -122,6 +122,7 @@ function Selection({ heat, words }: Props) {
   const background = items.filter(({ event }) => isBackground(event));
   const shown = showAll ? items : items.filter(({ event }) => !isBackground(event));
   const total = current?.list.total ?? 0;
+  const bound = (count: number) => atLeast(words, frame?.atLeast, words.number(count));
   const now = serverNow(heat);
   const zone = zoneOf(heat);
   const placed = selection?.kind === "rack" || selection?.kind === "device";
@@ -194,7 +195,7 @@ function Selection({ heat, words }: Props) {
           <span>
             {frame?.passed === undefined
               ? words.filter.notApplied
-              : words.filter.passed(words.number(frame.passed), words.number(frame.events))}
+              : words.filter.passed(bound(frame.passed), bound(frame.events))}
           </span>
           <button type="button" onClick={() => filterBy("")}>
             {words.filter.clear}
@@ -219,7 +220,7 @@ function Selection({ heat, words }: Props) {
           return group.length === 0 ? null : (
             <section key={reason} class="group">
               <h3>
-                {words.reason[reason]} <span>{words.number(frame?.tray[reason] ?? group.length)}</span>
+                {words.reason[reason]} <span>{bound(frame?.tray[reason] ?? group.length)}</span>
               </h3>
               <p>{words.reasonHint[reason]}</p>
               <List items={group} heat={heat} words={words} />
@@ -235,7 +236,7 @@ function Selection({ heat, words }: Props) {
         </button>
       ) : null}
       {current && total > items.length ? (
-        <p class="lead">{words.panel.cut(words.number(items.length), words.number(total))}</p>
+        <p class="lead">{words.panel.cut(words.number(items.length), bound(total))}</p>
       ) : null}
       {selection === undefined && me && me.settings.map_severity > 0 ? (
         <p class="lead">{words.panel.below(words.severity[me.settings.map_severity] ?? "")}</p>

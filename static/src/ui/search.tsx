@@ -8,7 +8,7 @@ import { isWords, type Mistake, readFilter } from "../core/filter.ts";
 import type { Found } from "../core/search.ts";
 import { spotAt } from "../core/spot.ts";
 import { current, filterBy, find, turn } from "./state.ts";
-import type { Props } from "./top.tsx";
+import { atLeast, type Props } from "./top.tsx";
 import { mistakeOf } from "./words/mistake.ts";
 
 function jump(found: Found): void {
@@ -140,7 +140,9 @@ export function Search({ heat, words }: Props) {
             onMouseDown={() => take(option)}
           >
             {option === "filter" ? (
-              <em>{words.filter.show(words.events(answers?.passed ?? 0))}</em>
+              <em>
+                {words.filter.show(atLeast(words, heat.frame?.atLeast, words.events(answers?.passed ?? 0)))}
+              </em>
             ) : (
               <>
                 <b>{option.name}</b>
