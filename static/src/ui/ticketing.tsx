@@ -1,61 +1,29 @@
 /** The ticket dialog: ask for a ticket on what is selected, and see what becomes of it. */
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import {
-  addToTicket,
-  createTicket,
-  editTicket,
-  listTemplates,
-  Refusal,
-  renderTemplate,
-  retryTicket,
-  showTicket,
-  why,
-} from "../api/rest.ts";
-import type {
-  Covered,
-  HeatEvent,
-  Rendered,
-  Templates,
-  Ticket,
-  TicketDraft,
-  TicketRequest,
-} from "../core/model.ts";
-import { PALETTES } from "../core/palette.ts";
+import { addToTicket, createTicket, listTemplates, Refusal, renderTemplate, why } from "../api/rest.ts";
+import type { Covered, HeatEvent, Rendered, Templates, TicketDraft, TicketRequest } from "../core/model.ts";
 import {
   BLANK,
-  type Cover,
   coverOf,
-  editsOf,
   type Form,
   handOpened,
   idsOf,
-  isOwn,
   type Means,
-  openTicketOf,
   requestOf,
   templatesInOrder,
-  type Typed,
-  type Way,
   wayOf,
-  waysOf,
-  type Writable,
 } from "../core/ticket.ts";
 import { subject } from "../core/url.ts";
 import { sendByKey } from "./act.tsx";
-import { moment } from "./format.ts";
-import { Close, Modal, Trouble } from "./modal.tsx";
-import { aboutOf, closeDialog, pickNothing, serverNow, zoneOf } from "./state.ts";
-import { Swatch } from "./swatch.tsx";
-import { TicketKey } from "./ticket.tsx";
+import { Modal, Trouble } from "./modal.tsx";
+import { aboutOf, closeDialog, pickNothing } from "./state.ts";
+import { Follow, type Sent } from "./ticket-fate.tsx";
+import { ByHand, Choice, Fields, Foot, Members, TemplateOptions, Warnings } from "./ticket-form.tsx";
 import type { Props } from "./top.tsx";
 import type { Words } from "./words/index.ts";
 
 /** A preview is asked for this long after the last change, in milliseconds. */
 const PREVIEW_AFTER_MS = 200;
-const LONGEST_SUMMARY = 255;
-/** Time to read the key of a new ticket before the dialog closes itself. */
-const READ_MS = 4000;
 
 /** What is filled in and not sent, by what is selected: it survives closing the dialog and coming back. */
 const forms = new Map<string, Form>();
@@ -64,12 +32,6 @@ const forms = new Map<string, Form>();
 interface Unanswered {
   readonly request: TicketRequest;
   readonly name: string;
-}
-
-interface Sent {
-  readonly id: number;
-  /** It was there before, and got so many events. */
-  readonly added?: number;
 }
 
 export function Ticketing({ heat, words, id }: Props & { readonly id: number | undefined }) {
@@ -89,15 +51,6 @@ export function Ticketing({ heat, words, id }: Props & { readonly id: number | u
         />
       )}
     </Modal>
-  );
-}
-
-function Foot({ words, children }: { readonly words: Words; readonly children?: ComponentChildren }) {
-  return (
-    <footer class="actions">
-      {children}
-      <Close words={words} />
-    </footer>
   );
 }
 
@@ -342,368 +295,4 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
 function meansOf(value: string): Means {
   if (value === "own" || value === "existing") return { kind: value };
   return { kind: "template", name: value.slice("template:".length) };
-}
-
-interface OptionsProps {
-  readonly templates: Templates;
-  readonly names: readonly string[];
-  readonly fitting: number;
-  readonly words: Words;
-}
-
-function TemplateOptions({ templates, names, fitting, words }: OptionsProps) {
-  const titles = new Map(templates.tickets.map(({ name, title }) => [name, title]));
-  const options = (some: readonly string[]) =>
-    some.map((name) => (
-      <option key={name} value={`template:${name}`}>
-        {titles.get(name)}
-      </option>
-    ));
-  return (
-    <>
-      {fitting > 0 ? (
-        <optgroup label={words.ticket.fitting}>{options(names.slice(0, fitting))}</optgroup>
-      ) : null}
-      {names.length > fitting ? (
-        <optgroup label={words.ticket.others}>{options(names.slice(fitting))}</optgroup>
-      ) : null}
-      <optgroup label={words.ticket.without}>
-        <option value="own">{words.ticket.own}</option>
-        <option value="existing">{words.ticket.existing}</option>
-      </optgroup>
-    </>
-  );
-}
-
-interface ChoiceProps {
-  readonly cover: Cover;
-  readonly way: Way | undefined;
-  readonly words: Words;
-  readonly onPick: (way: Way) => void;
-}
-
-/** What to do where open tickets cover some of the events. */
-function Choice({ cover, way, words, onPick }: ChoiceProps) {
-  const ways = waysOf(cover);
-  if (ways.length === 0) return null;
-  const nameOfTaker = (id: number) => cover.takers.find((taker) => taker.id === id)?.key ?? `#${id}`;
-  const covered = cover.takers.reduce((sum, { ids }) => sum + ids.length, 0);
-  const all = words.events(covered + cover.free.length);
-  const others = words.events(cover.free.length);
-  return (
-    <fieldset class="ways">
-      <legend>
-        {cover.takers.map((taker) => (
-          <span key={taker.id}>
-            <TicketKey ticket={taker} /> {words.ticket.covers(words.events(taker.ids.length))}
-          </span>
-        ))}
-      </legend>
-      {ways.map((offered) => (
-        <label key={`${offered.kind}${offered.kind === "add" ? offered.to : ""}`} class="check">
-          <input
-            type="radio"
-            name="way"
-            checked={
-              way?.kind === offered.kind &&
-              (way.kind !== "add" || offered.kind !== "add" || way.to === offered.to)
-            }
-            onChange={() => onPick(offered)}
-          />
-          {offered.kind === "add"
-            ? words.ticket.addTo(others, nameOfTaker(offered.to))
-            : offered.kind === "others"
-              ? words.ticket.forOthers(others)
-              : words.ticket.forAll(all)}
-        </label>
-      ))}
-    </fieldset>
-  );
-}
-
-interface FieldsProps {
-  readonly draft: Partial<TicketDraft>;
-  readonly typed: Typed;
-  readonly words: Words;
-  readonly onType: (typed: Typed) => void;
-  /** The words are being made. */
-  readonly busy?: boolean;
-}
-
-function Fields({ draft, typed, words, onType, busy = false }: FieldsProps) {
-  const value = (field: Writable) => typed[field] ?? draft[field] ?? "";
-  const type = (field: Writable) => (event: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) =>
-    onType({ ...typed, [field]: event.currentTarget.value });
-  const edited = Object.keys(editsOf(draft, typed)).length > 0 && draft.queue !== undefined;
-  const fixed = fixedOf(draft, words);
-  return (
-    <div class="fields" aria-busy={busy}>
-      <label class="field">
-        <span>{words.ticket.summary}</span>
-        <input value={value("summary")} maxLength={LONGEST_SUMMARY} onInput={type("summary")} />
-      </label>
-      <label class="field">
-        <span>{words.ticket.description}</span>
-        <textarea rows={12} value={value("description")} onInput={type("description")} />
-      </label>
-      <div class="thirds">
-        {(["queue", "type", "priority"] as const).map((field) => (
-          <label key={field} class="field">
-            <span>{words.ticket[field]}</span>
-            <input value={value(field)} onInput={type(field)} />
-          </label>
-        ))}
-      </div>
-      {fixed || edited ? (
-        <p class="fixed">
-          <small>{fixed}</small>
-          {edited ? (
-            <button type="button" class="link" onClick={() => onType({})}>
-              {words.ticket.unedit}
-            </button>
-          ) : null}
-        </p>
-      ) : null}
-    </div>
-  );
-}
-
-/** What else a template sets, in a line. */
-function fixedOf(draft: Partial<TicketDraft>, words: Words): string {
-  const list = (name: string, values: readonly string[] | undefined) =>
-    values && values.length > 0 ? [`${name}: ${values.join(", ")}`] : [];
-  return [
-    ...list(words.ticket.assignee, draft.assignee ? [draft.assignee] : []),
-    ...list(words.ticket.followers, draft.followers),
-    ...list(words.ticket.components, draft.components),
-    ...list(words.ticket.tags, draft.tags),
-    ...Object.entries(draft.fields ?? {}).map(
-      ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
-    ),
-  ].join(" · ");
-}
-
-function Warnings({ preview }: { readonly preview: { rendered?: Rendered; trouble?: string } }) {
-  return (
-    <>
-      {preview.rendered?.warnings?.map((warning) => (
-        <p key={warning} class="warning">
-          {warning}
-        </p>
-      ))}
-      <Trouble why={preview.trouble} />
-    </>
-  );
-}
-
-function ByHand({ link, words }: { readonly link: string | undefined; readonly words: Words }) {
-  return (
-    <p class="by-hand">
-      {link ? (
-        <a class="wide" href={link} target="_blank" rel="noreferrer">
-          {words.ticket.openByHand}
-        </a>
-      ) : (
-        <span class="why">{words.ticket.noLink}</span>
-      )}
-      <small>{words.ticket.thenKey}</small>
-    </p>
-  );
-}
-
-interface MembersProps extends Props {
-  readonly events: readonly HeatEvent[];
-  readonly gone: (event: HeatEvent) => boolean;
-  readonly form: Form;
-  readonly told: readonly Covered[];
-  readonly onPick: (without: ReadonlySet<string>) => void;
-}
-
-/** Which events the ticket is for. */
-function Members({ events, gone, form, told, heat, words, onPick }: MembersProps) {
-  const palette = PALETTES[heat.taste.palette];
-  const chosen = events.filter((event) => !form.without.has(event.id)).length;
-  const takenBy = new Map(told.map(({ id, ticket }) => [id, ticket]));
-  const toggle = (id: string) => {
-    const without = new Set(form.without);
-    if (!without.delete(id)) without.add(id);
-    onPick(without);
-  };
-  return (
-    <fieldset class="members">
-      <legend>{words.ticket.members(words.number(chosen), words.number(events.length))}</legend>
-      {events.length > 1 ? (
-        <button
-          type="button"
-          class="link"
-          onClick={() => onPick(chosen > 0 ? new Set(events.map(({ id }) => id)) : new Set())}
-        >
-          {chosen > 0 ? words.ticket.none : words.ticket.all}
-        </button>
-      ) : null}
-      <ul>
-        {events.map((event) => {
-          const foreign = event.ticket && !isOwn(event.ticket) ? event.ticket : undefined;
-          const ticket = openTicketOf(event) ?? takenBy.get(event.id) ?? foreign;
-          return (
-            <li key={event.id}>
-              <label class={gone(event) ? "check gone" : "check"}>
-                <input
-                  type="checkbox"
-                  checked={!form.without.has(event.id)}
-                  onChange={() => toggle(event.id)}
-                />
-                <Swatch
-                  palette={palette}
-                  severity={event.severity}
-                  handled={event.handled !== undefined}
-                  title={words.severity[event.severity] ?? ""}
-                />
-                <span>
-                  {event.name}
-                  <small>
-                    {event.host ?? words.event.noHost}
-                    {gone(event) ? ` · ${words.ticket.over}` : ""}
-                    {ticket ? ` · ⚑ ${ticket.key ?? `#${ticket.id}`}` : ""}
-                  </small>
-                </span>
-              </label>
-            </li>
-          );
-        })}
-      </ul>
-    </fieldset>
-  );
-}
-
-/** What becomes of a ticket. It is read again whenever the picture says that something has changed. */
-function Follow({ heat, words, sent }: Props & { readonly sent: Sent }) {
-  const [ticket, setTicket] = useState<Ticket | undefined>(undefined);
-  const [trouble, setTrouble] = useState<string | undefined>(undefined);
-  const [typed, setTyped] = useState<Typed>({});
-  const [busy, setBusy] = useState(false);
-  const shown = useRef<HTMLFormElement>(null);
-  useEffect(() => shown.current?.querySelector<HTMLElement>("footer button")?.focus(), []);
-  // What was asked for is there: nothing is left to do here, once it was read.
-  const done = ticket?.key !== undefined && (ticket.state === "created" || sent.added !== undefined);
-  useEffect(() => {
-    if (!done) return;
-    const timer = setTimeout(closeDialog, READ_MS);
-    return () => clearTimeout(timer);
-  }, [done]);
-  const seen = aboutOf(heat)?.find((event) => event.ticket?.id === sent.id)?.ticket;
-  // Where its events are over, no picture speaks of it, and each one may mean news until it is settled.
-  const settled = ticket?.key !== undefined && ticket.state !== "pending";
-  const news = seen
-    ? `${seen.state} ${seen.key} ${seen.error}`
-    : settled
-      ? "settled"
-      : String(heat.frame?.revision);
-  useEffect(() => {
-    let current = true;
-    showTicket(sent.id).then(
-      (answer) => {
-        if (!current) return;
-        setTicket(answer);
-        setTrouble(undefined);
-      },
-      (error: unknown) => current && setTrouble(words.ticket.notReady(why(error))),
-    );
-    return () => {
-      current = false;
-    };
-  }, [sent.id, news, words]);
-
-  const again = async () => {
-    if (!ticket || busy) return;
-    setBusy(true);
-    setTrouble(undefined);
-    try {
-      const edits = editsOf(ticket.draft, typed);
-      let answer = ticket;
-      if (Object.keys(edits).length > 0) answer = await editTicket(ticket.id, edits);
-      if (answer.state === "failed") answer = await retryTicket(ticket.id);
-      setTicket(answer);
-      setTyped({});
-    } catch (error) {
-      setTrouble(words.ticket.notDone(why(error)));
-    }
-    setBusy(false);
-  };
-
-  const waits = ticket?.state === "failed" || (ticket?.state === "pending" && Boolean(ticket.error));
-  const mendable = waits && ticket?.editable === true;
-  const edited = ticket !== undefined && Object.keys(editsOf(ticket.draft, typed)).length > 0;
-  return (
-    <form
-      ref={shown}
-      onSubmit={(event) => {
-        event.preventDefault();
-        void again();
-      }}
-    >
-      <h2>{words.ticket.title}</h2>
-      <div role="status" class="standing" data-standing={ticket?.state ?? "pending"}>
-        <Fate ticket={ticket} sent={sent} heat={heat} words={words} />
-      </div>
-      {mendable ? <Fields draft={ticket.draft} typed={typed} words={words} onType={setTyped} /> : null}
-      <Trouble why={trouble} />
-      <Foot words={words}>
-        {ticket?.state === "failed" || (mendable && edited) ? (
-          <button type="submit" class="primary" disabled={busy}>
-            {edited ? words.ticket.saveAndSend : words.ticket.retry}
-          </button>
-        ) : null}
-      </Foot>
-    </form>
-  );
-}
-
-interface FateProps extends Props {
-  readonly ticket: Ticket | undefined;
-  readonly sent: Sent;
-}
-
-function Fate({ ticket, sent, heat, words }: FateProps) {
-  if (ticket?.key && (ticket.state === "created" || sent.added !== undefined)) {
-    return (
-      <p class="done">
-        <TicketKey ticket={ticket} />{" "}
-        {sent.added === undefined
-          ? (ticket.status ?? words.ticket.created)
-          : words.ticket.added(words.events(sent.added))}
-      </p>
-    );
-  }
-  if (ticket?.state === "failed") {
-    return (
-      <>
-        <p class="why">{words.ticket.failed(ticket.error ?? "")}</p>
-        <p class="lead">{ticket.editable ? words.ticket.mend : words.ticket.mendThere}</p>
-      </>
-    );
-  }
-  if (ticket?.state === "closed") {
-    return (
-      <p>
-        <TicketKey ticket={ticket} /> {words.ticket.closed}
-      </p>
-    );
-  }
-  const zone = zoneOf(heat);
-  return (
-    <>
-      <p class="creating">{words.ticket.creatingLong}</p>
-      {ticket?.error ? (
-        <p class="warning">
-          {words.ticket.retrying(ticket.error)}
-          {ticket.next_attempt_at
-            ? ` ${words.ticket.nextAttempt(moment(words, ticket.next_attempt_at, zone, serverNow(heat)))}`
-            : ""}
-        </p>
-      ) : (
-        <p class="lead">{words.ticket.mayClose}</p>
-      )}
-    </>
-  );
 }
