@@ -17,6 +17,44 @@ describe("everybody", only, () => {
     assert.equal(await page.locator("html").getAttribute("lang"), "en");
   });
 
+  test("comes to a dark page first, whatever the desktop is like, and is greeted by name and role", async () => {
+    mock.state.me.name = "b.ivanov";
+    await visit("/", { scheme: null });
+    await mapOf(page);
+    assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    for (const channel of ground.match(/\d+/g)) assert.ok(Number(channel) < 40, ground);
+    assert.equal(await page.locator(".who").textContent(), "b.ivanov");
+    assert.equal(await page.locator(".who").getAttribute("title"), "b.ivanov, operator");
+  });
+
+  test("leaves nothing but taste in the browser, whatever was looked at, picked and typed", async () => {
+    const event = site.events.find((other) => other.rack_id && !other.handled);
+    await visit(
+      `/?list=drawer&filter=sev%3E=0&sel=rack:${event.rack_id}&event=${encodeURIComponent(event.key)}`,
+    );
+    await mapOf(page);
+    await page.locator(".rows input").first().check();
+    await page.locator("textarea").fill("half a sentence");
+    await page.locator("#sound").click();
+    await page.getByLabel("High and worse").check();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Русский" }).click();
+    await page.locator("html[lang=ru]").waitFor();
+    const kept = await page.evaluate(async () => ({
+      local: Object.keys(localStorage).sort(),
+      longest: Math.max(...Object.values(localStorage).map((value) => value.length)),
+      others: [sessionStorage.length, document.cookie, (await indexedDB.databases()).length],
+    }));
+    const taste = ["language", "loud", "notify", "palette", "repeat", "sound", "theme", "volume", "zone"];
+    assert.deepEqual(
+      kept.local,
+      taste.map((name) => `heat.${name}`),
+    );
+    assert.ok(kept.longest <= 10, "each is a word");
+    assert.deepEqual(kept.others, [0, "", 0]);
+  });
+
   test("tells times by the site's clock, or by the machine's own", async () => {
     mock.state.me.settings.timezone = "Pacific/Kiritimati";
     const event = site.events.find((other) => other.rack_id && !other.handled);

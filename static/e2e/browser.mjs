@@ -33,7 +33,8 @@ export async function open(browser, address, options = {}) {
     locale,
     reducedMotion: "reduce",
   });
-  await context.addInitScript((theme) => localStorage.setItem("heat.theme", theme), scheme);
+  // `null`: as whoever comes for the first time has it.
+  if (scheme) await context.addInitScript((theme) => localStorage.setItem("heat.theme", theme), scheme);
   await context.addInitScript(() => {
     // The canvas is the worker's: what it shows can be read from a copy alone.
     window.painted = () => {

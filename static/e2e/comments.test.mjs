@@ -52,7 +52,7 @@ describe("comments", only, () => {
       id: 500,
       event_key: key,
       author: "a.petrova",
-      at: stamp(Date.now()),
+      at: stamp(Date.now() - 930_000),
       text: "On site now",
     });
     const event = site.events.find((other) => other.key === key);
@@ -68,6 +68,16 @@ describe("comments", only, () => {
     mock.push(fresh());
     await page.locator(".said .words", { hasText: "On site now" }).waitFor();
     assert.equal(await page.locator(".said button").count(), 0);
+    assert.equal(await page.locator(".said .by b").textContent(), "a.petrova");
+    assert.match(await page.locator(".said .by time").textContent(), /^15 min ago$/);
+  });
+
+  test("`c` leads to the box of the event that is open", async () => {
+    await visit(`/?event=${encodeURIComponent(eventKey())}`);
+    await page.locator("textarea").waitFor();
+    await page.keyboard.press("c");
+    await page.keyboard.type("on site");
+    assert.equal(await page.locator("textarea").inputValue(), "on site");
   });
 
   test("are not offered to viewers", async () => {

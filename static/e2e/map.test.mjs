@@ -15,6 +15,17 @@ function firstOf(hex) {
   return "";
 }
 
+/** Runs in the page: where on the page that pixel is. */
+function pointOf(first) {
+  const canvas = document.querySelector("canvas");
+  const box = canvas.getBoundingClientRect();
+  const [left, top] = [first % canvas.width, Math.floor(first / canvas.width)];
+  return [
+    box.left + ((left + 3) * box.width) / canvas.width,
+    box.top + ((top + 3) * box.height) / canvas.height,
+  ];
+}
+
 describe("the map", only, () => {
   test("shows every rack of the inventory, and the page breaks no rule of its security policy", async () => {
     await visit();
@@ -22,6 +33,64 @@ describe("the map", only, () => {
     assert.equal(await page.locator("[role=gridcell]").count(), site.inventory.racks.length);
     assert.equal(await page.locator("nav.tabs button").count(), 4);
     assert.equal(await page.locator("#line").getAttribute("data-line"), "live");
+  });
+
+  test("a data centre's tab tells the worst that is to act on there, and how much; the others tell nothing", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    const dc = site.inventory.rows.find(({ id }) => id === rack.row_id).name.slice(0, 3);
+    aProblem(device);
+    site.makeEvent(900_001, device, ["Inlet temperature is above 35 °C", 5], Date.now() - 60_000);
+    site.makeEvent(900_002, device, ["Fan 1 has stalled", 3], Date.now() - 60_000, { handled: "note" });
+    mock.push(fresh());
+    await visit();
+    await page.locator("nav.tabs .swatch").first().waitFor();
+    const told = await page.locator("nav.tabs button").evaluateAll((tabs) =>
+      tabs.map((tab) => {
+        const parts = ["span", ".swatch", "b"].map((part) => tab.querySelector(part));
+        return [parts[0].textContent, parts[1]?.ariaLabel, parts[2]?.textContent];
+      }),
+    );
+    const trouble = ["Disaster", "2"];
+    assert.deepEqual(
+      told,
+      ["All", "MYT", "SAS", "VLA"].map((name) => [
+        name,
+        ...(name === "All" || name === dc ? trouble : [undefined, undefined]),
+      ]),
+    );
+  });
+
+  test("its tabs are of the level that the site is set to", async () => {
+    mock.state.me.settings.location_level = 0;
+    await visit();
+    await mapOf(page);
+    await until(
+      page,
+      "no tab but the site's",
+      () => document.querySelectorAll("nav.tabs button").length === 1,
+    );
+  });
+
+  test("the counters' problems are as many as the source itself counts, on one host or on many", async () => {
+    const [one, other] = site.watched;
+    for (const device of [one, other]) {
+      site.makeEvent(920_000, device, ["Both power feeds are down", 5], Date.now() - 60_000);
+    }
+    const snapshot = fresh();
+    const { problems } = snapshot.sources.find(({ name }) => name === "zabbix");
+    assert.ok(problems < snapshot.events.length);
+    mock.push(snapshot);
+    await visit();
+    await mapOf(page);
+    await page.locator(".counter:not(.none)").first().waitFor();
+    const counts = await page
+      .locator(".counters .counter")
+      .evaluateAll((all) => all.map(({ title }) => Number(/(\d+) in all/.exec(title)[1])));
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      problems,
+    );
   });
 
   test("paints a problem the moment its message comes, and is calm the moment it goes", async () => {
@@ -213,6 +282,66 @@ describe("going around", only, () => {
     await page.waitForURL((url) => url.search === "");
   });
 
+  test("the wheel goes in to what it is turned over: data centre, row, rack", async () => {
+    site.events.length = 0;
+    const { device, rack } = quietPlace();
+    const row = site.inventory.rows.find(({ id }) => id === rack.row_id);
+    const dc = row.name.slice(0, 3);
+    aProblem(device);
+    mock.push(fresh());
+    await visit();
+    await mapOf(page);
+    const path = `${dc} / ${row.name} / ${rack.name}`;
+    /** Brings the pointer onto the one rack that is painted, wherever it stands now. */
+    const pointed = async () => {
+      await page.mouse.move(1, 1);
+      const first = await page.evaluate(firstOf, HIGH);
+      if (first === "") return false;
+      await page.mouse.move(...(await page.evaluate(pointOf, Number(first))));
+      return (await page.locator(".tip b").allTextContents()).join() === path;
+    };
+    const shown = () => page.evaluate(() => location.search);
+    const query = `dc=${dc.toLowerCase()}`;
+    for (const expected of [
+      `?${query}`,
+      `?${query}&row=${row.id}`,
+      `?${query}&row=${row.id}&rack=${rack.id}`,
+    ]) {
+      const before = await shown();
+      // What is turned right after a step is not taken for another one.
+      for (let turns = 0; turns < 200 && (await shown()) === before; turns++) {
+        if (await pointed()) await page.mouse.wheel(0, -240);
+        await page.evaluate(() => new Promise(requestAnimationFrame));
+      }
+      assert.ok((await shown()).startsWith(expected), await shown());
+    }
+    await page.locator(".crumbs li").nth(3).waitFor();
+    assert.deepEqual(await page.locator(".crumbs li").allTextContents(), [
+      "All racks",
+      dc,
+      row.name,
+      rack.name,
+    ]);
+  });
+
+  test("one cell of the grid is in the order of Tab, wherever the arrows lead, at every level of zoom", async () => {
+    const rack = site.inventory.racks.find(({ id }) => [...site.rackOf.values()].includes(id));
+    const inOrder = () => page.locator("[role=gridcell][tabindex='0']");
+    for (const query of ["/", `/?row=${rack.row_id}`, `/?rack=${rack.id}`]) {
+      await (page ? page.goto(mock.url + query) : visit(query));
+      await mapOf(page);
+      assert.equal(await inOrder().count(), 1, query);
+      await inOrder().focus();
+      for (const key of ["ArrowRight", "ArrowRight", "ArrowLeft"]) {
+        const before = await inOrder().getAttribute("id");
+        await page.keyboard.press(key);
+        await page.waitForFunction((id) => document.activeElement.id !== id, before);
+        const ids = await inOrder().evaluateAll((cells) => cells.map(({ id }) => id));
+        assert.deepEqual(ids, [await page.evaluate(() => document.activeElement.id)], query);
+      }
+    }
+  });
+
   test("a data centre shows its racks with their devices, and the troubled one in its colour", async () => {
     site.events.length = 0;
     const { device, rack } = quietPlace();
@@ -331,15 +460,7 @@ describe("going around", only, () => {
       await page.evaluate(() => new Promise(requestAnimationFrame));
       place = await page.evaluate(firstOf, HIGH);
     }
-    const [x, y] = await page.evaluate((first) => {
-      const canvas = document.querySelector("canvas");
-      const box = canvas.getBoundingClientRect();
-      const [left, top] = [first % canvas.width, Math.floor(first / canvas.width)];
-      return [
-        box.left + ((left + 3) * box.width) / canvas.width,
-        box.top + ((top + 3) * box.height) / canvas.height,
-      ];
-    }, Number(place));
+    const [x, y] = await page.evaluate(pointOf, Number(place));
     await page.mouse.click(x, y);
     await page.waitForURL(`**sel=rack:${rack.id}`);
     const sharp = await page.evaluate(() => {

@@ -67,6 +67,22 @@ describe("tickets", only, () => {
     );
   });
 
+  test("take a description as it was typed, and nothing else that was not", async () => {
+    const { made } = await rackOfProblems(1);
+    await open();
+    await dialog().getByLabel("Description").fill("Left feed, rack 07.\n\nBring a fuse.");
+    await rendered();
+    await create();
+    await dialog().locator(".creating").waitFor();
+    assert.deepEqual(written("POST /tickets"), [
+      {
+        ids: [made[0].id],
+        template: "power",
+        edits: { description: "Left feed, rack 07.\n\nBring a fuse." },
+      },
+    ]);
+  });
+
   test("close their dialog by themselves once they have their key, and not before", async () => {
     await rackOfProblems(2);
     await open();

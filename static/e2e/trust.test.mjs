@@ -7,16 +7,20 @@ import { stamp } from "./site.mjs";
 
 describe("the wall never lies", only, () => {
   test("NOT LIVE by the server's clock, however fresh the message arrived, and searchable still", async () => {
-    mock.state.clock = 90_000;
+    mock.state.clock = 93_000;
     await visit();
     await mapOf(page);
     await page.locator(".band b", { hasText: "NOT LIVE" }).waitFor();
-    assert.ok(await page.locator(".map.dead").count());
+    // By then it is a little older.
+    assert.match(await page.locator(".band").textContent(), /The last picture is (9\d s|1 min) old/);
+    const faint = () => page.locator("canvas").evaluate((canvas) => Number(getComputedStyle(canvas).opacity));
+    assert.ok((await faint()) < 0.7, "what may have changed is dimmed");
     await page.keyboard.press("/");
     await page.keyboard.type(site.inventory.devices[0].name);
     await page.locator("#found li b").first().waitFor();
     mock.push(fresh());
     await page.locator(".band").waitFor({ state: "detached" });
+    assert.equal(await faint(), 1);
   });
 
   test("NOT LIVE where the picture is of a time that is still to come: it could be of any age", async () => {
@@ -47,17 +51,28 @@ describe("the wall never lies", only, () => {
     assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
     assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
     assert.equal(await page.title(), "(≥ 1) Heat");
+    for (const counter of [".counter[data-severity='4'] b", "nav.tabs b >> nth=0"]) {
+      assert.equal(await page.locator(counter).textContent(), "≥ 1", counter);
+    }
+    assert.equal(await page.locator(".counter[data-severity='5'] b").textContent(), "≥ 0");
   });
 
   test("a late source turns its chip, nothing else", async () => {
     const snapshot = fresh();
     snapshot.sources[2] = {
       ...snapshot.sources[2],
-      fetched_at: stamp(Date.now() - 30_000),
+      fetched_at: stamp(Date.now() - 33_000),
     };
     mock.push(snapshot);
     await visit();
-    await page.locator("[data-source=zabbix][data-mood=late]").waitFor();
+    const late = page.locator("[data-source=zabbix][data-mood=late]");
+    await late.waitFor();
+    const colours = await late.evaluate((chip) =>
+      [chip, ...chip.querySelectorAll("b, em")].map((part) => getComputedStyle(part).color),
+    );
+    const amber = "rgb(255, 172, 21)";
+    assert.deepEqual(colours, [amber, amber, amber]);
+    assert.match(await late.textContent(), /3\d slate$/);
     assert.doesNotMatch(await page.locator(".counters").textContent(), /≥/);
   });
 
@@ -142,6 +157,29 @@ describe("an empty page says what to do", only, () => {
     assert.match(await page.locator(".empty").textContent(), /HEAT_INVENTORY_URL/);
     const problems = new Set(site.events.map(({ id, severity }) => `${id.split(":")[1]} ${severity}`));
     assert.match(await page.locator("#tray").getAttribute("title"), new RegExp(` ${problems.size} in all$`));
+  });
+
+  test("without a rack in the inventory", async () => {
+    mock.state.inventory = { format: 1, version: "bare" };
+    mock.push(fresh({ inventory_version: "bare" }));
+    await visit();
+    await page.locator("[data-state=emptyInventory]").waitFor();
+    assert.match(await page.locator(".empty").textContent(), /no racks.*heat-updater inventory export/);
+  });
+
+  test("while the inventory is on its way", async () => {
+    const { inventory } = site;
+    mock.state.inventory = undefined;
+    await visit();
+    await page.locator("[data-state=inventoryComing]").waitFor();
+    assert.match(
+      await page.locator(".empty").textContent(),
+      /on its way.*all events stand in the Unplaced tray/,
+    );
+    assert.notEqual(await page.locator("#tray b").textContent(), "0");
+    mock.state.inventory = inventory;
+    await mapOf(page);
+    await page.locator(".empty").waitFor({ state: "detached" });
   });
 
   test("without monitoring", async () => {

@@ -231,7 +231,9 @@ describe("a place", only, () => {
       })),
       { kind: "no_rack", what: "device", id: device.id, name: device.name, text: "stands nowhere" },
     ];
-    await visit("/?sel=source:inventory");
+    await visit();
+    await page.locator(".chip[data-source=inventory]", { hasText: "Inventory" }).click();
+    await page.waitForURL("**/?sel=source:inventory");
     const list = page.locator(".problems");
     await list.locator("li").nth(49).waitFor();
     await list.locator("button.wide").click();
@@ -244,6 +246,27 @@ describe("a place", only, () => {
 });
 
 describe("the past", only, () => {
+  test("an event tells since when it is, what it is tagged with, and where its source has it", async () => {
+    const { made } = rackOf(1, {
+      since: stamp(Date.now() - 3 * 3_600_000),
+      tags: [{ tag: "scope", value: "power" }, { tag: "netops" }],
+    });
+    await visit(`/?event=${encodeURIComponent(made[0].key)}`);
+    const facts = page.locator(".panel .facts");
+    await facts.waitFor();
+    assert.deepEqual(await facts.locator(".tags span").allTextContents(), ["scope: power", "netops"]);
+    await facts.locator("dd", { hasText: /\d\d:\d\d:\d\d · 3 h ago$/ }).waitFor();
+    const source = facts.locator("a");
+    assert.equal(await source.textContent(), "Open in zabbix");
+    const { triggerid, eventid } = made[0].ref;
+    assert.equal(
+      await source.getAttribute("href"),
+      `https://zabbix.example.net/tr_events.php?triggerid=${triggerid}&eventid=${eventid}`,
+    );
+    // It must learn nothing of this page, and leave it as it is.
+    assert.deepEqual(await source.evaluate(({ target, rel }) => [target, rel]), ["_blank", "noreferrer"]);
+  });
+
   test("an event tells how it ended last time, and what was done each time before", async () => {
     const { made, rack } = rackOf(1, {
       openings_1h: 4,

@@ -197,6 +197,17 @@ test("a site's own settings change what is painted", () => {
   expect(made.frame(EXAMPLE_NOW)?.tabs.map((tab) => tab.count)).toEqual([1, 0, 0]);
 });
 
+test("the level of locations that the site is set to makes other tabs; told again it changes nothing", () => {
+  const settings = { map_severity: 2, timezone: "Europe/Moscow" };
+  const made = picture();
+  const tabs = () => made.site?.plan.tabs.map(({ name }) => name);
+  expect(tabs()).toEqual(["SAS", "VLA", ""]);
+  expect(made.configure({ ...settings, location_level: 0 })).toBe(true);
+  expect(tabs()).toEqual(["Europe", ""]);
+  expect(made.configure({ ...settings, location_level: 0 })).toBe(false);
+  expect(made.frame(EXAMPLE_NOW)?.tabs).toHaveLength(2);
+});
+
 /** The example, a second later, with other events. */
 const later = (events: NonNullable<typeof EXAMPLE.snapshot.events>, revision = 1) => ({
   ...EXAMPLE.snapshot,
@@ -262,6 +273,14 @@ describe("it rings", () => {
     expect(rings([], [fall(1), fall(2)], [fall(1), fall(2), fall(3)]).map((one) => one.length)).toEqual([
       0, 1, 0,
     ]);
+  });
+
+  test("not for what maintenance or another problem explains, nor for what somebody has taken on", () => {
+    for (const handled of ["suppressed", "dependent", "acknowledged", "ticketed", "note"] as const) {
+      expect(rings([], [event(1, { handled })]), handled).toEqual([[], []]);
+      const incident = "rack:3@1";
+      expect(rings([], [event(1, { handled, incident })]), `${handled} incident`).toEqual([[], []]);
+    }
   });
 
   test("not for what only came back, nor before its host is known", () => {

@@ -26,6 +26,16 @@ test("every column sorts by what it shows", () => {
   expect(orders).toEqual(["ba", "ba", "ba", "ba", "ba"]);
 });
 
+test("by age the newest come first or last, whatever their severity", () => {
+  const rows = [
+    row("a", { since: "2026-11-24T03:00:00Z", severity: 5 }),
+    row("b", { since: "2026-11-24T05:00:00Z", severity: 1 }),
+    row("c", { since: "2026-11-23T23:00:00Z", severity: 3 }),
+  ];
+  expect(ids(sorted(rows, "since"))).toBe("cab");
+  expect(ids(sorted(rows, "-since"))).toBe("bac");
+});
+
 test("maintenance and what follows from another problem are background", () => {
   const handled = ["suppressed", "dependent", "acknowledged", "ticketed", "note", undefined] as const;
   expect(handled.map((one) => isBackground({ ...row("a").event, ...(one ? { handled: one } : {}) }))).toEqual(

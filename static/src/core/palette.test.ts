@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ciede2000, contrast, distance, type Eyes, type Model } from "./colour.ts";
 import { NONE, SEVERITIES } from "./model.ts";
-import { CALM, fillOf, GROUND, inkOn, LIGHT_INK, PALETTES, SILENT } from "./palette.ts";
+import { CALM, fillOf, GROUND, HOLLOW, inkOn, LIGHT_INK, PALETTES, SILENT } from "./palette.ts";
 
 /** Eyes and models under which the severities must be told apart. */
 const VIEWS: readonly (readonly [Eyes, Model])[] = [
@@ -50,6 +50,20 @@ describe("the palette", () => {
 test.each(Object.keys(PALETTES) as (keyof typeof PALETTES)[])("digits on %s can be read: 4.5:1", (name) => {
   for (const fill of PALETTES[name]) expect(contrast(inkOn(fill), fill), fill).toBeGreaterThanOrEqual(4.5);
   expect(contrast(LIGHT_INK, CALM)).toBeGreaterThanOrEqual(4.5);
+});
+
+test("the second palette is Zabbix' own: the defaults of its trigger severities, from not classified to disaster", () => {
+  // https://www.zabbix.com/documentation/6.4/en/manual/api/reference/settings/object, severity_color_0 to severity_color_5.
+  expect(PALETTES.zabbix).toEqual(["#97aab3", "#7499ff", "#ffc859", "#ffa059", "#e97659", "#e45959"]);
+});
+
+test("what is calm, silent or watched by nobody is grey, never green: colour is for trouble", () => {
+  for (const grey of [CALM, SILENT, HOLLOW, GROUND]) {
+    const channels = [1, 3, 5].map((from) => Number.parseInt(grey.slice(from, from + 2), 16));
+    const [red = 0, green = 0, blue = 0] = channels;
+    expect(Math.max(...channels) - Math.min(...channels), grey).toBeLessThanOrEqual(24);
+    expect(green, grey).toBeLessThanOrEqual(Math.max(red, blue));
+  }
 });
 
 test("calm, silent and the ground are not the same grey", () => {

@@ -120,6 +120,9 @@ describe("the colour of a cell", () => {
     expect(quiet.cells.fill[rack(5)]).toBe(NONE);
     expect(quiet.cells.hatch[rack(5)]).toBe(NONE);
     expect(marksOf(quiet, 5) & Mark.suppressed).toBeTruthy();
+    const follows = rolled(event({ dependent: true, handled: "dependent" }));
+    expect([follows.cells.fill[rack(5)], follows.cells.hatch[rack(5)]]).toEqual([NONE, NONE]);
+    expect([marksOf(follows, 5) & Mark.dependent, follows.cells.count[rack(5)]]).toEqual([Mark.dependent, 0]);
   });
 });
 
@@ -162,6 +165,30 @@ describe("what is not watched", () => {
     const silent = rollUp(site, watchingOf(coverage), { ...withEvents(), no_data: [519, 514] }, settings);
     expect(marksOf(silent, 30) & Mark.silent).toBeTruthy();
     expect(marksOf(silent, 3) & Mark.partlySilent).toBeTruthy();
+  });
+
+  test("is hatched only when every source that watches it is stale", () => {
+    const old = { late_after_s: 15, stale_after_s: 120, status: "ok" } as const;
+    const read = (name: string, secondsAgo: number) => ({
+      ...old,
+      name,
+      kind: "zabbix" as const,
+      fetched_at: new Date(EXAMPLE_NOW - secondsAgo * 1000).toISOString(),
+    });
+    const marks = (first: number, second: number) => {
+      const coverage = {
+        format: 1 as const,
+        sources: [
+          { name: "one", devices: [519] },
+          { name: "other", devices: [519] },
+        ],
+      };
+      const snapshot = { ...withEvents(), sources: [read("one", first), read("other", second)], no_data: [] };
+      return marksOf(rollUp(site, watchingOf(coverage), snapshot, settings), 30);
+    };
+    const hatches = Mark.silent | Mark.partlySilent;
+    expect([marks(1, 1), marks(300, 1), marks(1, 300)].map((one) => one & hatches)).toEqual([0, 0, 0]);
+    expect(marks(300, 300) & hatches).toBe(Mark.silent);
   });
 
   test("is hatched, never calm, while nobody knows who watches what", () => {

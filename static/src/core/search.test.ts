@@ -8,10 +8,11 @@ const site = siteOf(EXAMPLE.inventory);
 const index = indexOf(site);
 const names = (text: string) => find(site, index, text).map((found) => found.name);
 
-test("a rack is found by its name, alone or with its row", () => {
+test("a rack is found by its name, alone or with its row, and by its asset number", () => {
   expect(names("a01")[0]).toBe("A01");
   expect(names("sas-a a02")).toEqual(["A02"]);
   expect(find(site, index, "A01")[0]).toMatchObject({ kind: "rack", id: 3, place: "SAS / SAS-A" });
+  expect(find(site, index, "at-1")[0]).toMatchObject({ kind: "rack", id: 3, name: "A01" });
 });
 
 test("a device is found by name, FQDN, asset number and serial, and says where it stands", () => {
