@@ -76,6 +76,11 @@ describe("what a device means is drawn", () => {
     expect(handled).not.toContain(HIGH);
   });
 
+  test("that it is new: a white outline within it, wherever it is seen", () => {
+    const outlines = styles(news(name, { fill: 4, marks: Mark.fresh }), "strokeRect");
+    expect(outlines).toEqual(["#ffffff", "#ffffff"]);
+  });
+
   test("that it is old: its colour stays, under a hatch that is none", () => {
     const [below, above] = styles(news(name, { fill: 4, marks: Mark.silent }), "fillRect");
     expect(below).toBe(HIGH);

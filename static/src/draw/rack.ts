@@ -81,6 +81,11 @@ function drawDevice(pen: Pen, view: RackView, box: Box): void {
       coloured ? "rgba(0,0,0,.3)" : fillOf(palette, handled),
     );
   }
+  if (marks & Mark.fresh) {
+    pen.strokeStyle = "#ffffff";
+    pen.lineWidth = 1.5;
+    pen.strokeRect(box.x + 0.75, box.y + 0.75, box.width - 1.5, box.height - 1.5);
+  }
   if (marks & Mark.silent) silence(pen, box.x, box.y, box.width, box.height, coloured);
   if (box.behind) {
     pen.globalAlpha = 1;
