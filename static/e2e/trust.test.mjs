@@ -1,8 +1,8 @@
 // Whether the picture can be trusted: its age, its sources, the line, and what is missing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { cell, mapOf, pixelsOf, until } from "./browser.mjs";
-import { HIGH, only, mock, site, page, visit, fresh, quietPlace, aProblem } from "./fixture.mjs";
+import { cell, mapOf, open, pixelsOf, until } from "./browser.mjs";
+import { aProblem, browser, fresh, HIGH, mock, only, page, quietPlace, site, visit } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
 describe("the wall never lies", only, () => {
@@ -188,5 +188,19 @@ describe("an empty page says what to do", only, () => {
     await page.locator("[data-state=noSources]").waitFor();
     assert.match(await page.locator(".empty").textContent(), /HEAT_ZABBIX_URL/);
     await page.locator(".panel .lead", { hasText: "No monitoring is configured" }).waitFor();
+  });
+});
+
+describe("a browser", only, () => {
+  test("that cannot draw in a worker has all but the map", async () => {
+    aProblem(quietPlace().device);
+    mock.push(fresh());
+    const view = await open(browser, mock.url);
+    await view.addInitScript(() => delete HTMLCanvasElement.prototype.transferControlToOffscreen);
+    await view.reload();
+    await view.locator(".panel .event").first().waitFor();
+    await mapOf(view);
+    assert.deepEqual(view.complaints, []);
+    await view.context().close();
   });
 });

@@ -141,8 +141,9 @@ function tell(message: ToWorker, transfer: Transferable[] = []): void {
 
 /** Hands a canvas to the worker for good, which draws the map on it. */
 export function drawOn(element: HTMLCanvasElement): void {
-  const canvas = element.transferControlToOffscreen();
-  tell({ type: "canvas", canvas }, [canvas]);
+  // A browser of before 2023 has all but the map.
+  const canvas = element.transferControlToOffscreen?.();
+  if (canvas) tell({ type: "canvas", canvas }, [canvas]);
 }
 
 /** Where and how the map is drawn from now on. */
