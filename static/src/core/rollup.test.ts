@@ -167,6 +167,31 @@ describe("what is not watched", () => {
     expect(marksOf(silent, 3) & Mark.partlySilent).toBeTruthy();
   });
 
+  test("has a lower bound for a number where a source that watches it may hide problems, and nowhere else", () => {
+    const source = (name: string, status: "ok" | "partial") => ({
+      name,
+      kind: "zabbix" as const,
+      status,
+      fetched_at: new Date(EXAMPLE_NOW).toISOString(),
+    });
+    const elsewhere = site.standing.flat().find(({ id }) => site.standsIn.get(id) !== site.standsIn.get(519));
+    const coverage = {
+      format: 1 as const,
+      sources: [
+        { name: "whole", devices: [519] },
+        { name: "part", devices: [elsewhere?.id ?? -1] },
+      ],
+    };
+    const snapshot = {
+      ...withEvents(),
+      sources: [source("whole", "ok"), source("part", "partial")],
+      no_data: [],
+    };
+    const { cells } = rollUp(site, watchingOf(coverage), snapshot, settings);
+    const bound = site.plan.racks.filter((_, i) => (cells.marks[i] ?? 0) & Mark.atLeast);
+    expect(bound).toEqual([site.plan.racks[site.standsIn.get(elsewhere?.id ?? -1) ?? -1]]);
+  });
+
   test("is hatched only when every source that watches it is stale", () => {
     const old = { late_after_s: 15, stale_after_s: 120, status: "ok" } as const;
     const read = (name: string, secondsAgo: number) => ({

@@ -50,6 +50,17 @@ test("a large cell has a dot for comments, a notch for a ticket and a pin for a 
   }
 });
 
+test("a number that is a lower bound says so, unless its digits would become too small to read", () => {
+  const written = (count: number, grain: Grain) =>
+    strokesOf({ fill: 4, count, marks: Mark.atLeast }, grain, 1).flatMap(({ name, args }) =>
+      name === "fillText" && /^≥?\d+$/.test(String(args[0])) ? [args[0]] : [],
+    );
+  expect(written(7, COARSE)).toContain("≥7");
+  const small: Grain = { largest: 13, smallest: [9, 9], tallest: 1.8 };
+  expect(written(7, small)).toContain("7");
+  expect(written(7, small)).not.toContain("≥7");
+});
+
 test("a wall's signs are larger than a desk's, and grow with its pixels", () => {
   expect(radiusOf(ACROSS)).toBeGreaterThan(1.5 * radiusOf(COARSE));
   expect(radiusOf(ACROSS, 2)).toBeCloseTo(2 * radiusOf(ACROSS), 0);
