@@ -44,7 +44,7 @@ function tileOf(pen: Pen, step: number, colour: string): CanvasPattern | null {
   const ink = tile.getContext("2d");
   if (ink) {
     ink.strokeStyle = colour;
-    ink.lineWidth = Math.max(1.2, step * 0.12) * ratio;
+    ink.lineWidth = Math.max(1.2 * ratio, size * 0.12);
     ink.beginPath();
     // The neighbours' lines reach into the corners.
     for (const offset of [-size, 0, size]) {
