@@ -23,15 +23,14 @@ const pixels = (page) =>
     return `${width}×${height} ${hash}`;
   });
 
-/** What two pages show when both have come to the same: what a worker draws is on the screen some frames later. */
-async function sameOf(page, other, what) {
+/** Whether two pages come to show the same, and what: what a worker draws is on the screen some frames later. */
+async function sameOf(page, other) {
   let [one, two] = ["", "other"];
-  for (let n = 0; n < 200 && one !== two; n++) {
+  for (let n = 0; n < 100 && one !== two; n++) {
     await frames(page);
     [one, two] = [await pixels(page), await pixels(other)];
   }
-  assert.equal(one, two, what);
-  return two;
+  return one === two ? one : undefined;
 }
 
 /** Another size and back: all of the canvas is drawn anew. */
@@ -89,31 +88,42 @@ describe("drawing what changed", only, () => {
       await mock?.stop();
       mock = await startMock({ site });
       // One draws what differs, the other one, of the same picture, all of it anew.
-      const [page, other] = [
-        await open(browser, mock.url + address, options),
-        await open(browser, mock.url + address, options),
-      ];
-      for (const one of [page, other]) await mapOf(one);
+      const visit = async () => {
+        const one = await open(browser, mock.url + address, options);
+        await mapOf(one);
+        return one;
+      };
+      const page = await visit();
+      // A wall that comes later has not jumped to what was new before.
+      const wall = address.includes("kiosk") ? await visit() : undefined;
       let different = 0;
       let before = "";
       for (let round = 1; round <= 8; round++) {
-        const arrived = [await lastDrawn(page), await lastDrawn(other)];
+        const pages = wall ? [page, wall] : [page];
+        const arrived = await Promise.all(pages.map(lastDrawn));
         shuffle(site, random, 20);
         const note = { id: 1, place: `rack:${site.inventory.racks[round].id}`, text: "x" };
         mock.push({ ...site.snapshot(Date.now()), revision: Date.now() + round, notes: [note] });
-        for (const [i, one] of [page, other].entries()) {
+        for (const [i, one] of pages.entries()) {
           await one.waitForFunction(
             (n) => (performance.getEntriesByType("measure").at(-1)?.detail.arrived ?? 0) > n,
             arrived[i],
           );
         }
-        await drawAnew(other);
-        const anew = await sameOf(page, other, `round ${round}`);
+        let anew;
+        // In a worker's first moments a browser that pretends to have other pixels may set letters otherwise.
+        for (let tries = 0; tries < 4 && anew === undefined; tries++) {
+          if (wall) await drawAnew(wall);
+          const other = wall ?? (await visit());
+          anew = await sameOf(page, other);
+          if (!wall) await other.context().close();
+        }
+        assert.ok(anew, `round ${round}: the pixels differ`);
         if (anew !== before) different++;
         before = anew;
       }
       assert.ok(different > 5, "pictures differ");
-      for (const one of [page, other]) {
+      for (const one of wall ? [page, wall] : [page]) {
         assert.deepEqual(one.complaints, []);
         await one.context().close();
       }
