@@ -582,8 +582,8 @@ async fn what_zabbix_says_again_word_by_word_is_not_told_again() {
     }
 }
 
-#[tokio::test]
-async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
+/// Two hosts that are down, and a client that kept their events and asks for triggers in every sweep.
+async fn two_down() -> (Zabbix, Client) {
     let zabbix = zabbix(Version::V7_0).await;
     zabbix.fire("a", "down", 4);
     zabbix.fire("b", "down", 4);
@@ -591,6 +591,12 @@ async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
     let mut client = Client::new(options).unwrap();
     sweep(&mut client).await.unwrap();
     client.kept();
+    (zabbix, client)
+}
+
+#[tokio::test]
+async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
+    let (zabbix, mut client) = two_down().await;
     zabbix.enable_host("b", false);
     let found = sweep(&mut client).await.unwrap();
     assert!(found.complete && !found.unchanged);
@@ -599,13 +605,7 @@ async fn a_host_that_is_renamed_is_told_although_the_problems_are_the_same() {
 
 #[tokio::test]
 async fn a_host_that_went_while_something_else_came_goes_with_the_next_sweep() {
-    let zabbix = zabbix(Version::V7_0).await;
-    zabbix.fire("a", "down", 4);
-    zabbix.fire("b", "down", 4);
-    let options = Options { trigger_round: Duration::ZERO, ..options(&zabbix) };
-    let mut client = Client::new(options).unwrap();
-    sweep(&mut client).await.unwrap();
-    client.kept();
+    let (zabbix, mut client) = two_down().await;
     zabbix.enable_host("b", false);
     zabbix.fire("c", "down", 4);
     let with_news = sweep(&mut client).await.unwrap();
