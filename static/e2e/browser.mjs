@@ -26,10 +26,9 @@ export function launch() {
  * security policy; failed requests are not among them, tests cut the line on purpose.
  */
 export async function open(browser, address, options = {}) {
-  const { scheme = "dark", locale = "en-GB", width = 1600, height = 960, ratio = 1 } = options;
+  const { scheme = "dark", locale = "en-GB", width = 1600, height = 960 } = options;
   const context = await browser.newContext({
     viewport: { width, height },
-    deviceScaleFactor: ratio,
     locale,
     reducedMotion: "reduce",
   });
