@@ -93,6 +93,7 @@ describe("acknowledging", only, () => {
     const { made } = rackOf(1);
     await visit(`/?event=${encodeURIComponent(made[0].key)}`);
     await page.locator(".thread .lead").first().waitFor();
+    await page.locator(".do button").first().waitFor();
     await page.keyboard.press("a");
     await page.keyboard.press("c");
     assert.equal(await page.locator("dialog").count(), 0);

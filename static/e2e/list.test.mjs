@@ -106,7 +106,7 @@ describe("the list", only, () => {
     assert.deepEqual(await names(), ["Fan 2 has stalled"]);
     await rows().first().click();
     await page.waitForURL(`**event=${encodeURIComponent(made[1].key).replaceAll("%3A", ":")}*`);
-    assert.equal(await page.locator(".panel h2").textContent(), "Fan 2 has stalled");
+    await page.locator(".panel h2", { hasText: /^Fan 2 has stalled$/ }).waitFor();
     assert.equal(await rows().first().getAttribute("aria-current"), "true");
   });
 

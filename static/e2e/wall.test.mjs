@@ -230,9 +230,9 @@ describe("the sound", only, () => {
     await visit();
     await mapOf(page);
     const { device } = quietPlace();
-    aProblem(device);
+    site.makeEvent(939_999, device, ["Before the sound", 5], Date.now());
     mock.push(fresh());
-    await page.locator(".panel .event b", { hasText: "Power supply 1" }).first().waitFor();
+    await page.locator(".panel .event b", { hasText: "Before the sound" }).waitFor();
     assert.equal(await sounds(), 0);
     await page.keyboard.press("m");
     await page.locator("#sound", { hasText: "Sound: High" }).waitFor();

@@ -248,6 +248,8 @@ export type FromWorker =
       readonly type: "picture";
       readonly frame?: Frame | undefined;
       readonly detail?: Detail;
+      /** Somebody must act on these, since the picture before. */
+      readonly rings?: readonly Ring[];
       /** Of a message. */
       readonly steps?: Steps;
     }
@@ -256,9 +258,7 @@ export type FromWorker =
   | ({ readonly type: "found" } & Answers)
   | ({ readonly type: "next" } & Next)
   | { readonly type: "picked"; readonly ids: readonly string[] }
-  | { readonly type: "saved"; readonly csv: string }
-  /** Somebody must act on these, since the picture before. */
-  | { readonly type: "rang"; readonly rings: readonly Ring[] };
+  | { readonly type: "saved"; readonly csv: string };
 
 /** An incident, or an event outside one, that somebody must act on. */
 export interface Ring {

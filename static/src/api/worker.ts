@@ -56,14 +56,14 @@ async function askMe(): Promise<void> {
 
 let canvas: MapCanvas | undefined;
 
-/** Draws what is looked at, and tells the page all else of it. */
+/** Tells the page what is looked at, and draws it: what somebody opened is read first. */
 function publish(): void {
   const time = now();
-  canvas?.draw(picture.scene(time));
   scope.postMessage({ type: "picture", frame: picture.frame(time), detail: picture.detail(time) });
+  canvas?.draw(picture.scene(time));
 }
 
-/** The same of a message: first what people see from afar. */
+/** The same of a message: what people see from afar comes first. */
 function publishNews(message: Pick<Steps, "arrived" | "parsed">): void {
   const time = now();
   const scene = picture.scene(time);
@@ -72,9 +72,8 @@ function publishNews(message: Pick<Steps, "arrived" | "parsed">): void {
   const steps = { ...message, counted, drawn: sinceEpoch() };
   scope.postMessage({ type: "picture", frame: picture.frame(time), steps });
   const rings = picture.rings(time);
-  // What a wall is held by goes by what rang.
-  scope.postMessage({ type: "picture", detail: picture.detail(time) });
-  if (rings.length > 0) scope.postMessage({ type: "rang", rings });
+  // What a wall is held by goes by what rang, and nobody hears of what is not seen yet.
+  scope.postMessage({ type: "picture", detail: picture.detail(time), rings });
 }
 
 function sendPlan(): void {

@@ -376,6 +376,7 @@ export async function start(): Promise<void> {
       case "picture":
         change({
           ...(data.detail ? { detail: data.detail } : {}),
+          ...(data.rings?.length ? { rings: data.rings } : {}),
           ...(data.frame ? { frame: data.frame } : {}),
           ...(data.steps
             ? { steps: { ...data.steps, heard: performance.timeOrigin + performance.now() } }
@@ -387,9 +388,6 @@ export async function start(): Promise<void> {
         break;
       case "found":
         change({ found: data });
-        break;
-      case "rang":
-        change({ rings: data.rings });
         break;
       case "picked":
         pick(data.ids);
