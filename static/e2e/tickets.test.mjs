@@ -296,6 +296,25 @@ describe("tickets", only, () => {
     await dialog().locator(".warning", { hasText: "no field rack" }).waitFor();
   });
 
+  test("a preview that failed says why, and is made again with the next picture", async () => {
+    await rackOfProblems(1);
+    await page.route("**/render", (route) =>
+      route.fulfill({
+        status: 503,
+        contentType: "application/problem+json",
+        body: JSON.stringify({ title: "Not ready", detail: "Redis does not answer" }),
+      }),
+    );
+    await page.keyboard.press("t");
+    await dialog().locator("[role=alert]", { hasText: "Redis does not answer" }).waitFor();
+    assert.equal(await dialog().locator("button.primary").isDisabled(), true);
+    await page.unroute("**/render");
+    mock.push(fresh());
+    await rendered();
+    assert.equal(await dialog().locator("[role=alert]").count(), 0);
+    assert.equal(await summary().inputValue(), "No power, 1 devices");
+  });
+
   test("are not offered to viewers", async () => {
     mock.state.me = { ...mock.state.me, role: "viewer" };
     const { made } = await rackOfProblems(1);

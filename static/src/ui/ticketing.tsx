@@ -20,7 +20,6 @@ import { aboutOf, closeDialog, pickNothing } from "./state.ts";
 import { Follow, type Sent } from "./ticket-fate.tsx";
 import { ByHand, Choice, Fields, Foot, Members, TemplateOptions, Warnings } from "./ticket-form.tsx";
 import type { Props } from "./top.tsx";
-import type { Words } from "./words/index.ts";
 
 /** A preview is asked for this long after the last change, in milliseconds. */
 const PREVIEW_AFTER_MS = 200;
@@ -102,7 +101,7 @@ function Gather({ heat, words, onSent }: AskProps) {
 }
 
 /** What a template says about these events, by the server's own renderer. */
-function usePreview(name: string | undefined, ids: readonly string[], words: Words) {
+function usePreview(name: string | undefined, ids: readonly string[], { heat, words }: Props) {
   const wanted = JSON.stringify([name, ids]);
   const [preview, setPreview] = useState<{ of: string; rendered?: Rendered; trouble?: string }>({ of: "" });
   useEffect(() => {
@@ -118,7 +117,8 @@ function usePreview(name: string | undefined, ids: readonly string[], words: Wor
       current = false;
       clearTimeout(timer);
     };
-  }, [wanted, words]);
+    // What failed is asked for again with each picture: by then the server, or the events, may be others.
+  }, [wanted, words, preview.trouble && heat.frame?.revision]);
   // The last one stays while the next is made, so that nothing jumps; it counts only for what it was made of.
   return { ...preview, current: preview.of === wanted };
 }
@@ -169,7 +169,7 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
   const first = names[0];
   const means: Means =
     form.means ?? (first !== undefined && fitting > 0 ? { kind: "template", name: first } : { kind: "own" });
-  const preview = usePreview(means.kind === "template" ? means.name : undefined, ids, words);
+  const preview = usePreview(means.kind === "template" ? means.name : undefined, ids, { heat, words });
   const draft: Partial<TicketDraft> = (means.kind === "template" && preview.rendered?.draft) || {};
   const shown = { ...draft, ...form.typed };
   const { tracker } = templates;
