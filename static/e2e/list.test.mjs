@@ -266,6 +266,17 @@ describe("keys", only, () => {
     }
   });
 
+  test("on a telephone scrolls by itself: the page stays as wide as the screen", async () => {
+    await visit("/?list=page", { width: 390, height: 800 });
+    await rows().first().waitFor();
+    const { page: over, list } = await page.evaluate(() => {
+      const over = (one) => one.scrollWidth - one.clientWidth;
+      return { page: over(document.documentElement), list: over(document.querySelector(".rows")) };
+    });
+    assert.ok(list > 0, "the list is wider than the screen");
+    assert.equal(over, 0);
+  });
+
   test("`n` opens an incident as a whole: its rack's panel begins with it, and `a` is about all its members", async () => {
     site.events.length = 0;
     const { rack } = quietPlace();

@@ -47,7 +47,7 @@ export function Ends({ offered, end, heat, words, onPick }: EndsProps) {
   return (
     <Choice
       name="end"
-      label={words.act.until}
+      label={words.act.howLong}
       of={offered.filter((one) => one !== "shift" || shift)}
       chosen={end}
       said={said}

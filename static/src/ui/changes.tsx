@@ -6,6 +6,7 @@ import type { Change, ChangePage } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
 import { since } from "./format.ts";
+import { Leave } from "./leave.tsx";
 import { drop, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketKey } from "./ticket.tsx";
@@ -53,9 +54,7 @@ export function Changes({ heat, words }: Props) {
         <div>
           <h2>{words.changes.title}</h2>
         </div>
-        <button type="button" class="plain" aria-label={words.panel.close} onClick={() => drop("changes")}>
-          ×
-        </button>
+        <Leave label={words.panel.close} onLeave={() => drop("changes")} />
       </header>
       <p>
         <a href="/handover" target="_blank" rel="noreferrer">

@@ -11,6 +11,7 @@ import { useAnswer } from "./answer.ts";
 import { moment, since } from "./format.ts";
 import { History } from "./history.tsx";
 import { Actions } from "./actions.tsx";
+import { Leave } from "./leave.tsx";
 import { drop, go, serverNow, turn, zoneOf } from "./state.ts";
 import { Notes } from "./notes.tsx";
 import { Swatch } from "./swatch.tsx";
@@ -113,9 +114,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
           ) : null}
           <h2>{item?.event.name ?? eventKey}</h2>
         </div>
-        <button type="button" class="plain" aria-label={words.panel.close} onClick={() => drop("event")}>
-          ×
-        </button>
+        <Leave label={words.panel.close} onLeave={() => drop("event")} />
       </header>
       {!found && answered && (gone || past.data) ? (
         <p class="lead gone" role="status">

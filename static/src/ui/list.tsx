@@ -7,6 +7,7 @@ import { pathOf } from "../core/plan.ts";
 import { subject } from "../core/url.ts";
 import { since } from "./format.ts";
 import { HandledFlag } from "./event.tsx";
+import { Leave } from "./leave.tsx";
 import { drop, look, pick, pickAll, pickNothing, saveList, serverNow, turn } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
 import { TicketChip } from "./ticket.tsx";
@@ -119,9 +120,7 @@ export function EventList({ heat, words }: Props) {
         <button type="button" onClick={() => turn({ list: view.list === "page" ? "drawer" : "page" })}>
           {view.list === "page" ? words.list.smaller : words.list.larger}
         </button>
-        <button type="button" class="plain" aria-label={words.ticket.close} onClick={() => drop("list")}>
-          ×
-        </button>
+        <Leave label={words.ticket.close} onLeave={() => drop("list")} />
       </header>
       <div class="rows" ref={box} onScroll={see} onKeyDown={onKey}>
         <table aria-rowcount={total + 1}>

@@ -13,6 +13,7 @@ import { Actions } from "./actions.tsx";
 import { Backlog } from "./backlog.tsx";
 import { Changes } from "./changes.tsx";
 import { History } from "./history.tsx";
+import { Leave } from "./leave.tsx";
 import { PlaceFacts } from "./place.tsx";
 import { Problems } from "./problems.tsx";
 import { Notes } from "./notes.tsx";
@@ -143,16 +144,7 @@ function Selection({ heat, words }: Props) {
           <h2>{heading.title}</h2>
           {heading.place ? <p class="place">{heading.place}</p> : null}
         </div>
-        {view.selection ? (
-          <button
-            type="button"
-            class="plain"
-            aria-label={words.panel.close}
-            onClick={() => drop("selection")}
-          >
-            ×
-          </button>
-        ) : null}
+        {view.selection ? <Leave label={words.panel.close} onLeave={() => drop("selection")} /> : null}
       </header>
       {selection?.kind === "source" ? <SourceFacts heat={heat} words={words} name={selection.name} /> : null}
       {current?.incident ? (

@@ -7,6 +7,7 @@ import type { Answers } from "../api/protocol.ts";
 import { isWords, type Mistake, readFilter } from "../core/filter.ts";
 import type { Found } from "../core/search.ts";
 import { spotAt } from "../core/spot.ts";
+import { Leave } from "./leave.tsx";
 import { current, filterBy, find, turn } from "./state.ts";
 import { atLeast, type Props } from "./top.tsx";
 import { mistakeOf } from "./words/mistake.ts";
@@ -113,17 +114,7 @@ export function Search({ heat, words }: Props) {
           event.preventDefault();
         }}
       />
-      {filter !== "" && !focused ? (
-        <button
-          type="button"
-          class="plain"
-          aria-label={words.filter.clear}
-          title={words.filter.clear}
-          onClick={() => filterBy("")}
-        >
-          ×
-        </button>
-      ) : null}
+      {filter !== "" && !focused ? <Leave label={words.filter.clear} onLeave={() => filterBy("")} /> : null}
       <ul
         id="found"
         role="listbox"

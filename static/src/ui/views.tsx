@@ -5,6 +5,7 @@ import { spotAt } from "../core/spot.ts";
 import type { SavedView, ViewMembers, ViewPage } from "../core/model.ts";
 import { Send, sendByKey, useSending } from "./act.tsx";
 import { usePages } from "./answer.ts";
+import { Leave } from "./leave.tsx";
 import { Close, Modal } from "./modal.tsx";
 import { change, closeDialog, current, drop, limitTo, mayAct, openDialog, turn } from "./state.ts";
 import type { Props } from "./top.tsx";
@@ -61,11 +62,7 @@ export function ViewChip({ heat, words }: Props) {
         {wrong ? " !" : ""}
         {wrong && name ? <small> {wrong}</small> : null}
       </button>
-      {saved === undefined ? null : (
-        <button type="button" class="plain" aria-label={words.view.leave} onClick={() => drop("saved")}>
-          ×
-        </button>
-      )}
+      {saved === undefined ? null : <Leave label={words.view.leave} onLeave={() => drop("saved")} />}
     </span>
   );
 }
