@@ -86,6 +86,11 @@ const upstream = process.env.HEAT_URL ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [words(), sharedWorker(), ship()],
+  // Children as arguments: without the name of each element's, and without the runtime that unpacks them.
+  oxc: {
+    jsx: { runtime: "classic", pragma: "h", pragmaFrag: "Fragment" },
+    jsxInject: 'import { h, Fragment } from "preact"',
+  },
   // A data: URL would be refused by the content security policy, so nothing is inlined.
   build: {
     target: "es2022",

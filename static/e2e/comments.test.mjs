@@ -1,6 +1,7 @@
 // Comments on an event.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { until } from "./browser.mjs";
 import { only, mock, site, page, visit, fresh, written } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
@@ -22,6 +23,30 @@ describe("comments", only, () => {
     await page.locator(".said button.primary", { hasText: "Delete" }).click();
     await page.locator(".said").waitFor({ state: "detached" });
     assert.equal(mock.state.comments.length, 0);
+  });
+
+  test("are changed by keys alone, and what was not saved is there again", async () => {
+    const key = eventKey();
+    await visit(`/?event=${encodeURIComponent(key)}`);
+    await page.locator("textarea").fill("Left feed is dead");
+    await page.keyboard.press("Control+Enter");
+    await page.locator(".said button", { hasText: "Edit" }).click();
+    const box = page.locator(".said textarea");
+    await until(
+      page,
+      "the text has the focus",
+      () => document.activeElement?.closest(".said textarea") !== null,
+    );
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type(", on site at 5");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await box.waitFor({ state: "detached" });
+    await page.goBack();
+    assert.equal(await box.inputValue(), "Left feed is dead, on site at 5");
+    await box.press("Control+Enter");
+    await page.locator(".said .words", { hasText: "on site at 5" }).waitFor();
+    await page.locator(".said button", { hasText: "Edit" }).waitFor();
   });
 
   test("typing survives snapshots, the end of the event, and closing it", async () => {

@@ -231,6 +231,20 @@ describe("the list", only, () => {
 });
 
 describe("keys", only, () => {
+  test("are where they were after a change to Russian letters", async () => {
+    await visit();
+    await mapOf(page);
+    const press = (key, code) =>
+      page.evaluate((typed) => dispatchEvent(new KeyboardEvent("keydown", { ...typed, cancelable: true })), {
+        key,
+        code,
+      });
+    await press("д", "KeyL");
+    await page.locator(".list.drawer").waitFor();
+    await press(".", "Slash");
+    await until(page, "the search", () => document.activeElement?.id === "search");
+  });
+
   test("`n` and `N` go through what somebody must act on, worst first, an incident once", async () => {
     site.events.length = 0;
     const { device, rack } = quietPlace();
@@ -261,9 +275,30 @@ describe("keys", only, () => {
       await title().filter({ hasText: expected }).waitFor();
     }
     for (const expected of ["Problem 1", rack.name]) {
-      await page.keyboard.press("N");
+      await page.keyboard.press("Shift+N");
       await title().filter({ hasText: expected }).waitFor();
     }
+  });
+
+  test("keeps the focus on its row from end to end, and rows of one height", async () => {
+    rackOf(300);
+    for (const event of site.events)
+      event.ticket = { id: 1, state: "created", key: "DCOPS-1234", status: "In progress" };
+    mock.push(fresh());
+    await visit("/?list=drawer", { width: 1280, height: 720 });
+    await rows().first().waitFor();
+    await rows().first().focus();
+    const total = Number(await page.locator(".rows table").getAttribute("aria-rowcount")) - 1;
+    const focused = (at) =>
+      until(page, `row ${at} has the focus`, (n) => document.activeElement?.dataset.at === String(n), at);
+    await page.keyboard.press("End");
+    await focused(total - 1);
+    await page.keyboard.press("Home");
+    await focused(0);
+    await page.keyboard.press("ArrowDown");
+    await focused(1);
+    const heights = await rows().evaluateAll((all) => all.map((row) => row.getBoundingClientRect().height));
+    assert.deepEqual([...new Set(heights)], [27]);
   });
 
   test("on a telephone scrolls by itself: the page stays as wide as the screen", async () => {

@@ -137,7 +137,7 @@ describe("tickets", only, () => {
     await dialog().locator(".creating").waitFor();
     assert.equal(names.length, 2);
     assert.equal(names[0], names[1]);
-    assert.match(names[0], /^[0-9a-f-]{36}$/);
+    assert.match(names[0], /^\d+(-\d+){3}$/);
     assert.equal(mock.state.tickets.length, 1);
   });
 
@@ -294,6 +294,15 @@ describe("tickets", only, () => {
     await open();
     await dialog().locator(".warning", { hasText: "401 Unauthorized" }).waitFor();
     await dialog().locator(".warning", { hasText: "no field rack" }).waitFor();
+  });
+
+  test("are asked for without https, too, where a browser names nothing by itself", async () => {
+    await rackOfProblems(1);
+    await page.evaluate(() => delete Crypto.prototype.randomUUID);
+    await open();
+    await create();
+    await dialog().locator(".creating").waitFor();
+    assert.equal(written("POST /tickets").length, 1);
   });
 
   test("a preview that failed says why, and is made again with the next picture", async () => {

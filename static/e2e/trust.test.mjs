@@ -23,6 +23,23 @@ describe("the wall never lies", only, () => {
     assert.equal(await faint(), 1);
   });
 
+  for (const locale of ["en-GB", "ru-RU"]) {
+    test(`on a small screen the stale source and every tab are in sight, ${locale}`, async () => {
+      const stale = fresh();
+      stale.sources.find(({ name }) => name === "zabbix").fetched_at = stamp(Date.now() - 600_000);
+      mock.push(stale);
+      await visit("/", { width: 1280, height: 720, locale });
+      await page.locator(".chip.stale").waitFor();
+      const over = await page.evaluate(() =>
+        [".tabs", ".sources"].map((part) => {
+          const one = document.querySelector(part);
+          return one.scrollWidth - one.clientWidth;
+        }),
+      );
+      assert.deepEqual(over, [0, 0]);
+    });
+  }
+
   test("NOT LIVE where the picture is of a time that is still to come: it could be of any age", async () => {
     mock.state.clock = -90_000;
     await visit();

@@ -75,7 +75,7 @@ describe("a kiosk", only, () => {
     });
     mock.push(fresh());
     await visit("/?kiosk=1");
-    await page.locator(".kiosk-count", { hasText: /^2 to act on$/ }).waitFor();
+    await page.locator(".kiosk-count", { hasText: /^2 to act on · no data of \d+ racks$/ }).waitFor();
     const unplaced = page.locator(".kiosk-unplaced", { hasText: "Unplaced 1" });
     await unplaced.locator("[title=Disaster]").waitFor();
     await page.keyboard.press("Escape");
@@ -177,15 +177,60 @@ describe("a kiosk", only, () => {
     mock.push(stale);
     await visit("/?kiosk=1");
     await page.locator(".kiosk-bar .chip.stale", { hasText: "zabbix" }).waitFor();
-    assert.match(await page.locator(".kiosk-count").textContent(), /^≥ \d+ to act on$/);
+    assert.match(
+      await page.locator(".kiosk-count").textContent(),
+      /^≥ \d+ to act on · no data of \d+ racks$/,
+    );
     // Nor is it calm, as far as anybody knows.
     site.events.length = 0;
     const empty = fresh({ sources: stale.sources });
     mock.push(empty);
-    await page.locator(".kiosk-count", { hasText: /^≥ 0 to act on$/ }).waitFor();
+    await page.locator(".kiosk-count", { hasText: /^≥ 0 to act on · no data of \d+ racks$/ }).waitFor();
     mock.state.clock = 300_000;
     await page.reload();
     await page.locator(".kiosk-bar .band b", { hasText: "NOT LIVE" }).waitFor();
+  });
+
+  for (const [width, locale] of [
+    [1280, "ru-RU"],
+    [1280, "en-GB"],
+    [3840, "en-GB"],
+  ]) {
+    test(`says NOT LIVE to be read whole, ${width} wide, ${locale}`, async () => {
+      const stale = fresh();
+      for (const source of stale.sources) source.fetched_at = stamp(Date.now() - 600_000);
+      mock.push(stale);
+      mock.state.clock = 300_000;
+      await visit("/?kiosk=1&dc=sas", { width, height: 800, locale });
+      await page.locator(".kiosk-bar .band b").waitFor();
+      const { cut, size, title } = await page.evaluate(() => {
+        const band = document.querySelector(".band");
+        const right = band.getBoundingClientRect().right;
+        const parts = [...band.querySelectorAll("b, span, button")];
+        return {
+          cut:
+            parts.filter(
+              (part) => part.scrollWidth > part.clientWidth && getComputedStyle(part).display !== "inline",
+            ).length + parts.filter((part) => part.getBoundingClientRect().right > right).length,
+          size: getComputedStyle(band.querySelector("b")).fontSize,
+          title: getComputedStyle(document.querySelector(".kiosk-bar")).fontSize,
+        };
+      });
+      assert.equal(cut, 0);
+      assert.equal(size, title, "as large as what stands beside it");
+    });
+  }
+
+  test("names the racks of which nothing is heard, however calm the others are", async () => {
+    site.events.length = 0;
+    mock.push(fresh({ no_data: [] }));
+    await visit("/?kiosk=1&dc=sas");
+    await page.locator(".kiosk-count", { hasText: /^Nothing to act on/ }).waitFor();
+    mock.push(fresh({ no_data: site.inventory.devices.map(({ id }) => id) }));
+    await page.locator(".kiosk-count", { hasText: /^Nothing to act on · no data of \d+ racks$/ }).waitFor();
+    await page.keyboard.press("k");
+    await page.locator(".crumbs .facts", { hasText: /^\d+ racks · no data of \d+ racks$/ }).waitFor();
+    await page.locator(".panel .lead", { hasText: /^Nothing to act on · no data of \d+ racks$/ }).waitFor();
   });
 
   test("does not say that all is calm before it has a picture", async () => {

@@ -205,7 +205,8 @@ async fn mourn(stack: &mut Stack) {
         for (name, status, log) in stack.casualties() {
             if !known.contains(&name) {
                 eprintln!(
-                    "\n!!! {name} ended by itself ({status}). It is not started again. It last said:\n{log}\n"
+                    "\n!!! {name} ended by itself ({status}). Here nothing starts it again, as systemd or Kubernetes would: \
+                     press Ctrl-C and start anew. It last said:\n{log}\n"
                 );
                 known.push(name);
             }

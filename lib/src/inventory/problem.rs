@@ -60,21 +60,52 @@ pub struct InventoryProblem {
 }
 
 impl InventoryProblem {
+    fn of_damage(inventory: &Inventory, damage: &Damage, racks: &HashMap<DeviceId, RackId>) -> Self {
+        let name = match &*damage.what {
+            "location" => of_id(&inventory.locations, damage.id, |one| one.id).map(|one| one.name.clone()),
+            "row" => of_id(&inventory.rows, damage.id, |one| one.id).map(|one| one.name.clone()),
+            "rack" => of_id(&inventory.racks, damage.id, |one| one.id).map(|one| one.name.clone()),
+            _ => of_id(&inventory.devices, damage.id, |one| one.id).map(|one| called(one).to_owned()),
+        };
+        Self {
+            kind: Kind::Damaged,
+            host: None,
+            source: None,
+            what: Some(damage.what.clone()),
+            id: Some(damage.id),
+            name: name.filter(|name| !name.is_empty()),
+            rack_id: racks.get(&damage.id).filter(|_| damage.what == "device").copied(),
+            events: None,
+            devices: Vec::new(),
+            text: damage.problem.clone(),
+        }
+    }
+
     fn of_device(kind: Kind, device: &Device, rack_id: Option<RackId>, text: &str) -> Self {
-        let name = if device.name.is_empty() { &device.label } else { &device.name };
+        let name = called(device).to_owned();
         Self {
             kind,
             host: None,
             source: None,
             what: Some("device".to_owned()),
             id: Some(device.id),
-            name: Some(name.clone()).filter(|name| !name.is_empty()),
+            name: Some(name).filter(|name| !name.is_empty()),
             rack_id,
             events: None,
             devices: Vec::new(),
             text: text.to_owned(),
         }
     }
+}
+
+/// What people call a device: one without a name has a label.
+fn called(device: &Device) -> &str {
+    if device.name.is_empty() { &device.label } else { &device.name }
+}
+
+/// One of a list that is sorted by id, as an [`Inventory`] has them.
+fn of_id<T>(all: &[T], id: u64, id_of: impl Fn(&T) -> u64) -> Option<&T> {
+    all.binary_search_by_key(&id, id_of).ok().and_then(|at| all.get(at))
 }
 
 /// Everything that is wrong, sorted by kind, then host or id.
@@ -89,18 +120,7 @@ pub fn problems(
     let places = Places::new(inventory);
     let racks: HashMap<_, _> = places.standing().collect();
     let mut found = hosts(inventory, snapshot);
-    found.extend(damage.iter().map(|damage| InventoryProblem {
-        kind: Kind::Damaged,
-        host: None,
-        source: None,
-        what: Some(damage.what.clone()),
-        id: Some(damage.id),
-        name: None,
-        rack_id: None,
-        events: None,
-        devices: Vec::new(),
-        text: damage.problem.clone(),
-    }));
+    found.extend(damage.iter().map(|damage| InventoryProblem::of_damage(inventory, damage, &racks)));
     for device in inventory.devices.iter().filter(|device| !racks.contains_key(&device.id)) {
         let text = "stands in no rack; mount it, or what contains it";
         found.push(InventoryProblem::of_device(Kind::NoRack, device, None, text));
@@ -183,7 +203,7 @@ mod tests {
 
     fn site() -> (Inventory, Snapshot<'static>) {
         let mut inventory = Inventory {
-            racks: vec![Rack { id: 1, height: 42, ..Rack::default() }],
+            racks: vec![Rack { id: 1, name: "07".into(), height: 42, ..Rack::default() }],
             devices: vec![
                 device(2, "one", Some(1)),
                 device(3, "two", Some(1)),
@@ -243,12 +263,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_passed_on() {
+    fn what_is_damaged_is_told_by_its_name_and_place_as_far_as_it_has_them() {
         let (inventory, snapshot) = site();
-        let damage = [Damage::new("rack", 7, "is 900 units high; 200 are shown")];
+        let damage = [
+            Damage::new("device", 3, "has 2 names; the first is used"),
+            Damage::new("rack", 1, "has no height; 42 is assumed"),
+            Damage::new("rack", 7, "is 900 units high; 200 are shown"),
+        ];
         let found = problems(&inventory, &damage, None, &snapshot);
-        let told = found.iter().find(|problem| problem.kind == Kind::Damaged).unwrap();
-        assert_eq!((told.what.as_deref(), told.id), (Some("rack"), Some(7)));
+        let told = found.iter().filter(|problem| problem.kind == Kind::Damaged);
+        let told: Vec<_> =
+            told.map(|one| (one.what.as_deref(), one.id, one.name.as_deref(), one.rack_id)).collect();
+        let named = |what, id, name, rack_id| (Some(what), Some(id), name, rack_id);
+        assert_eq!(
+            told,
+            [
+                named("device", 3, Some("two"), Some(1)),
+                named("rack", 1, Some("07"), None),
+                named("rack", 7, None, None),
+            ]
+        );
         assert!(found.is_sorted());
     }
 }

@@ -320,6 +320,10 @@ describe("the list", () => {
   test("has every event and what has just cleared, of which a part is sent", () => {
     const total = (EXAMPLE.snapshot.events?.length ?? 0) + cleared;
     expect(list({})?.total).toBe(total);
+    expect(list({})?.over).toBe(cleared);
+    const over = list({})?.items.filter(({ clearedAt }) => clearedAt);
+    expect(over?.length).toBe(cleared);
+    expect(over?.every((item) => item.reason === undefined)).toBe(true);
     expect(list({}, { from: 1, count: 2 })?.items.map(({ event }) => event.id)).toEqual(
       list({})
         ?.items.slice(1, 3)

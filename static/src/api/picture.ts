@@ -95,7 +95,7 @@ export class Picture {
   /** The rack that is looked at, and what it was made of. */
   #opened: { of: readonly unknown[]; detail: RackDetail | undefined } | undefined;
   /** The sorted list, and what it was made of. */
-  #listed: { of: readonly unknown[]; rows: Row[]; hidden: number } | undefined;
+  #listed: { of: readonly unknown[]; rows: Row[]; over: number; hidden: number } | undefined;
 
   get site(): Site | undefined {
     return this.#site;
@@ -509,15 +509,15 @@ export class Picture {
     if (!this.#listed || of.some((part, i) => part !== this.#listed?.of[i])) {
       this.#listed = { of, ...this.#rows(events, rollup, sort, all, now) };
     }
-    const { rows, hidden } = this.#listed;
+    const { rows, over, hidden } = this.#listed;
     return {
       from,
       total: rows.length,
+      over,
       hidden,
-      items: rows.slice(from, from + count).map(({ event, rack, clearedAt }) => ({
-        ...this.#listedOf(event, rack),
-        ...(clearedAt ? { clearedAt } : {}),
-      })),
+      items: rows
+        .slice(from, from + count)
+        .map(({ event, rack, clearedAt }) => this.#listedOf(event, rack, clearedAt)),
     };
   }
 
@@ -538,13 +538,14 @@ export class Picture {
       if (isBackground(event) && !all) hidden++;
       else rows.push({ event, rack });
     });
+    const burning = rows.length;
     const passes = this.#passes(now, this.#filter);
     for (const { cleared_at: clearedAt, ...cleared } of this.#snapshot?.cleared ?? []) {
       const event: HeatEvent = cleared;
       const rack = (event.rack_id === undefined ? undefined : this.#site?.rackOf.get(event.rack_id)) ?? -1;
       if (fits(event, rack) && passes?.(event) !== false) rows.push({ event, rack, clearedAt });
     }
-    return { rows: sorted(rows, sort), hidden };
+    return { over: rows.length - burning, rows: sorted(rows, sort), hidden };
   }
 
   /** Takes what another filter shows as what was there: it is not news. To be called when the page looks elsewhere. */
@@ -613,13 +614,14 @@ export class Picture {
     return { text, found, passed: events.filter(this.#judge(reading.filter, now)).length };
   }
 
-  #listedOf(event: HeatEvent, rack: number): Listed {
+  #listedOf(event: HeatEvent, rack: number, clearedAt?: string): Listed {
     const template = this.#snapshot?.sources?.find((source) => source.name === event.source)?.link;
     const link = linkOf(template, event.ref);
     return {
       event,
       rack,
-      ...(rack < 0 ? { reason: trayReason(event) } : {}),
+      // Of what has cleared nobody says any more why it had no place.
+      ...(clearedAt ? { clearedAt } : rack < 0 ? { reason: trayReason(event) } : {}),
       ...(link === undefined ? {} : { link }),
     };
   }

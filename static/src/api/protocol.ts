@@ -105,6 +105,8 @@ export interface PlaceName {
 /** The part of the sorted list that is looked at. */
 export interface Page extends List {
   readonly from: number;
+  /** How many of all have just cleared. */
+  readonly over: number;
   /** How many are left out: maintenance and dependent ones. */
   readonly hidden: number;
 }

@@ -68,8 +68,8 @@ test("a quiet picture does not make its sources late, a silent line does", () =>
 
 test("ages are told in their leading unit", () => {
   expect(ageOf(-5000)).toEqual({ unit: "second", count: 0 });
-  expect(ageOf(99_900)).toEqual({ unit: "second", count: 99 });
-  expect(ageOf(100_000)).toEqual({ unit: "minute", count: 1 });
-  expect(ageOf(100 * 60_000)).toEqual({ unit: "hour", count: 1 });
+  expect(ageOf(119_900)).toEqual({ unit: "second", count: 119 });
+  expect(ageOf(120_000)).toEqual({ unit: "minute", count: 2 });
+  expect(ageOf(120 * 60_000)).toEqual({ unit: "hour", count: 2 });
   expect(ageOf(48 * 3_600_000)).toEqual({ unit: "day", count: 2 });
 });

@@ -67,7 +67,7 @@ export function mayHide(source: Source, now: number): boolean {
   return isMonitor(source) && (source.status === "partial" || fresh === "stale" || fresh === "unknown");
 }
 
-/** A length of time in its leading unit, for a dictionary to word. */
+/** A length of time in its leading unit, for a dictionary to word: a larger one from two of it on. */
 export interface Age {
   readonly unit: "second" | "minute" | "hour" | "day";
   readonly count: number;
@@ -75,9 +75,9 @@ export interface Age {
 
 export function ageOf(milliseconds: number): Age {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 100) return { unit: "second", count: seconds };
+  if (seconds < 120) return { unit: "second", count: seconds };
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 100) return { unit: "minute", count: minutes };
+  if (minutes < 120) return { unit: "minute", count: minutes };
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? { unit: "hour", count: hours } : { unit: "day", count: Math.floor(hours / 24) };
 }

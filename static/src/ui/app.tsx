@@ -29,6 +29,7 @@ import { TemplatesDialog, useTemplates } from "./templates.tsx";
 import { Ticketing } from "./ticketing.tsx";
 import { type Props, Top } from "./top.tsx";
 import { useSavedView, ViewsDialog } from "./views.tsx";
+import { keyPressed } from "../core/keys.ts";
 
 /** Whether a key belongs to a field that is being typed in. */
 function isTyping(target: EventTarget | null): boolean {
@@ -88,7 +89,8 @@ const KEYS: Readonly<Record<string, () => void>> = {
 
 function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const { target, key } = event;
+  const { target } = event;
+  const key = keyPressed(event);
   // A dialog has keys of its own: Escape closes, and the rest belongs to what is typed.
   // One that is closing has them no more, one that has just been asked for has them already.
   const dialog = document.querySelector("dialog");

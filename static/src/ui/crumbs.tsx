@@ -1,9 +1,14 @@
 /** The breadcrumb: where the map is, and the way back up. */
-import { tabByKey } from "../core/plan.ts";
+import { type PlanRow, tabByKey } from "../core/plan.ts";
 import { kept } from "../core/url.ts";
 import { Band, Held } from "./band.tsx";
 import { go, turn } from "./state.ts";
-import type { Props } from "./top.tsx";
+import { type Props, silenceOf } from "./top.tsx";
+
+/** A row's name, with the place it stands in. */
+export function nameOf({ place, name }: PlanRow): string {
+  return [place, name].filter((part) => part !== "").join(" / ");
+}
 
 export function Crumbs({ heat, words }: Props) {
   const { plan, view, detail } = heat;
@@ -50,7 +55,7 @@ export function Crumbs({ heat, words }: Props) {
                 aria-current={here === 2 ? "location" : undefined}
                 onClick={() => go({ ...base, ...(tab && named ? { dc: tab.key } : {}), row: row.id })}
               >
-                {[row.place, row.name].filter((name) => name !== "").join(" / ")}
+                {nameOf(row)}
               </button>
             </li>
           ) : null}
@@ -76,7 +81,7 @@ export function Crumbs({ heat, words }: Props) {
               ...(shown ? [words.devices(shown.devices.length + shown.quiet)] : []),
             ].join(" · ")
           : racks > 0
-            ? words.racks(racks)
+            ? words.racks(racks) + (row ? "" : silenceOf(heat, words))
             : ""}
       </span>
     </div>

@@ -112,7 +112,7 @@ export function EventDetail({ heat, words, eventKey }: Props & { readonly eventK
               {words.severity[item.event.severity]}
             </small>
           ) : null}
-          <h2>{item?.event.name ?? eventKey}</h2>
+          <h2>{item?.event.name ?? past.data?.openings[0]?.name ?? eventKey}</h2>
         </div>
         <Leave label={words.panel.close} onLeave={() => drop("event")} />
       </header>

@@ -10,7 +10,7 @@ import { Band } from "./band.tsx";
 import { MapArea } from "./map.tsx";
 import { show, serverNow, type State, zoneOf } from "./state.ts";
 import { Swatch } from "./swatch.tsx";
-import { atLeast, calmOf, type Props, Sources } from "./top.tsx";
+import { atLeast, calmOf, type Props, silenceOf, Sources } from "./top.tsx";
 
 const DEFAULT_EVERY_S = 30;
 /** From this severity on the wall jumps. */
@@ -119,7 +119,8 @@ export function Kiosk({ heat, words }: Props) {
         {heat.savedView ? <span>{heat.savedView.name ?? words.view.gone}</span> : null}
         <b class="kiosk-count">
           {count > 0
-            ? words.state.unhandled(atLeast(words, frame?.atLeast, words.number(count)))
+            ? words.state.unhandled(atLeast(words, frame?.atLeast, words.number(count))) +
+              silenceOf(heat, words)
             : calmOf(heat, words)}
         </b>
         {unplaced && unplaced.count > 0 ? (

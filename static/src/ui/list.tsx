@@ -1,6 +1,7 @@
 /** The list of events, below the map or instead of it. Only the rows in sight exist. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Listed } from "../api/protocol.ts";
+import { keyPressed } from "../core/keys.ts";
 import { WORST_FIRST } from "../core/list.ts";
 import { PALETTES } from "../core/palette.ts";
 import { pathOf } from "../core/plan.ts";
@@ -23,11 +24,13 @@ const COLUMNS = ["severity", "since", "host", "place", "name", "comment", "ticke
 const TURNED: readonly string[] = ["severity", "since", "comment"];
 
 export function EventList({ heat, words }: Props) {
-  const { view, detail, picked, window } = heat;
+  const { view, detail, picked } = heat;
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState(0);
   /** The same at once: of two quick keys the second one must not start where the first did. */
   const row = useRef(0);
+  /** A key has chosen a row that may not be here yet. */
+  const moved = useRef(false);
   const stand = useCallback((to: number) => {
     row.current = to;
     setAt(to);
@@ -49,11 +52,13 @@ export function EventList({ heat, words }: Props) {
     return () => observer.disconnect();
   }, [see]);
 
-  // The focus follows the row as it is now, if it is in the list already.
+  // The focus follows the row as it is now, also to one that comes after what had the focus has gone.
   useEffect(() => {
-    if (!box.current?.contains(document.activeElement)) return;
-    box.current.querySelector<HTMLElement>(`[data-at="${row.current}"]`)?.focus({ preventScroll: true });
-  }, [at, window.from]);
+    if (!box.current?.contains(document.activeElement) && !moved.current) return;
+    const to = box.current?.querySelector<HTMLElement>(`[data-at="${row.current}"]`);
+    to?.focus({ preventScroll: true });
+    moved.current = !to;
+  }, [at, page?.from]);
 
   const move = (to: number) => {
     const next = Math.max(0, Math.min(total - 1, to));
@@ -65,6 +70,7 @@ export function EventList({ heat, words }: Props) {
         area.scrollTop = top + 2 * ROW - area.clientHeight;
       }
     }
+    moved.current = true;
     stand(next);
   };
   const onKey = (event: KeyboardEvent) => {
@@ -76,7 +82,7 @@ export function EventList({ heat, words }: Props) {
     if (step !== undefined) move(row.current + step);
     else if (event.key === "Enter" && item && event.target instanceof HTMLTableRowElement) {
       turn({ event: item.event.key });
-    } else if (event.key === "x" && item && !item.clearedAt) pick([item.event.id]);
+    } else if (keyPressed(event) === "x" && item && !item.clearedAt) pick([item.event.id]);
     else return;
     event.preventDefault();
   };
@@ -95,7 +101,9 @@ export function EventList({ heat, words }: Props) {
     <section class={`list ${view.list}`} aria-label={words.list.title}>
       <header>
         <h2>{words.list.title}</h2>
-        <span class="count">{atLeast(words, heat.frame?.atLeast, words.number(total))}</span>
+        <span class="count">
+          {atLeast(words, heat.frame?.atLeast, words.number(total - (page?.over ?? 0)))}
+        </span>
         {page && (page.hidden > 0 || view.all) ? (
           <button
             type="button"
@@ -136,7 +144,8 @@ export function EventList({ heat, words }: Props) {
                   aria-sort={
                     sort.replace("-", "") !== column
                       ? "none"
-                      : sort.startsWith("-")
+                      : // What began first is the oldest.
+                        sort.startsWith("-") !== (column === "since")
                         ? "descending"
                         : "ascending"
                   }

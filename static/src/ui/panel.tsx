@@ -13,6 +13,7 @@ import { Actions } from "./actions.tsx";
 import { Backlog } from "./backlog.tsx";
 import { Changes } from "./changes.tsx";
 import { History } from "./history.tsx";
+import { nameOf } from "./crumbs.tsx";
 import { Leave } from "./leave.tsx";
 import { PlaceFacts } from "./place.tsx";
 import { Problems } from "./problems.tsx";
@@ -105,7 +106,8 @@ function headingOf({ view, plan, detail, frame }: State, words: Words): Heading 
     }
     case undefined: {
       const tab = plan && tabByKey(plan, view.dc);
-      const name = tab === undefined ? undefined : plan?.tabs[tab]?.name;
+      const row = plan?.rows.find(({ id }) => id === view.row);
+      const name = row ? nameOf(row) : tab === undefined ? undefined : plan?.tabs[tab]?.name;
       return { kind: "", title: name ? words.panel.nowIn(name) : words.panel.now };
     }
   }

@@ -35,14 +35,14 @@ export function Problems({ heat, words }: Props) {
       <ul>
         {items.map((problem, i) => (
           <li key={i}>
-            {problem.what === "device" && problem.id ? (
+            {(problem.what === "device" || problem.what === "rack") && problem.id ? (
               <button
                 type="button"
                 class="link"
                 onClick={() =>
                   turn({
                     ...(problem.rack_id ? { rack: problem.rack_id } : {}),
-                    selection: { kind: "device", id: problem.id as number },
+                    selection: { kind: problem.what as "device" | "rack", id: problem.id as number },
                   })
                 }
               >

@@ -15,6 +15,9 @@ const COUNT_FROM = 500;
 /** What was typed and not sent, by event key: it survives closing the event and coming back. */
 const drafts = new Map<string, string>();
 
+/** The same of one's own comments that are being changed, by their id. */
+const edits = new Map<Comment["id"], string>();
+
 interface ThreadProps extends Props {
   readonly eventKey: string;
   /** Changes whenever the snapshot knows of something new. */
@@ -166,16 +169,29 @@ interface SaidProps extends Props {
 }
 
 function Said({ comment, heat, words, onChanged }: SaidProps) {
-  const [mode, setMode] = useState<"read" | "edit" | "remove">("read");
-  const [text, setText] = useState(comment.text);
+  const { id } = comment;
+  const [removing, setRemoving] = useState(false);
+  /** As it is being changed. */
+  const [text, setText] = useState(edits.get(id));
   const [trouble, setTrouble] = useState<string | undefined>(undefined);
+  const form = useRef<HTMLFormElement>(null);
   const now = serverNow(heat);
   const zone = zoneOf(heat);
-  const attempt = async (work: () => Promise<unknown>) => {
+  const type = (value?: string) => {
+    setText(value);
+    if (value === undefined) edits.delete(id);
+    else edits.set(id, value);
+  };
+  const leave = () => {
+    setRemoving(false);
+    type();
+  };
+  const send = async () => {
+    if (text?.trim() === "") return;
     try {
-      await work();
+      await (text === undefined ? deleteComment(id) : editComment(id, text.trim()));
       setTrouble(undefined);
-      setMode("read");
+      leave();
       await onChanged();
     } catch (error) {
       setTrouble(words.comments.failed(why(error)));
@@ -190,58 +206,55 @@ function Said({ comment, heat, words, onChanged }: SaidProps) {
         </time>
         {comment.edited_at ? ` · ${words.comments.edited}` : ""}
       </p>
-      {mode === "edit" ? (
-        <textarea
-          rows={3}
-          maxLength={LONGEST}
-          value={text}
-          aria-label={words.comments.edit}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      ) : (
-        <p class="words">{comment.text}</p>
-      )}
-      <Trouble why={trouble} />
-      {comment.own ? (
-        <div class="actions">
-          {mode === "read" ? (
-            <>
-              <button
-                type="button"
-                class="link"
-                onClick={() => {
-                  setText(comment.text);
-                  setMode("edit");
-                }}
-              >
-                {words.comments.edit}
-              </button>
-              <button type="button" class="link" onClick={() => setMode("remove")}>
-                {words.comments.remove}
-              </button>
-            </>
-          ) : (
-            <>
-              {mode === "remove" ? <small>{words.comments.reallyRemove}</small> : null}
-              <button type="button" class="link" onClick={() => setMode("read")}>
-                {words.comments.cancel}
-              </button>
-              <button
-                type="button"
-                class="primary"
-                disabled={mode === "edit" && text.trim() === ""}
-                onClick={() =>
-                  void attempt(() =>
-                    mode === "edit" ? editComment(comment.id, text.trim()) : deleteComment(comment.id),
-                  )
-                }
-              >
-                {mode === "edit" ? words.comments.save : words.comments.remove}
-              </button>
-            </>
-          )}
-        </div>
-      ) : null}
+      <form
+        ref={form}
+        onKeyDown={sendByKey}
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+      >
+        {text === undefined ? (
+          <p class="words">{comment.text}</p>
+        ) : (
+          <textarea
+            rows={3}
+            maxLength={LONGEST}
+            value={text}
+            aria-label={words.comments.edit}
+            onInput={(event) => type(event.currentTarget.value)}
+          />
+        )}
+        <Trouble why={trouble} />
+        {!comment.own ? null : text === undefined && !removing ? (
+          <div class="actions" key="read">
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                type(comment.text);
+                // Once it is there.
+                requestAnimationFrame(() => form.current?.querySelector("textarea")?.focus());
+              }}
+            >
+              {words.comments.edit}
+            </button>
+            <button type="button" class="link" onClick={() => setRemoving(true)}>
+              {words.comments.remove}
+            </button>
+          </div>
+        ) : (
+          <div class="actions">
+            {removing ? <small>{words.comments.reallyRemove}</small> : null}
+            <button type="button" class="link" onClick={leave}>
+              {words.comments.cancel}
+            </button>
+            <button type="submit" class="primary" disabled={text?.trim() === ""}>
+              {removing ? words.comments.remove : words.comments.save}
+            </button>
+          </div>
+        )}
+      </form>
     </li>
   );
 }

@@ -185,7 +185,10 @@ function Ask({ heat, words, onSent, events, templates }: FilledProps) {
 
   const asked = (): Unanswered => {
     const kept = { ...form, existing: needsKey ? form.existing : "" };
-    return { request: requestOf(kept, means, draft, cover, way), name: crypto.randomUUID() };
+    return {
+      request: requestOf(kept, means, draft, cover, way),
+      name: crypto.getRandomValues(new Uint32Array(4)).join("-"),
+    };
   };
   const send = async () => {
     if (flying.current || !(ready || unanswered)) return;

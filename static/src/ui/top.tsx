@@ -3,6 +3,8 @@ import { freshness, isMonitor, judgedAt } from "../core/clock.ts";
 import { chooseSeverities, chosenSeverities, printFilter, readFilter } from "../core/filter.ts";
 import { NONE, SEVERITIES, type Source } from "../core/model.ts";
 import { PALETTES } from "../core/palette.ts";
+import { tabByKey } from "../core/plan.ts";
+import { Mark } from "../core/rollup.ts";
 import { kept, without } from "../core/url.ts";
 import { age, since } from "./format.ts";
 import { Search } from "./search.tsx";
@@ -134,11 +136,23 @@ function Tally({ open, all }: { readonly open: string; readonly all: string }) {
   );
 }
 
+/** That nothing is heard of some racks in view, and of how many; empty where all are heard of. */
+export function silenceOf({ frame, plan, view }: State, words: Words): string {
+  const tab = plan && tabByKey(plan, view.dc);
+  const silent = plan?.racks.filter(
+    ({ row }, i) =>
+      (frame?.cells.marks[i] ?? 0) & Mark.silent && (tab === undefined || plan.rows[row]?.tab === tab),
+  );
+  return silent?.length ? ` · ${words.map.silent(words.racks(silent.length))}` : "";
+}
+
 /** That there is nothing to act on, as far as anybody can know. */
-export function calmOf({ frame }: State, words: Words): string {
+export function calmOf(heat: State, words: Words): string {
+  const { frame } = heat;
   if (!frame) return words.empty.waiting;
   if (!frame.sources.some(isMonitor)) return words.empty.noSources;
-  return frame.atLeast ? words.state.unhandled(words.state.atLeast("0")) : words.panel.allCalm;
+  const calm = frame.atLeast ? words.state.unhandled(words.state.atLeast("0")) : words.panel.allCalm;
+  return calm + silenceOf(heat, words);
 }
 
 function Counters({ heat, words }: Props) {

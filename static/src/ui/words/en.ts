@@ -108,6 +108,7 @@ export const en = {
     staleMeaning: "What it last said is still shown. What has changed since is not known.",
   },
   map: {
+    silent: t("no data of {0}"),
     label: "Racks by row. Arrows move, Enter opens, Escape goes back up.",
     rackLabel: "Devices of the rack. Arrows move, Enter selects, Escape goes back up.",
     row: t("Row {0}"),
@@ -150,7 +151,7 @@ export const en = {
     label: "Details",
     now: "To act on",
     nowIn: t("To act on in {0}"),
-    allCalm: "Nothing to act on.",
+    allCalm: "Nothing to act on",
     below: t("Problems below {0} are listed at their rack and counted above."),
     rack: "Rack",
     device: "Device",
@@ -302,8 +303,10 @@ export const en = {
     endOfShift: t("until the end of the shift, {0}"),
     worsens: "until it worsens or opens again",
     never: "for good",
-    worsensMeaning: "However long it stays as bad as it is. The first worsening ends it.",
-    pausesMeaning: "While it is worse than now, it counts as unhandled. When it clears, this ends too.",
+    worsensMeaning:
+      "However long it stays as bad as it is. The first worsening ends it, or ten minutes without it.",
+    pausesMeaning:
+      "While it is worse than now, it counts as unhandled. When it has been clear for ten minutes, this ends too.",
     why: "In a word (others read it)",
     withdraw: "Take back what was acknowledged",
     allOver: "None of these is active any more.",
@@ -423,7 +426,8 @@ export const en = {
     mayClose: "You may close this: the key appears on the events.",
     nextAttempt: t("Next attempt: {0}."),
     mend: "Change what is wrong and send it again, or send it as it is.",
-    mendThere: "The tracker may have it already: look there before it is sent again.",
+    mendThere:
+      "The tracker may have it already: look there before it is sent again. For another key, close this and press t.",
     saveAndSend: "Save and send again",
   },
   templates: {
