@@ -236,7 +236,7 @@ function ListRow({ item, at, focusable, picked, here, onFocus, heat, words }: Ro
       <td>
         {rack >= 0 && heat.plan ? pathOf(heat.plan, rack).join(" / ") : reason ? words.reason[reason] : ""}
       </td>
-      <td>
+      <td title={event.name}>
         {/* Before the name, which may be cut. */}
         {clearedAt ? <small>{words.list.cleared} </small> : <HandledFlag event={event} words={words} />}
         {clearedAt ? <s>{event.name}</s> : event.name}
