@@ -92,12 +92,18 @@ export function pixelsOf(page, hex) {
   );
 }
 
-/** Waits until the canvas has so many pixels of this colour: it is drawn a moment after the hidden grid. */
-export async function untilPixels(page, hex, count) {
-  for (let frames = 0; frames < 200 && (await pixelsOf(page, hex)) !== count; frames++) {
+/**
+ * Waits until the canvas has as many pixels of this colour as shall be, a number or a rule about it: it is drawn a
+ * moment after the hidden grid and the title.
+ */
+export async function untilPixels(page, hex, shallBe) {
+  const fits = typeof shallBe === "number" ? (count) => count === shallBe : shallBe;
+  let count = await pixelsOf(page, hex);
+  for (let frames = 0; frames < 400 && !fits(count); frames++) {
     await page.evaluate(() => new Promise(requestAnimationFrame));
+    count = await pixelsOf(page, hex);
   }
-  assert.equal(await pixelsOf(page, hex), count, `pixels of ${hex}`);
+  assert.ok(fits(count), `${count} pixels of ${hex}, not ${shallBe}`);
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -105,7 +105,7 @@ describe("the map", only, () => {
     mock.push(fresh());
     await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
     await until(page, "the title counts", () => document.title === "(1) Heat");
-    assert.ok((await pixelsOf(page, HIGH)) > before + 50);
+    await untilPixels(page, HIGH, (count) => count > before + 50);
     site.events.length = 0;
     mock.push(fresh());
     await cell(page, "High, 1 to act on").waitFor({ state: "detached" });
@@ -163,7 +163,7 @@ describe("the map", only, () => {
       ).length;
     await page.waitForFunction(dimmed, true);
     assert.equal(await page.evaluate(dimmed, false), 1, "one rack is not dimmed");
-    assert.ok((await pixelsOf(page, HIGH)) > 50);
+    await untilPixels(page, HIGH, (count) => count > 50);
     assert.match(await page.locator(".filtered").textContent(), /1 of 1 events/);
     await page.keyboard.press("/");
     await page.keyboard.type("sev:disaster");
@@ -171,7 +171,7 @@ describe("the map", only, () => {
     await until(page, "all dimmed", () =>
       [...document.querySelectorAll("[role=gridcell]")].every((c) => /not in the filter/.test(c.ariaLabel)),
     );
-    assert.equal(await pixelsOf(page, HIGH), 0);
+    await untilPixels(page, HIGH, 0);
     await page.goBack();
     await page.waitForURL("**/?filter=rack:*");
     assert.equal(await page.locator("#search").inputValue(), filter);
@@ -353,11 +353,9 @@ describe("going around", only, () => {
     aProblem(device);
     mock.push(fresh());
     await cell(page, "High, 1 to act on").waitFor({ state: "attached" });
-    for (let frames = 0; frames < 200 && (await pixelsOf(page, HIGH)) <= before + 50; frames++) {
-      await page.evaluate(() => new Promise(requestAnimationFrame));
-    }
-    assert.ok((await pixelsOf(page, HIGH)) > before + 50, "the head and the device are painted");
-    assert.ok((await pixelsOf(page, "#343b44")) > 500, "calm devices are bars");
+    // The head and the device; calm devices are bars.
+    await untilPixels(page, HIGH, (count) => count > before + 50);
+    await untilPixels(page, "#343b44", (count) => count > 500);
   });
 
   test("the arrows move a ring that is seen on the map, whatever had the focus before, at every level of zoom", async () => {

@@ -1,7 +1,7 @@
 // Whether the picture can be trusted: its age, its sources, the line, and what is missing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { cell, mapOf, open, pixelsOf, until } from "./browser.mjs";
+import { cell, mapOf, open, until, untilPixels } from "./browser.mjs";
 import { aProblem, browser, fresh, HIGH, mock, only, page, quietPlace, site, visit } from "./fixture.mjs";
 import { stamp } from "./site.mjs";
 
@@ -30,13 +30,12 @@ describe("the wall never lies", only, () => {
       mock.push(stale);
       await visit("/", { width: 1280, height: 720, locale });
       await page.locator(".chip.stale").waitFor();
-      const over = await page.evaluate(() =>
-        [".tabs", ".sources"].map((part) => {
-          const one = document.querySelector(part);
-          return one.scrollWidth - one.clientWidth;
-        }),
-      );
-      assert.deepEqual(over, [0, 0]);
+      await page.locator(".tab").nth(3).waitFor();
+      const isWhole = (part) => {
+        const one = document.querySelector(part);
+        return one.scrollWidth <= one.clientWidth;
+      };
+      for (const part of [".tabs", ".sources"]) await until(page, `all of ${part} in sight`, isWhole, part);
     });
   }
 
@@ -64,7 +63,7 @@ describe("the wall never lies", only, () => {
     const text = cell(page, "High, ≥ 1 to act on");
     await text.waitFor({ state: "attached" });
     assert.match(await text.getAttribute("aria-label"), /no data/);
-    assert.ok((await pixelsOf(page, HIGH)) > 30);
+    await untilPixels(page, HIGH, (count) => count > 30);
     assert.equal(await page.locator("[data-source=zabbix]").getAttribute("data-mood"), "stale");
     assert.match(await page.locator("[data-source=zabbix]").textContent(), /5 min/);
     assert.equal(await page.title(), "(≥ 1) Heat");

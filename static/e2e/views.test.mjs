@@ -1,7 +1,7 @@
 // Views: named heatmaps. And the pages of a rack and a device, and what is wrong with the inventory.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { cell, mapOf, pixelsOf, until, untilPixels } from "./browser.mjs";
+import { cell, mapOf, until, untilPixels } from "./browser.mjs";
 import {
   aProblem,
   fresh,
@@ -84,7 +84,7 @@ describe("views", only, () => {
     await mapOf(page);
     await page.locator(".tab b").first().filter({ hasText: /^1$/ }).waitFor();
     await until(page, "a red cell", () => document.title === "(1) Heat");
-    assert.ok((await pixelsOf(page, HIGH)) > 0);
+    await untilPixels(page, HIGH, (count) => count > 0);
     await page.goto(`${mock.url}/?view=${view.id}`);
     await mapOf(page);
     await page.locator("#views", { hasText: "Core" }).waitFor();

@@ -62,7 +62,7 @@ export function Panel({ heat: now, words }: Props) {
     // when there is something to see.
     const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
     if (top > innerHeight * 0.7) panel.current?.scrollIntoView({ block: "start" });
-  }, [shown, Boolean(heat.detail)]);
+  }, [shown, heat.detail?.watched.event]);
   return (
     <aside class="panel" aria-label={words.panel.label} ref={panel}>
       {view.event === undefined && view.changes && !view.selection ? (
