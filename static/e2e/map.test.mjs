@@ -488,16 +488,6 @@ describe("going around", only, () => {
     assert.equal(await page.locator(".panel h2").textContent(), "Unplaced");
   });
 
-  test("on a telephone a link to an event brings it into sight", async () => {
-    const { key } = site.events.find((event) => event.rack_id && !event.handled);
-    await visit(`/?event=${encodeURIComponent(key)}`, { width: 390, height: 844 });
-    await page.locator(".panel .facts").waitFor();
-    await until(page, "the panel in sight", () => {
-      const { top } = document.querySelector(".panel").getBoundingClientRect();
-      return top >= 0 && top < innerHeight * 0.7;
-    });
-  });
-
   test("on a telephone the help fits, and an event that is opened comes into sight", async () => {
     await visit("/", { width: 390, height: 800 });
     await mapOf(page);

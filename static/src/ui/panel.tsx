@@ -58,11 +58,10 @@ export function Panel({ heat: now, words }: Props) {
   const shown = `${view.event} ${JSON.stringify(view.selection)} ${view.changes}`;
   useEffect(() => {
     if (view.event === undefined && !view.selection && !view.changes) return;
-    // On a narrow screen it stands below the map: what was just opened must not be out of sight, nor what a link opens
-    // when there is something to see.
+    // On a narrow screen it stands below the map: what was just opened must not be out of sight.
     const { top = 0 } = panel.current?.getBoundingClientRect() ?? {};
     if (top > innerHeight * 0.7) panel.current?.scrollIntoView({ block: "start" });
-  }, [shown, heat.detail?.watched.event]);
+  }, [shown]);
   return (
     <aside class="panel" aria-label={words.panel.label} ref={panel}>
       {view.event === undefined && view.changes && !view.selection ? (
