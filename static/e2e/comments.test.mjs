@@ -46,7 +46,11 @@ describe("comments", only, () => {
     assert.equal(await box.inputValue(), "Left feed is dead, on site at 5");
     await box.press("Control+Enter");
     await page.locator(".said .words", { hasText: "on site at 5" }).waitFor();
-    await page.locator(".said button", { hasText: "Edit" }).waitFor();
+    // Who reads it, and presses what sends, deletes nothing.
+    await page.locator(".said button", { hasText: "Edit" }).press("Control+Enter");
+    await page.locator(".said button", { hasText: "Delete" }).click();
+    await page.locator(".said button.primary", { hasText: "Delete" }).waitFor();
+    assert.equal(mock.state.comments.length, 1);
   });
 
   test("typing survives snapshots, the end of the event, and closing it", async () => {

@@ -208,7 +208,8 @@ function Said({ comment, heat, words, onChanged }: SaidProps) {
       </p>
       <form
         ref={form}
-        onKeyDown={sendByKey}
+        // Not where it is read: what is sent from there deletes it.
+        onKeyDown={text ? sendByKey : undefined}
         onSubmit={(event) => {
           event.preventDefault();
           void send();
